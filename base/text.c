@@ -1,0 +1,56 @@
+/* base/text.c -- printing through a writer, and numbers that no locale changes. The one file of
+ * base/ that needs more than C11: uselocale() and strtod_l() of POSIX and GNU. */
+#define _GNU_SOURCE
+#include "base/text.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void rg_out_printf(const rg_out *out, const char *format, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, format);
+    int n = vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    if (n > 0 && out->write)
+        out->write(out->user, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+const char *rg_number(char text[RG_NUMBER_TEXT], double x, int digits)
+{
+    if (isnan(x) || isinf(x)) {
+        (void)snprintf(text, RG_NUMBER_TEXT, "%s", isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
+        return text;
+    }
+    (void)snprintf(text, RG_NUMBER_TEXT, "%.*g", digits < 1 ? 1 : digits > 17 ? 17 : digits, x);
+    /* what a locale may have put for the point: the one byte run that %g never writes itself */
+    char *c = text + strspn(text, "-+0123456789");
+    if (*c && *c != '.' && *c != 'e') {
+        size_t odd = strcspn(c, "-+0123456789e");
+        *c = '.';
+        memmove(c + 1, c + odd, strlen(c + odd) + 1);
+    }
+    return text;
+}
+
+bool rg_number_parse(const char *text, double *out)
+{
+    char *end;
+    size_t n = strlen(text);
+    if (n == 0 || strspn(text, "+-.0123456789eE") != n)
+        return false;
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!c)
+        return false;
+    double x = strtod_l(text, &end, c);
+    freelocale(c);
+    if (*end || end == text || !isfinite(x))
+        return false;
+    *out = x;
+    return true;
+}

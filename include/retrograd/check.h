@@ -1,0 +1,82 @@
+/* retrograd/check.h -- are the gradients right? docs/MATH.md 13. */
+#ifndef RETROGRAD_CHECK_H
+#define RETROGRAD_CHECK_H
+
+#include "plan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Gradient check ------------------------------------------------------------------------ */
+
+/* 0 only for a pass, so `if (rg_gradcheck(...))` is "not proven". */
+typedef enum rg_verdict {
+    RG_PASS         = 0,
+    RG_FAIL         = 1,  /* some block is wrong */
+    RG_INCONCLUSIVE = 2,  /* none is wrong, some cannot be told */
+    RG_NOT_RUN      = 3   /* the check itself failed: report->status, report->message */
+} rg_verdict;
+
+/* One tensor's use at one time step. */
+typedef struct rg_gradcheck_block {
+    const char *name;       /* "lstm.Ui", "x" */
+    int64_t     step;       /* time step, or RG_NO_STEP */
+    rg_verdict  verdict;
+    const char *oracle;     /* "difference", "local step", "complex step", "second order" */
+    int64_t     index;      /* worst element (or direction) */
+    double      got, want;  /* there: by rg_grad, by the oracle */
+    double      error;      /* relative to the block */
+    double      sigma;      /* what the oracle itself may be off, on the same scale */
+    size_t      excluded;   /* elements next to a kink */
+} rg_gradcheck_block;
+
+typedef struct rg_gradcheck_report {
+    rg_verdict verdict;
+    rg_status  status;                /* RG_OK unless RG_NOT_RUN */
+    size_t     passed, failed, inconclusive;
+    double     worst_error;           /* over the resolved blocks */
+    size_t     n_block;
+    const rg_gradcheck_block *block;  /* failed first, then suspects, then the rest */
+    char       message[512];          /* one line: the verdict and its reason, op and step named */
+} rg_gradcheck_report;
+
+typedef struct rg_gradcheck_opts {
+    rg_plan *data;       /* take inputs from what is bound here; none = drawn: reals N(0,1),
+                            masks 1, indices below what their users allow */
+    int      order;      /* 0 or 1 = gradient; 2 = also the gradient of the gradient */
+    double   rtol;       /* 0 = 1e-6, relative to the block */
+    bool     all_steps;  /* also beyond 32 time steps */
+    bool     allow_inconclusive;
+    uint64_t seed;
+} rg_gradcheck_opts;
+
+/**
+ * Hold gradients against oracles that do not use them, in double precision, block by block.
+ *
+ * @param[out] report  filled and owned by the caller (rg_gradcheck_destroy); NULL if only the
+ *                     verdict matters
+ * @param loss         a scalar of the graph
+ * @param x            n parameters, real inputs or inner values (an inner one is perturbed where it
+ *                     stands); NULL, 0 = every unfrozen parameter that the loss reaches
+ * @param opts         NULL = first order, drawn data
+ *
+ * @return    RG_PASS only if every block is resolved and agrees, the loss is pure (two evaluations
+ *            give equal bits) and every deliberate damage was noticed
+ *
+ * Precision  its own f64 plan of the same graph; parameters are read from the store, never changed
+ * Cost       about 30 evaluations per block; second order about twice that
+ * Errors     RG_NOT_RUN with the status in the report: poisoned graph, RG_ENOGRAD, RG_ENOMEM, an op
+ *            without f64 kernel
+ * Threads    uses the graph (adds nodes) and reads the store
+ */
+RG_API rg_verdict rg_gradcheck(rg_gradcheck_report **report, rg_val loss, const rg_val *x, size_t n,
+                               const rg_gradcheck_opts *opts);
+/* The table: a summary line, then the failed and the undecided blocks, then one line per tensor. */
+RG_API void rg_gradcheck_print(const rg_gradcheck_report *report, rg_write_fn *write, void *user);
+RG_API void rg_gradcheck_destroy(rg_gradcheck_report **report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,178 @@
+/* retrograd/layers.h -- cells, unrolling, layers, losses: compositions of ops.h, nothing else.
+ *
+ * T steps, B rows, I input width, H state width. Sequences are [T,B,I], one step is [B,I]. What
+ * each cell, mask and loss means exactly: docs/MATH.md 3 to 6, 10. */
+#ifndef RETROGRAD_LAYERS_H
+#define RETROGRAD_LAYERS_H
+
+#include "graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- The cell interface -------------------------------------------------------------------- */
+
+/**
+ * One step of a recurrence: read x and the states s[0 .. n_state-1], write the next ones.
+ *
+ * @param weights   what the rg_cell carries: yours to cast
+ * @param x         [B,I]
+ * @param s         states before the step, each [B, width[k]]
+ * @param next      states after the step, another array than s. next[0] is the output; a cell whose
+ *                  output is no state of its own (SRU, QRNN) lists it first and never reads it
+ */
+typedef void rg_step_fn(const void *weights, rg_val x, const rg_val *s, rg_val *next);
+
+/* A cell is a step and what it needs; plain data, copied freely:
+ *     { "gru", 1, (int64_t[]){ H }, gru_step, &w }
+ * `width` and `weights` are read while the graph is built only, so they may live on the stack. */
+typedef struct rg_cell {
+    const char    *name;     /* scope of its nodes: "gru" */
+    size_t         n_state;  /* at least 1 */
+    const int64_t *width;    /* of each state; NULL = initial states must be given, of any [B,...] */
+    rg_step_fn    *step;
+    const void    *weights;
+} rg_cell;
+
+typedef struct rg_unroll_opts {
+    rg_val  mask;         /* [T,B] RG_BOOL, 1 = real step; see rg_length_mask(). None = all real */
+    rg_val  reset;        /* [T,B] RG_BOOL, 1 = the row's states start anew before this step */
+    bool    reverse;      /* from the last real step to the first; outputs stay in input order */
+    bool    hold_output;  /* output at a masked step: the last real one, not 0 */
+    rg_val *states; /* receives every state: T·n_state values, states[t·n_state + k]. NULL = no */
+} rg_unroll_opts;
+
+/**
+ * Run a cell over a sequence: the definition of recurrence in this library. It is a loop that
+ * selects X[t], calls cell->step in the scope `name step t`, and applies reset and mask by
+ * selection.
+ *
+ * @param[out] last   the n_state final states, each [B, width[k]] (with a mask: after each row's
+ *                    last real step); NULL if not wanted
+ * @param cell        read during the call
+ * @param X           [T,B,I], or [T,B,...] for a step that wants it; T = 0 is legal. Further
+ *                    per-step inputs are concatenated to it; what is the same at every step goes
+ *                    into the weights
+ * @param s0          n_state initial states, [B, width[k]] or broadcast to it, of any origin: an
+ *                    input to be bound or carried, a parameter [H] to learn, rg_normal(), an
+ *                    encoder's state. NULL = zeros
+ * @param opts        NULL = no mask, forward
+ * @return            outputs [T,B,H]; exactly 0 at masked steps
+ *
+ * Masks      carry the state unchanged through masked steps, forward and backward; what X holds
+ *            there, NaN included, changes no bit anywhere (docs/MATH.md 5.3)
+ * Errors     RG_ESHAPE mask is not [T,B], a state changes shape between steps; RG_EARG a cell
+ *            without step, or without width and s0; RG_EUSER a step left a state unset. All with
+ *            the step's scope. Sticky; on a poisoned graph no step is called.
+ * Cost       T times the nodes of a step; the plan merges what does not depend on the state
+ * See also   rg_step(), for loops of your own; rg_stacked() for several layers
+ */
+RG_API rg_val rg_unroll(rg_val *last, const rg_cell *cell, rg_val X, const rg_val *s0,
+                        const rg_unroll_opts *opts);
+
+/* One step in the scope `name step t`, for loops that rg_unroll does not cover (greedy decoding,
+ * feedback). s = NULL is zeros; next may be s. */
+RG_API void rg_step(rg_val *next, const rg_cell *cell, rg_val x, const rg_val *s, int64_t t);
+
+/* [B] RG_INT lengths in 0 .. T (else RG_EINDEX at run time) -> [T,B] RG_BOOL, t < n. */
+RG_API rg_val rg_length_mask(rg_val lengths, int64_t T);
+
+/* ---- Gates: what most cells are made of ---------------------------------------------------- */
+
+/* Weights of one gate. Fill it by hand for other initialisers, or without bias (b = RG_NONE). */
+typedef struct rg_gate {
+    rg_val U;  /* [I,H], input */
+    rg_val W;  /* [H,H], state */
+    rg_val b;  /* [H] */
+} rg_gate;
+
+/**
+ * Declare `group.U<gate>`, `group.W<gate>`, `group.b<gate>`: e.g. enc.Ui, enc.Wi, enc.bi.
+ *
+ * @param gate   suffix, "i"; "" for a cell with one
+ * @param bias   initial value of every element of b (1 for a forget gate). U starts glorot, W
+ *               orthogonal
+ */
+RG_API rg_gate rg_gate_declare(rg_graph *graph, const char *group, const char *gate,
+                               int64_t I, int64_t H, double bias);
+
+/* x·U + h·W + b, the pre-activation: rg_sigmoid(rg_gate_sum(&p->i, x, h)). */
+RG_API rg_val rg_gate_sum(const rg_gate *gate, rg_val x, rg_val h);
+
+/* ---- Built-in cells ------------------------------------------------------------------------ */
+
+typedef enum rg_bias {
+    RG_BIAS_SINGLE = 0, RG_BIAS_NONE, RG_BIAS_SPLIT, RG_BIAS_DOUBLE
+} rg_bias;
+typedef enum rg_init_set {
+    RG_INIT_FOUNDING = 0, RG_INIT_TORCH, RG_INIT_KERAS, RG_INIT_CHRONO
+} rg_init_set;
+typedef enum rg_nonlinearity { RG_TANH = 0, RG_RELU, RG_IDENTITY } rg_nonlinearity;
+
+/* One struct for all, so that constructors have one type. What a cell does not know must be 0. */
+typedef struct rg_cell_opts {
+    rg_bias         bias;          /* docs/MATH.md 3.4 */
+    rg_init_set     init;          /* weights and biases, docs/MATH.md 7 */
+    int64_t         chrono_T;      /* with RG_INIT_CHRONO: longest lag */
+    rg_nonlinearity nonlinearity;  /* rnn */
+    bool            reset_after;   /* gru: ĥ = tanh(x·Ug + r∘(h·Wg)), as PyTorch; default: before */
+    bool            update_take;   /* gru: h' = (1-u)∘h + u∘ĥ; default: u keeps */
+    bool            forget_bias_0; /* lstm: forget bias starts at 0; default: 1 */
+} rg_cell_opts;
+
+/* Type of a constructor: a program's `--cell` is a table of these, yours among them. */
+typedef rg_cell rg_cell_fn(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                           const rg_cell_opts *opts);
+
+/* h' = tanh(x·U + h·W + b).  One state, h. */
+RG_API rg_cell rg_rnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                      const rg_cell_opts *opts);
+
+/* r,u = σ(x·U + h·W + b)   ĥ = tanh(x·Ug + (r∘h)·Wg + bg)   h' = u∘h + (1-u)∘ĥ.  One state, h. */
+RG_API rg_cell rg_gru(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                      const rg_cell_opts *opts);
+
+/**
+ * i,f,o = σ(x·U + h·W + b)   g = tanh(x·Uc + h·Wc + bc)   c' = f∘c + i∘g   h' = o∘tanh(c')
+ *
+ * Two states, h and c. Declares `group.Ui Uf Uc Uo Wi … bo` in the graph's store. The weights
+ * behind the returned cell live as long as the graph.
+ *
+ * Errors     RG_EARG I or H < 1, an option that the cell does not know; RG_ESHAPE declared before
+ *            with other widths. Sticky; the returned cell may still be unrolled, to inert values.
+ * Source     Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000
+ */
+RG_API rg_cell rg_lstm(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                       const rg_cell_opts *opts);
+
+/* Layers as one cell: cell l+1 reads the output of cell l, after dropout @p between (0 = none; not
+ * after the last). States of all cells in order; the output is the last cell's. */
+RG_API rg_cell rg_stacked(rg_graph *graph, const rg_cell *cells, size_t n, double between);
+
+/* ---- Dense and embedding ------------------------------------------------------------------- */
+
+/* x·W + b over the last axis; declares `group.W` [I,O] (glorot) and `group.b` [O] (0). */
+RG_API rg_val rg_dense(rg_val x, const char *group, int64_t O);
+/* RG_INT [...] -> [..., E]: rows of `group.E` [V,E] (normal, s = 1/√E). An existing
+ * `group.E` is shared as it is. Pretrained: rg_embedding_load(), then perhaps rg_params_freeze(). */
+RG_API rg_val rg_embedding(rg_val ids, const char *group, int64_t V, int64_t E);
+
+/* ---- Losses: one number per position, then a reduction ------------------------------------- */
+/* Cross-entropies are in ops.h. Prediction and target have equal shapes: losses never broadcast. */
+
+RG_API rg_val rg_mse(rg_val y, rg_val target);  /* [...,D] -> [...]: mean of (y-t)² */
+RG_API rg_val rg_mae(rg_val y, rg_val target);  /* mean of |y-t| */
+RG_API rg_val rg_huber(rg_val y, rg_val target, double delta);
+/* Σ m·l / Σ m, 0 if no m is set; by selection, so NaN at m = 0 is harmless. Equal shapes. */
+RG_API rg_val rg_masked_mean(rg_val l, rg_val mask);
+
+/* ---- Sampling ------------------------------------------------------------------------------ */
+
+/* [..., V] logits -> [...] RG_INT drawn from softmax(z/temperature), anew every run; 0 = argmax. */
+RG_API rg_val rg_sample(rg_val z, double temperature, const char *stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
