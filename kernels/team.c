@@ -1,0 +1,92 @@
+/* kernels/team.c -- parallel regions, with every thread's state set on entry and restored on exit. */
+#include "kernels/team.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "kernels/fpstate.h"
+
+void rg_team_run(int threads, bool flush, rg_team_fn *body, void *arg)
+{
+    threads = threads < 1 ? 1 : threads > RG_TEAM_MAX ? RG_TEAM_MAX : threads;
+    /* Always a region, for one thread too: only inside one is the setter's effect bound to the
+     * implicit task, and without it OpenBLAS threads a product on its own in a team of one. */
+#pragma omp parallel num_threads(threads) default(none) shared(flush, body, arg)
+    {
+        omp_set_num_threads(1);
+        rg_fp_state old = rg_fp_enter(flush);
+        body(arg, omp_get_thread_num(), omp_get_num_threads());
+        rg_fp_leave(old);
+    }
+}
+
+void rg_team_barrier(void)
+{
+#pragma omp barrier
+}
+
+int rg_team_max(void)
+{
+    int n = omp_get_max_threads();
+    return n < 1 ? 1 : n > RG_TEAM_MAX ? RG_TEAM_MAX : n;
+}
+
+/* Probe threads wait here until all are alive. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t  changed;
+    bool            open;
+};
+
+static void *wait_at_gate(void *arg)
+{
+    struct gate *gate = arg;
+    (void)pthread_mutex_lock(&gate->lock);
+    while (!gate->open)
+        (void)pthread_cond_wait(&gate->changed, &gate->lock);
+    (void)pthread_mutex_unlock(&gate->lock);
+    return NULL;
+}
+
+/* How many of @p wanted more threads can live at once. */
+static int count_threads(int wanted)
+{
+    struct gate gate = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+    pthread_t thread[RG_TEAM_MAX];
+    int n = 0;
+    while (n < wanted && pthread_create(&thread[n], NULL, wait_at_gate, &gate) == 0)
+        n++;
+    (void)pthread_mutex_lock(&gate.lock);
+    gate.open = true;
+    (void)pthread_cond_broadcast(&gate.changed);
+    (void)pthread_mutex_unlock(&gate.lock);
+    for (int i = 0; i < n; i++)
+        (void)pthread_join(thread[i], NULL);
+    return n;
+}
+
+static void rest(void *arg, int rank, int size)
+{
+    (void)arg, (void)rank, (void)size;
+}
+
+rg_status rg_team_probe(int threads, int *available)
+{
+    threads = threads < 1 ? 1 : threads > RG_TEAM_MAX ? RG_TEAM_MAX : threads;
+    *available = threads > 1 ? 1 + count_threads(threads - 1) : 1;
+    rg_team_run(*available, false, rest, NULL);
+    return *available < threads ? RG_ETHREAD : RG_OK;
+}
+
+int64_t rg_process_id(void)
+{
+    return (int64_t)getpid();
+}
+
+rg_status rg_before_fork(void)
+{
+    if (omp_in_parallel() || omp_pause_resource_all(omp_pause_soft) != 0)
+        return RG_ESTATE;
+    return RG_OK;
+}

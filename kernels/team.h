@@ -1,0 +1,33 @@
+/* kernels/team.h -- teams of threads: the only place that opens parallel regions. */
+#ifndef RG_KERNELS_TEAM_H
+#define RG_KERNELS_TEAM_H
+
+#include "base/error.h"
+
+enum { RG_TEAM_MAX = 64 };  /* OpenBLAS ends the process beyond its compiled-in limit of callers */
+
+/* What each member runs. Work must be cut by shape, never by @p size: the team may be smaller than
+ * asked for. Nothing in it may allocate. */
+typedef void rg_team_fn(void *arg, int rank, int size);
+
+/* One parallel region; returns when all members have. Each member runs with rounding to nearest and
+ * with subnormal numbers flushed to zero or kept, as asked, and leaves the control state of its
+ * thread as it was. A product called by a member is single-threaded: in its own task, and only
+ * there, the member sets the number of threads to one. @p threads is cut to 1 .. RG_TEAM_MAX. */
+void rg_team_run(int threads, bool flush, rg_team_fn *body, void *arg);
+
+/* All members of the team meet. Called by all of them, the same number of times. */
+void rg_team_barrier(void);
+
+/* How many threads OpenMP offers, at most RG_TEAM_MAX. */
+int rg_team_max(void);
+
+/* Can so many threads live at once? Asked when a plan is made, since OpenMP ends the process when
+ * it cannot create one. Then starts the team, so that the first run finds it. RG_ETHREAD where they
+ * cannot; *available is what can (>= 1). */
+rg_status rg_team_probe(int threads, int *available);
+
+/* Which process this is: a plan compares with what it stored, since a forked child's teams hang. */
+int64_t rg_process_id(void);
+
+#endif
