@@ -2,6 +2,8 @@
 #ifndef RG_OPS_OPS_H
 #define RG_OPS_OPS_H
 
+#include <retrograd/ops.h>
+
 #include "graph/graph.h"
 
 /* Every operation of the library, for sweeps: tests name none of them. */
