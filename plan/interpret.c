@@ -1,0 +1,265 @@
+/* plan/interpret.c -- effort `interpret`: every node by its reference kernel, in order, each value
+ * in memory of its own. The oracle for every pass and every fast kernel; it must stay this simple. */
+#include "plan/plan.h"
+
+#include "base/checked.h"
+#include "kernels/team.h"
+
+#include <string.h>
+
+struct interpreter {
+    struct rg_exec exec;
+    rg_shape      *in_shape;   /* operands of one node */
+    const void   **in;
+    void         **scratch;    /* an operand spread to the result's shape, or converted; [n_in] = out */
+    char          *memory;
+    size_t         memory_bytes, most;
+};
+
+rg_kernel_fn *rg_plan_kernel(const rg_op *op, rg_dtype real, bool *convert)
+{
+    *convert = real == RG_F32 && !op->kernel_f32;
+    return real == RG_F64 || *convert ? op->kernel_f64 : op->kernel_f32;
+}
+
+static bool is_leaf(const rg_node *node)
+{
+    return node->op == &rg_op_input || node->op == &rg_op_param;
+}
+
+static bool is_constant(const rg_node *node)
+{
+    return node->op == &rg_op_constant || node->op == &rg_op_full;
+}
+
+/* ---- Setting up ----------------------------------------------------------------------------- */
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
+}
+
+/* Does this node's value lie in the plan's memory? */
+static bool has_memory(const rg_plan *plan, uint32_t id)
+{
+    const rg_node *node = &plan->prog.node[id];
+    if (node->op == &rg_op_param)
+        return ((const rg_attr_param *)node->attr)->slot->dtype != plan->opts.real;
+    return node->op != &rg_op_input;
+}
+
+static rg_status place(rg_plan *plan, rg_err *err)
+{
+    size_t total = 0;
+    for (uint32_t id = 1; id < plan->prog.n_node; id++)
+        if (has_memory(plan, id) && !rg_add_size(total, rounded(rg_plan_bytes(plan, id)), &total))
+            return rg_fail(err, RG_ELIMIT, "plan: its values do not fit the address space");
+    plan->report.arena_bytes = total;
+    if (plan->opts.dry_run)
+        return RG_OK;
+    if (!(plan->memory = rg_get(&plan->alloc, total)))
+        return rg_fail(err, RG_ENOMEM, "plan: no memory for %zu bytes of values", total);
+    plan->memory_bytes = total;
+    total = 0;
+    for (uint32_t id = 1; id < plan->prog.n_node; id++) {
+        const rg_node *node = &plan->prog.node[id];
+        if (!has_memory(plan, id)) {
+            if (node->op == &rg_op_param)
+                plan->value[id] = ((const rg_attr_param *)node->attr)->slot->data;
+            continue;
+        }
+        plan->value[id] = plan->memory + total;
+        total += rounded(rg_plan_bytes(plan, id));
+        if (is_constant(node))
+            rg_plan_fill_constant(plan->value[id], node, plan->opts.real);
+    }
+    return RG_OK;
+}
+
+static rg_status check_kernels(const rg_plan *plan, rg_err *err)
+{
+    for (uint32_t id = 1; id < plan->prog.n_node; id++) {
+        const rg_node *node = &plan->prog.node[id];
+        bool convert;
+        if (!is_leaf(node) && !is_constant(node) &&
+            !rg_plan_kernel(node->op, plan->opts.real, &convert))
+            return rg_fail(err, RG_EARG, "plan: op '%s' has no %s kernel", node->op->name,
+                           rg_dtype_text(plan->opts.real));
+    }
+    return RG_OK;
+}
+
+/* Scratch for the widest node: each operand spread or converted, and the result converted. */
+static rg_status make_scratch(rg_plan *plan, struct interpreter *it, rg_err *err)
+{
+    size_t elements = 0, block;
+    for (uint32_t id = 1; id < plan->prog.n_node; id++) {
+        const rg_node *node = &plan->prog.node[id];
+        size_t n = (size_t)rg_shape_count(*node->shape);
+        elements = n > elements ? n : elements;
+        it->most = node->n_in > it->most ? node->n_in : it->most;
+    }
+    it->in_shape = rg_arena_get(&plan->arena, it->most * sizeof *it->in_shape);
+    it->in = rg_arena_get(&plan->arena, it->most * sizeof *it->in);
+    it->scratch = rg_arena_get(&plan->arena, (it->most + 1) * sizeof *it->scratch);
+    if (!it->in_shape || !it->in || !it->scratch || !rg_mul_size(elements, sizeof(double), &block))
+        return rg_fail(err, RG_ENOMEM, "plan: no memory");
+    /* Only elementwise nodes spread operands; only f64 kernels in f32 plans convert. Both are rare
+     * beyond two or three operands, so scratch is made for as many as need it. */
+    size_t need = 0;
+    for (uint32_t id = 1; id < plan->prog.n_node; id++) {
+        const rg_node *node = &plan->prog.node[id];
+        bool convert = false;
+        if (!is_leaf(node) && !is_constant(node))
+            (void)rg_plan_kernel(node->op, plan->opts.real, &convert);
+        if ((convert || node->op->flags & RG_OP_ELEMENTWISE) && node->n_in + 1 > need)
+            need = (size_t)node->n_in + 1;
+    }
+    block = rounded(block);
+    if (!rg_mul_size(block, need, &it->memory_bytes) ||
+        !(it->memory = rg_get(&plan->alloc, it->memory_bytes)))
+        return rg_fail(err, RG_ENOMEM, "plan: no memory for %zu bytes of scratch", block);
+    for (size_t k = 0; k < need; k++)
+        it->scratch[k] = it->memory + k * block;
+    return RG_OK;
+}
+
+static rg_status setup(rg_plan *plan, rg_err *err)
+{
+    struct interpreter *it = rg_arena_get(&plan->arena, sizeof *it);
+    rg_status st;
+    if (!it)
+        return rg_fail(err, RG_ENOMEM, "plan: no memory");
+    it->exec.how = &rg_interpreter;
+    plan->exec = &it->exec;
+    plan->threads = 1;
+    plan->report.steps = plan->prog.n_node - 1;
+    if ((st = check_kernels(plan, err)) || (st = place(plan, err)))
+        return st;
+    return plan->opts.dry_run ? RG_OK : make_scratch(plan, it, err);
+}
+
+static void destroy(rg_plan *plan)
+{
+    struct interpreter *it = (struct interpreter *)plan->exec;
+    rg_release(&plan->alloc, it->memory, it->memory_bytes);
+}
+
+/* ---- Running -------------------------------------------------------------------------------- */
+
+/* Read @p in of shape @p from as if it had the shape @p to: out[i] = in[broadcast index of i]. */
+static void spread(void *out, const void *in, const rg_shape *from, const rg_shape *to, size_t item)
+{
+    int64_t stride[RG_MAX_RANK], at[RG_MAX_RANK] = { 0 }, n = rg_shape_count(*to), where = 0;
+    rg_shape_strides(stride, from, to);
+    for (int64_t i = 0; i < n; i++) {
+        memcpy((char *)out + (size_t)i * item, (const char *)in + (size_t)where * item, item);
+        for (int k = to->rank; k-- > 0;) {
+            where += stride[k];
+            if (++at[k] < to->dim[k])
+                break;
+            where -= stride[k] * to->dim[k];
+            at[k] = 0;
+        }
+    }
+}
+
+static void convert_all(void *out, const void *in, int64_t n, bool to_double)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (to_double)
+            ((double *)out)[i] = ((const float *)in)[i];
+        else
+            ((float *)out)[i] = (float)((const double *)in)[i];
+}
+
+/* Float -> double inside one block, from the end so that nothing is overwritten unread. */
+static void widen_in_place(void *block, int64_t n)
+{
+    for (int64_t i = n; i-- > 0;) {
+        float x;
+        memcpy(&x, (char *)block + (size_t)i * sizeof x, sizeof x);
+        ((double *)block)[i] = x;
+    }
+}
+
+static const void *prepare(const rg_plan *plan, const struct interpreter *it, const rg_node *node,
+                           uint32_t k, bool convert)
+{
+    const rg_node *from = &plan->prog.node[node->in[k]];
+    const void *data = plan->value[node->in[k]];
+    bool real = from->kind == RG_F && convert, wide = false;
+    int64_t n = rg_shape_count(*from->shape);
+    if (node->op->flags & RG_OP_ELEMENTWISE && !rg_shape_equal(*from->shape, *node->shape)) {
+        spread(it->scratch[k], data, from->shape, node->shape,
+               rg_kind_size((rg_kind)from->kind, plan->opts.real));
+        data = it->scratch[k];
+        n = rg_shape_count(*node->shape);
+        wide = true;
+    }
+    if (real && wide)
+        widen_in_place(it->scratch[k], n);
+    else if (real)
+        convert_all(it->scratch[k], data, n, true);
+    return real ? it->scratch[k] : data;
+}
+
+static rg_status run_node(rg_plan *plan, const struct interpreter *it, uint32_t id, uint64_t run)
+{
+    const rg_node *node = &plan->prog.node[id];
+    char scope[RG_SCOPE_TEXT];
+    bool convert;
+    rg_kernel_fn *kernel = rg_plan_kernel(node->op, plan->opts.real, &convert);
+    bool back = convert && node->kind == RG_F;
+    void *out = back ? it->scratch[node->n_in] : plan->value[id];
+    for (uint32_t k = 0; k < node->n_in; k++) {
+        it->in_shape[k] = *plan->prog.node[node->in[k]].shape;
+        it->in[k] = prepare(plan, it, node, k, convert);
+    }
+    const rg_kernel_args args = {
+        .n = rg_shape_count(*node->shape), .out = out, .in = it->in, .n_in = node->n_in,
+        .in_shape = it->in_shape, .out_shape = node->shape, .attr = node->attr,
+        .seed = plan->params ? plan->params->seed : 0, .run = run,
+    };
+    int code = kernel(&args);
+    if (code == 0) {
+        if (back)
+            convert_all(plan->value[id], out, args.n, false);
+        return RG_OK;
+    }
+    rg_scope_text(scope, plan->graph, node->scope);
+    return rg_fail(&plan->err, node->op->index ? RG_EINDEX : RG_EUSER,
+                   node->op->index ? "%s%s%s: a computed index is out of range (%d)"
+                                   : "%s%s%s: its kernel returned %d",
+                   scope, *scope ? ": " : "", node->op->name, code);
+}
+
+struct job {
+    rg_plan  *plan;
+    uint64_t  run;
+    rg_status status;
+};
+
+static void run_all(void *arg, int rank, int size)
+{
+    struct job *job = arg;
+    rg_plan *plan = job->plan;
+    (void)size;
+    for (uint32_t id = 1; id < plan->prog.n_node && rank == 0 && !job->status; id++)
+        if (!is_leaf(&plan->prog.node[id]) && !is_constant(&plan->prog.node[id]))
+            job->status = run_node(plan, (struct interpreter *)plan->exec, id, job->run);
+}
+
+static rg_status run(rg_plan *plan, uint64_t number)
+{
+    struct job job = { plan, number, RG_OK };
+    rg_team_run(1, plan->opts.real == RG_F32 && !plan->opts.keep_subnormals, run_all, &job);
+    return job.status;
+}
+
+static void print(const rg_plan *plan, rg_write_fn *write, void *user)
+{
+    (void)plan, (void)write, (void)user;
+}
+
+const rg_executor rg_interpreter = { setup, run, destroy, print };

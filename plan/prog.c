@@ -1,0 +1,125 @@
+/* plan/prog.c -- the plan's private copy of a graph. */
+#include "plan/prog.h"
+
+#include <string.h>
+
+uint32_t rg_prog_add(rg_prog *p, const rg_node *like, const uint32_t *in, uint32_t n_in)
+{
+    uint32_t *ids = n_in ? rg_arena_get(&p->arena, n_in * sizeof *ids) : NULL;
+    if ((n_in && !ids) ||
+        !rg_reserve(&p->alloc, &p->node, &p->node_cap, (size_t)p->n_node + 1, sizeof *p->node))
+        return 0;
+    if (n_in)
+        memcpy(ids, in, n_in * sizeof *ids);
+    p->node[p->n_node] = *like;
+    p->node[p->n_node].in = ids;
+    p->node[p->n_node].n_in = n_in;
+    return p->n_node++;
+}
+
+/* What the roots reach: marks in p->of_graph, by one descending loop. */
+static void mark(rg_prog *p, const rg_val *roots, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        p->of_graph[roots[i].id] = 1;
+    for (uint32_t id = p->n_of_graph - 1; id > 0; id--) {
+        const rg_node *node = rg_node_at(p->graph, id);
+        bool skip = p->mode == RG_EVALUATE && node->op->flags & RG_OP_TRAIN_ONLY;
+        if (p->of_graph[id])
+            for (uint32_t k = 0; k < (skip ? 1 : node->n_in); k++)
+                p->of_graph[node->in[k]] = 1;
+    }
+}
+
+static bool copy(rg_prog *p)
+{
+    uint32_t most = 0;
+    for (uint32_t id = 1; id < p->n_of_graph; id++)
+        if (p->of_graph[id] && rg_node_at(p->graph, id)->n_in > most)
+            most = rg_node_at(p->graph, id)->n_in;
+    uint32_t *in = rg_get(&p->alloc, most * sizeof *in);
+    bool ok = in != NULL;
+    for (uint32_t id = 1; id < p->n_of_graph && ok; id++) {
+        const rg_node *node = rg_node_at(p->graph, id);
+        if (!p->of_graph[id])
+            continue;
+        for (uint32_t k = 0; k < node->n_in; k++)
+            in[k] = p->of_graph[node->in[k]];
+        if (p->mode == RG_EVALUATE && node->op->flags & RG_OP_TRAIN_ONLY)
+            p->of_graph[id] = in[0];
+        else
+            ok = (p->of_graph[id] = rg_prog_add(p, node, in, node->n_in)) != 0;
+    }
+    rg_release(&p->alloc, in, most * sizeof *in);
+    return ok;
+}
+
+rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, size_t n, rg_mode mode,
+                         rg_dtype real, const rg_alloc *alloc, rg_err *err)
+{
+    *p = (rg_prog){ .alloc = *alloc, .graph = g, .mode = mode, .real = real, .n_node = 1,
+                    .n_root = n };
+    rg_arena_init(&p->arena, alloc);
+    for (size_t i = 0; i < n; i++)
+        if (roots[i].id >= p->n_of_graph)
+            p->n_of_graph = roots[i].id + 1;
+    p->of_graph = rg_get(alloc, p->n_of_graph * sizeof *p->of_graph);
+    p->root = rg_get(alloc, n * sizeof *p->root);
+    if (p->of_graph && p->root) {
+        mark(p, roots, n);
+        if (copy(p)) {
+            for (size_t i = 0; i < n; i++)
+                p->root[i] = p->of_graph[roots[i].id];
+            return RG_OK;
+        }
+    }
+    return rg_fail(err, RG_ENOMEM, "plan: no memory for a program of %u nodes",
+                   (unsigned)g->n_node);
+}
+
+void rg_prog_destroy(rg_prog *p)
+{
+    rg_release(&p->alloc, p->node, p->node_cap * sizeof *p->node);
+    rg_release(&p->alloc, p->root, p->n_root * sizeof *p->root);
+    rg_release(&p->alloc, p->of_graph, p->n_of_graph * sizeof *p->of_graph);
+    rg_arena_free(&p->arena);
+}
+
+static rg_status verify_node(const rg_prog *p, uint32_t id, rg_sig *sig, rg_err *err)
+{
+    const rg_node *node = &p->node[id];
+    char have[RG_SHAPE_TEXT], want[RG_SHAPE_TEXT];
+    rg_sig out;
+    for (uint32_t k = 0; k < node->n_in; k++) {
+        if (node->in[k] == 0 || node->in[k] >= id)
+            return rg_fail(err, RG_EINTERNAL, "program: %%%u (%s) reads %%%u before it exists",
+                           (unsigned)id, node->op->name, (unsigned)node->in[k]);
+        sig[k] = (rg_sig){ (rg_kind)p->node[node->in[k]].kind, *p->node[node->in[k]].shape };
+    }
+    rg_status st = rg_infer(&out, node->op, sig, node->n_in, node->attr, err);
+    if (st)
+        return st;
+    if (out.kind != (rg_kind)node->kind || !rg_shape_equal(out.shape, *node->shape))
+        return rg_fail(err, RG_EINTERNAL, "program: %%%u (%s) carries %s, inference says %s",
+                       (unsigned)id, node->op->name, rg_shape_text(have, node->shape),
+                       rg_shape_text(want, &out.shape));
+    return RG_OK;
+}
+
+rg_status rg_prog_verify(const rg_prog *p, rg_err *err)
+{
+    uint32_t most = 0;
+    rg_status st = RG_OK;
+    for (uint32_t id = 1; id < p->n_node; id++)
+        most = p->node[id].n_in > most ? p->node[id].n_in : most;
+    rg_sig *sig = rg_get(&p->alloc, most * sizeof *sig);
+    if (!sig)
+        return rg_fail(err, RG_ENOMEM, "program: no memory to verify it");
+    for (uint32_t id = 1; id < p->n_node && !st; id++)
+        st = verify_node(p, id, sig, err);
+    rg_release(&p->alloc, sig, most * sizeof *sig);
+    for (size_t i = 0; i < p->n_root && !st; i++)
+        if (p->root[i] == 0 || p->root[i] >= p->n_node)
+            st = rg_fail(err, RG_EINTERNAL, "program: root %zu does not exist", i);
+    return st;
+}

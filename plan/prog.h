@@ -1,0 +1,37 @@
+/* plan/prog.h -- a program: what the roots of a plan need, in topological order, free to rewrite.
+ *
+ * Nodes are those of the graph (graph/graph.h) with operands renumbered. Ids are dense, operands
+ * precede uses, id 0 is unused. Attributes, shapes and operand arrays lie in the graph's arena where
+ * the node came from there, else in the program's. */
+#ifndef RG_PLAN_PROG_H
+#define RG_PLAN_PROG_H
+
+#include <retrograd/plan.h>
+
+#include "graph/graph.h"
+
+typedef struct rg_prog {
+    rg_alloc        alloc;
+    rg_arena        arena;
+    const rg_graph *graph;     /* read while planning only */
+    rg_mode         mode;
+    rg_dtype        real;
+    rg_node        *node;      /* [0] unused */
+    size_t          node_cap;
+    uint32_t        n_node;    /* ids 1 .. n_node-1 */
+    uint32_t       *root;      /* ids, as the plan's roots */
+    size_t          n_root;
+    uint32_t       *of_graph;  /* graph id -> id here, 0 = gone; for what was asked to be kept */
+    uint32_t        n_of_graph;
+} rg_prog;
+
+/* Copy what the roots reach; in RG_EVALUATE nodes that only training has become their operand. */
+rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, size_t n, rg_mode mode,
+                         rg_dtype real, const rg_alloc *alloc, rg_err *err);
+void rg_prog_destroy(rg_prog *p);
+/* Append a node (operands by id in this program; attr and shape already permanent); 0 = no memory. */
+uint32_t rg_prog_add(rg_prog *p, const rg_node *like, const uint32_t *in, uint32_t n_in);
+/* Operands precede uses, shapes and kinds are what inference says, roots exist. */
+rg_status rg_prog_verify(const rg_prog *p, rg_err *err);
+
+#endif
