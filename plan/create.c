@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include "base/checked.h"
+#include "kernels/team.h"
 #include "plan/pipeline.h"
 
 #include <string.h>
@@ -209,6 +210,7 @@ static rg_status build(rg_plan *plan, rg_graph *g, const rg_val *roots, size_t n
     plan->readable = rg_arena_get(&plan->arena, plan->prog.n_node);
     if (!plan->value || !plan->readable)
         return no_memory(err);
+    plan->report.nodes = plan->prog.n_node - 1;
     memset(plan->readable, plan->opts.keep, plan->prog.n_node);
     for (size_t i = 0; i < n; i++)
         plan->readable[plan->prog.root[i]] = 1;
@@ -240,6 +242,7 @@ rg_status rg_plan_create(rg_plan **out, const rg_val *roots, size_t n, const rg_
     plan->opts = o;
     plan->graph = g;
     plan->params = g->params;
+    plan->pid = rg_process_id();
     if ((st = build(plan, g, roots, n, &err))) {
         rg_plan_destroy(&plan);
         return rg_graph_fail(g, st, "%s", err.text);
