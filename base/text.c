@@ -54,3 +54,31 @@ bool rg_number_parse(const char *text, double *out)
     *out = x;
     return true;
 }
+
+/* Bytes that follow this first byte, and the range of the first of them; -1: no first byte. */
+static int utf8_tail(unsigned char c, unsigned char *low, unsigned char *high)
+{
+    *low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    *high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    if (c < 0x80)
+        return 0;
+    if (c < 0xc2 || c > 0xf4)
+        return -1;
+    return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+}
+
+bool rg_is_utf8(const char *text)
+{
+    unsigned char low, high;
+    for (const unsigned char *c = (const unsigned char *)text; *c;) {
+        int tail = utf8_tail(*c++, &low, &high);
+        if (tail < 0)
+            return false;
+        for (; tail; tail--, low = 0x80, high = 0xbf)
+            if (*c < low || *c > high)
+                return false;
+            else
+                c++;
+    }
+    return true;
+}

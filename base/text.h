@@ -19,5 +19,7 @@ const char *rg_number(char text[RG_NUMBER_TEXT], double x, int digits);
 /* The whole of @p text as a real number, decimal point in every locale; false: it is none. Hex,
  * "inf" and "nan" are none. */
 bool rg_number_parse(const char *text, double *out);
+/* Well-formed UTF-8? (Shortest forms, no surrogates, at most U+10FFFF.) */
+bool rg_is_utf8(const char *text);
 
 #endif

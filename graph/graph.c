@@ -50,9 +50,10 @@ void rg_graph_destroy(rg_graph **graph)
         rg_release(&g->alloc, g->chunk[i], RG_CHUNK * sizeof **g->chunk);
     rg_release(&g->alloc, g->chunk, g->n_chunk_cap * sizeof *g->chunk);
     rg_release(&g->alloc, g->scope, g->scope_cap * sizeof *g->scope);
-    rg_release(&g->alloc, g->scope_slot, g->scope_slot_cap * sizeof *g->scope_slot);
+    rg_index_free(&g->scope_index, &g->alloc);
     rg_release(&g->alloc, g->param_node, g->param_node_cap * sizeof *g->param_node);
     rg_release(&g->alloc, g->input, g->input_cap * sizeof *g->input);
+    rg_index_free(&g->input_index, &g->alloc);
     rg_release(&g->alloc, g->note, g->note_cap * sizeof *g->note);
     rg_arena_free(&g->arena);
     rg_alloc alloc = g->alloc;

@@ -9,6 +9,7 @@
 #include <retrograd/grad.h>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/memory.h"
 #include "base/shape.h"
 #include "graph/params.h"
@@ -49,8 +50,7 @@ struct rg_graph {
 
     rg_scope  *scope;     /* [0] is "no scope" */
     size_t     n_scope, scope_cap;
-    uint32_t  *scope_slot;       /* hash table over (parent, name, step) -> index */
-    size_t     scope_slot_cap;
+    rg_index   scope_index;      /* (parent, name, step) -> index into scope */
     uint32_t   in_scope;         /* where new nodes go */
     uint32_t   origin;           /* set while a derivative rule runs */
 
@@ -58,6 +58,7 @@ struct rg_graph {
     size_t     param_node_cap;
     uint32_t  *input;            /* ids of the inputs */
     size_t     n_input, input_cap;
+    rg_index   input_index;      /* name -> id */
     const rg_shape *last_shape;
 
     rg_gradient_note *note;

@@ -2,6 +2,8 @@
 #include "graph/graph.h"
 
 #include "base/checked.h"
+#include "base/philox.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,6 +65,15 @@ static bool kind_ok(rg_graph *g, rg_kind kind, const char *what)
     return false;
 }
 
+static bool name_taken(const rg_graph *g, const char *name)
+{
+    uint32_t id;
+    for (size_t probe = 0; (id = rg_index_next(&g->input_index, rg_fnv1a(name), &probe));)
+        if (strcmp(((const rg_attr_input *)rg_node_at(g, id)->attr)->name, name) == 0)
+            return true;
+    return false;
+}
+
 rg_val rg_input(rg_graph *graph, const char *name, rg_kind kind, rg_shape shape)
 {
     rg_attr_input attr;
@@ -74,11 +85,10 @@ rg_val rg_input(rg_graph *graph, const char *name, rg_kind kind, rg_shape shape)
         (void)snprintf(numbered, sizeof numbered, "input%zu", graph->n_input);
         name = numbered;
     }
-    for (size_t i = 0; i < graph->n_input; i++) {
-        const rg_attr_input *other = rg_node_at(graph, graph->input[i])->attr;
-        if (strcmp(other->name, name) == 0)
-            return rg_poison(graph, RG_EARG, "input: the name '%s' is taken", name);
-    }
+    if (!*name || strlen(name) > RG_NAME_BYTES || !rg_is_utf8(name))
+        return rg_poison(graph, RG_EARG, "input: a name is UTF-8 of 1 to %d bytes", RG_NAME_BYTES);
+    if (name_taken(graph, name))
+        return rg_poison(graph, RG_EARG, "input: the name '%s' is taken", name);
     attr.sig.kind = kind;
     attr.sig.shape = shape;
     if (!(attr.name = rg_arena_text(&graph->arena, name)) ||
@@ -86,8 +96,11 @@ rg_val rg_input(rg_graph *graph, const char *name, rg_kind kind, rg_shape shape)
                     sizeof *graph->input))
         return rg_poison(graph, RG_ENOMEM, "input: no memory for '%s'", name);
     rg_val v = rg_emit_in(graph, &rg_op_input, &attr, NULL, 0);
-    if (v.id)
-        graph->input[graph->n_input++] = v.id;
+    if (!v.id)
+        return v;
+    graph->input[graph->n_input++] = v.id;
+    if (!rg_index_put(&graph->input_index, &graph->alloc, rg_fnv1a(name), v.id))
+        return rg_poison(graph, RG_ENOMEM, "input: no memory for '%s'", name);
     return v;
 }
 

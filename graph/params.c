@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/philox.h"
 #include "base/shape.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -35,7 +36,7 @@ void rg_params_destroy(rg_params **params)
     for (size_t i = 0; i < ps->n_slot; i++)
         rg_release(&ps->alloc, ps->slot[i]->data, ps->slot[i]->bytes);
     rg_release(&ps->alloc, ps->slot, ps->slot_cap * sizeof *ps->slot);
-    rg_release(&ps->alloc, ps->table, ps->table_cap * sizeof *ps->table);
+    rg_index_free(&ps->by_name, &ps->alloc);
     rg_release(&ps->alloc, ps->order, ps->order_cap * sizeof *ps->order);
     rg_arena_free(&ps->arena);
     rg_alloc alloc = ps->alloc;
@@ -105,34 +106,13 @@ rg_status rg_params_freeze(rg_params *params, const char *prefix, bool frozen)
 
 /* ---- Names -> slots ------------------------------------------------------------------------- */
 
-static size_t find(const rg_params *ps, const char *name)
-{
-    size_t at = (size_t)rg_fnv1a(name) % ps->table_cap;
-    while (ps->table[at] && strcmp(ps->slot[ps->table[at] - 1]->name, name) != 0)
-        at = (at + 1) % ps->table_cap;
-    return at;
-}
-
 rg_slot *rg_params_slot(const rg_params *ps, const char *name)
 {
-    if (!ps->table_cap)
-        return NULL;
-    uint32_t found = ps->table[find(ps, name)];
-    return found ? ps->slot[found - 1] : NULL;
-}
-
-static bool rehash(rg_params *ps)
-{
-    size_t old = ps->table_cap, cap = old ? 2 * old : 64;
-    uint32_t *table = rg_get(&ps->alloc, cap * sizeof *table);
-    if (!table)
-        return false;
-    rg_release(&ps->alloc, ps->table, old * sizeof *table);
-    ps->table = table;
-    ps->table_cap = cap;
-    for (size_t i = 0; i < ps->n_slot; i++)
-        ps->table[find(ps, ps->slot[i]->name)] = (uint32_t)i + 1;
-    return true;
+    uint32_t i;
+    for (size_t probe = 0; (i = rg_index_next(&ps->by_name, rg_fnv1a(name), &probe));)
+        if (strcmp(ps->slot[i - 1]->name, name) == 0)
+            return ps->slot[i - 1];
+    return NULL;
 }
 
 /* Edits that turn a into b, both at most 63 bytes long; large otherwise. */
@@ -175,20 +155,6 @@ const char *rg_params_nearest(const rg_params *ps, const char *name)
     return best;
 }
 
-static bool is_utf8(const char *s)
-{
-    for (const unsigned char *c = (const unsigned char *)s; *c;) {
-        int more = *c < 0x80 ? 0 : *c >= 0xc2 && *c < 0xe0 ? 1 : *c >= 0xe0 && *c < 0xf0 ? 2
-                 : *c >= 0xf0 && *c < 0xf5 ? 3 : -1;
-        if (more < 0)
-            return false;
-        for (c++; more; more--, c++)
-            if ((*c & 0xc0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
 /* ---- Declaring ------------------------------------------------------------------------------ */
 
 static rg_status fill(rg_params *ps, rg_slot *s, const rg_init *init)
@@ -206,8 +172,9 @@ static rg_status fill(rg_params *ps, rg_slot *s, const rg_init *init)
         for (int64_t i = 0; i < s->count; i++)
             ((float *)s->data)[i] = (float)w[i];
     rg_release(&ps->alloc, w, bytes);
-    return st ? rg_fail(&ps->err, st, "param '%s': its initialiser failed: %s", s->name,
-                        rg_status_text(st)) : RG_OK;
+    char shape[RG_SHAPE_TEXT];
+    return st ? rg_fail(&ps->err, st, "param '%s' %s: its initialiser failed: %s", s->name,
+                        rg_shape_text(shape, &s->shape), rg_status_text(st)) : RG_OK;
 }
 
 static rg_status share(rg_slot **out, rg_params *ps, rg_slot *s, const rg_shape *shape,
@@ -228,7 +195,7 @@ static rg_status refuse_new(rg_params *ps, const char *name, const rg_shape *sha
                             int64_t *count, size_t item)
 {
     char text[RG_SHAPE_TEXT];
-    if (!*name || strlen(name) > RG_NAME_BYTES || !is_utf8(name))
+    if (!*name || strlen(name) > RG_NAME_BYTES || !rg_is_utf8(name))
         return rg_fail(&ps->err, RG_EARG, "param: a name is UTF-8 of 1 to %d bytes", RG_NAME_BYTES);
     if (ps->sealed) {
         const char *near = rg_params_nearest(ps, name);
@@ -269,7 +236,6 @@ rg_status rg_params_declare(rg_slot **out, rg_params *ps, const char *name, rg_s
         return st;
     if (!rg_reserve(&ps->alloc, &ps->slot, &ps->slot_cap, ps->n_slot + 1, sizeof *ps->slot) ||
         !rg_reserve(&ps->alloc, &ps->order, &ps->order_cap, ps->n_slot + 1, sizeof *ps->order) ||
-        (2 * (ps->n_slot + 1) > ps->table_cap && !rehash(ps)) ||
         !(s = rg_arena_get(&ps->arena, sizeof *s)) || !(s->name = rg_arena_text(&ps->arena, name)) ||
         !(s->data = rg_get(&ps->alloc, bytes)))
         return rg_fail(&ps->err, RG_ENOMEM, "param '%s': no memory for %zu bytes", name, bytes);
@@ -278,7 +244,10 @@ rg_status rg_params_declare(rg_slot **out, rg_params *ps, const char *name, rg_s
     s->bytes = bytes;
     s->count = count;
     s->index = (uint32_t)ps->n_slot;
-    if ((st = fill(ps, s, init))) {
+    st = fill(ps, s, init);
+    if (!st && !rg_index_put(&ps->by_name, &ps->alloc, rg_fnv1a(name), s->index + 1))
+        st = rg_fail(&ps->err, RG_ENOMEM, "param '%s': no memory for its name", name);
+    if (st) {
         rg_release(&ps->alloc, s->data, bytes);
         return st;
     }
@@ -286,7 +255,6 @@ rg_status rg_params_declare(rg_slot **out, rg_params *ps, const char *name, rg_s
     memmove(ps->order + at + 1, ps->order + at, (ps->n_slot - at) * sizeof *ps->order);
     ps->order[at] = s->index;
     ps->slot[ps->n_slot++] = s;
-    ps->table[find(ps, name)] = s->index + 1;
     *out = s;
     return RG_OK;
 }

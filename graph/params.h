@@ -5,6 +5,7 @@
 #include <retrograd/graph.h>
 
 #include "base/error.h"
+#include "base/index.h"
 #include "base/memory.h"
 
 /* One named array. Its address never changes. */
@@ -27,8 +28,7 @@ struct rg_params {
     rg_dtype   real;
     rg_slot  **slot;       /* by index */
     size_t     n_slot, slot_cap;
-    uint32_t  *table;      /* open addressing over names: index + 1, 0 = free */
-    size_t     table_cap;
+    rg_index   by_name;    /* name -> index + 1 */
     uint32_t  *order;      /* indices by name */
     size_t     order_cap;
     bool       sealed;

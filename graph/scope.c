@@ -2,15 +2,14 @@
 #include "graph/graph.h"
 
 #include "base/philox.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static size_t scope_hash(const rg_scope *s)
+static uint64_t scope_hash(const rg_scope *s)
 {
-    uint64_t h = rg_fnv1a(s->name) ^ (uint64_t)s->step * UINT64_C(0x9E3779B97F4A7C15) ^
-                 (uint64_t)s->parent * UINT64_C(0xC2B2AE3D27D4EB4F);
-    return (size_t)(h ^ h >> 29);
+    return rg_hash_mix(rg_hash_mix(rg_fnv1a(s->name), (uint64_t)s->step), s->parent);
 }
 
 static bool scope_same(const rg_scope *a, const rg_scope *b)
@@ -18,50 +17,35 @@ static bool scope_same(const rg_scope *a, const rg_scope *b)
     return a->parent == b->parent && a->step == b->step && strcmp(a->name, b->name) == 0;
 }
 
-/* Twice the slots, all scopes entered anew. */
-static bool scope_rehash(rg_graph *g)
-{
-    size_t cap = g->scope_slot_cap ? 2 * g->scope_slot_cap : 64;
-    uint32_t *slot = rg_get(&g->alloc, cap * sizeof *slot);
-    if (!slot)
-        return false;
-    for (size_t i = 1; i < g->n_scope; i++) {
-        size_t at = scope_hash(&g->scope[i]) % cap;
-        while (slot[at])
-            at = (at + 1) % cap;
-        slot[at] = (uint32_t)i;
-    }
-    rg_release(&g->alloc, g->scope_slot, g->scope_slot_cap * sizeof *slot);
-    g->scope_slot = slot;
-    g->scope_slot_cap = cap;
-    return true;
-}
-
 /* The index of this scope, new or known; 0 without memory. */
 static uint32_t scope_find(rg_graph *g, rg_scope s)
 {
-    if (2 * (g->n_scope + 1) > g->scope_slot_cap && !scope_rehash(g))
-        return 0;
-    size_t at = scope_hash(&s) % g->scope_slot_cap;
-    for (; g->scope_slot[at]; at = (at + 1) % g->scope_slot_cap)
-        if (scope_same(&g->scope[g->scope_slot[at]], &s))
-            return g->scope_slot[at];
+    uint32_t i;
+    for (size_t probe = 0; (i = rg_index_next(&g->scope_index, scope_hash(&s), &probe));)
+        if (scope_same(&g->scope[i], &s))
+            return i;
+    i = (uint32_t)g->n_scope;
     if (!(s.name = rg_arena_text(&g->arena, s.name)) ||
-        !rg_reserve(&g->alloc, &g->scope, &g->scope_cap, g->n_scope + 1, sizeof *g->scope))
+        !rg_reserve(&g->alloc, &g->scope, &g->scope_cap, g->n_scope + 1, sizeof *g->scope) ||
+        !rg_index_put(&g->scope_index, &g->alloc, scope_hash(&s), i))
         return 0;
-    g->scope[g->n_scope] = s;
-    return g->scope_slot[at] = (uint32_t)g->n_scope++;
+    g->scope[g->n_scope++] = s;
+    return i;
 }
 
 void rg_scope_push(rg_graph *graph, const char *name, int64_t step)
 {
     if (!graph || graph->status)
         return;
-    uint32_t s = scope_find(graph, (rg_scope){ name ? name : "", step, graph->in_scope });
+    if (!name || !rg_is_utf8(name)) {
+        rg_poison(graph, RG_EARG, "scope: a name is UTF-8");
+        return;
+    }
+    uint32_t s = scope_find(graph, (rg_scope){ name, step, graph->in_scope });
     if (s)
         graph->in_scope = s;
     else
-        rg_poison(graph, RG_ENOMEM, "no memory for scope '%s'", name ? name : "");
+        rg_poison(graph, RG_ENOMEM, "scope '%s': no memory", name);
 }
 
 void rg_scope_pop(rg_graph *graph)

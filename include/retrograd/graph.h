@@ -28,8 +28,11 @@ typedef struct rg_val {
 /* ---- Initialisers (docs/MATH.md 7) --------------------------------------------------------- */
 
 /* How a new parameter is filled; all zero = zeros. The functions below make the usual ones, whose
- * draws depend on seed, full name and element only, not on the order of declaration. One of your
- * own is a fill() that writes w [shape], row-major. */
+ * draws depend on seed, full name and element only, not on the order of declaration. A shape
+ * [..., in, out] is a stack of matrices, each orthogonal (identity, ...) for itself; a vector [n]
+ * counts as the column [n,1]. One of your own is a fill() that writes w [shape], row-major.
+ *
+ * Errors     of rg_param(): RG_EARG a number that is not finite; RG_ESHAPE spectral, not square */
 typedef struct rg_init rg_init;
 struct rg_init {
     rg_status (*fill)(const rg_init *self, double *w, rg_shape shape, uint64_t seed,

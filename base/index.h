@@ -1,0 +1,30 @@
+/* base/index.h -- from a hash to numbers, for tables whose keys lie elsewhere: names, scopes. */
+#ifndef RG_BASE_INDEX_H
+#define RG_BASE_INDEX_H
+
+#include "base/memory.h"
+
+typedef struct rg_index_slot {
+    uint64_t hash;
+    uint32_t value;  /* 0 = free */
+} rg_index_slot;
+
+/* Open addressing, at most half full. All zero = empty. */
+typedef struct rg_index {
+    rg_index_slot *slot;
+    size_t         cap, n;
+} rg_index;
+
+/* The next value under @p hash, 0 after the last; *probe starts at 0. Equal hashes are not yet equal
+ * keys, so a look-up is a loop:
+ *
+ *     for (size_t probe = 0; (i = rg_index_next(&index, hash, &probe));)
+ *         if (same(key, table[i])) ... */
+uint32_t rg_index_next(const rg_index *index, uint64_t hash, size_t *probe);
+/* Enter a value > 0; false without memory, the index being as before. */
+bool rg_index_put(rg_index *index, const rg_alloc *alloc, uint64_t hash, uint32_t value);
+void rg_index_free(rg_index *index, const rg_alloc *alloc);
+/* Two hashes into one; not symmetric. */
+uint64_t rg_hash_mix(uint64_t a, uint64_t b);
+
+#endif
