@@ -18,41 +18,42 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* X(code, name, signature): the kind of the result, a colon, the kinds of the operands; R real,
+/* X(CODE, name, signature): the kind of the result, a colon, the kinds of the operands; R real,
  * B mask (uint8_t), I int32_t. Constants c0, c1 are of the instruction. */
 #define RG_TILE_CODES(X)                                                                         \
-    X(FILL, "fill", "R:")                   /* c0 */                                             \
-    X(ADD, "add", "R:RR") X(SUB, "sub", "R:RR") X(MUL, "mul", "R:RR") X(DIV, "div", "R:RR")      \
-    X(MIN, "min", "R:RR") X(MAX, "max", "R:RR") /* NaN wins; a tie gives the first */            \
-    X(NEG, "neg", "R:R") X(SCALE, "scale", "R:R") /* c0·x */ X(SHIFT, "shift", "R:R") /* x+c0 */ \
-    X(ONE_MINUS, "one_minus", "R:R") X(SQUARE, "square", "R:R") X(SQRT, "sqrt", "R:R")           \
-    X(ABS, "abs", "R:R") X(RELU, "relu", "R:R")                                                  \
-    X(LEAKY_RELU, "leaky_relu", "R:R")      /* x > 0 ? x : c0·x */                               \
-    X(ELU, "elu", "R:R")                    /* x > 0 ? x : c0·(eˣ - 1) */                        \
-    X(CLIP, "clip", "R:R")                  /* to c0 .. c1 */                                    \
-    X(HARD_SIGMOID, "hard_sigmoid", "R:R")  /* clip(x/c0 + 1/2, 0, 1) */                         \
-    X(EXP, "exp", "R:R") X(LOG, "log", "R:R") X(SIGMOID, "sigmoid", "R:R") X(TANH, "tanh", "R:R")\
-    X(SOFTPLUS, "softplus", "R:R") X(SILU, "silu", "R:R")                                        \
-    X(SAFE_DIV, "safe_div", "R:RR")         /* 0 where the divisor is 0 */                       \
-    X(SAFE_LOG, "safe_log", "R:R") X(SAFE_SQRT, "safe_sqrt", "R:R") /* 0 where x <= 0 */         \
-    X(BCE, "binary_cross_entropy", "R:RR")  /* max(z,0) - z·y + ln(1 + e^-|z|) */                \
-    X(LESS, "less", "B:RR") X(LESS_EQUAL, "less_equal", "B:RR") X(EQUAL, "equal", "B:RR")        \
-    X(AND, "and", "B:BB") X(NOT, "not", "B:B") X(WHERE, "where", "R:BRR")                        \
-    X(REAL_BOOL, "real_bool", "R:B") X(REAL_INT, "real_int", "R:I")                              \
+    X(FILL, fill, "R:")                     /* c0 */                                             \
+    X(ADD, add, "R:RR") X(SUB, sub, "R:RR") X(MUL, mul, "R:RR") X(DIV, div, "R:RR")              \
+    X(MIN, min, "R:RR") X(MAX, max, "R:RR") /* NaN wins; a tie gives the first */                \
+    X(NEG, neg, "R:R") X(SCALE, scale, "R:R") /* c0·x */ X(SHIFT, shift, "R:R") /* x + c0 */     \
+    X(ONE_MINUS, one_minus, "R:R") X(SQUARE, square, "R:R") X(SQRT, sqrt, "R:R")                 \
+    X(ABS, abs, "R:R") X(RELU, relu, "R:R")                                                      \
+    X(LEAKY_RELU, leaky_relu, "R:R")        /* x > 0 ? x : c0·x */                               \
+    X(ELU, elu, "R:R")                      /* x > 0 ? x : c0·(eˣ - 1) */                        \
+    X(CLIP, clip, "R:R")                    /* to c0 .. c1 */                                    \
+    X(HARD_SIGMOID, hard_sigmoid, "R:R")    /* clip(x/c0 + 1/2, 0, 1) */                         \
+    X(EXP, exp, "R:R") X(LOG, log, "R:R") X(SIGMOID, sigmoid, "R:R") X(TANH, tanh, "R:R")        \
+    X(SOFTPLUS, softplus, "R:R") X(SILU, silu, "R:R")                                            \
+    X(SAFE_DIV, safe_div, "R:RR")           /* 0 where the divisor is 0 */                       \
+    X(SAFE_LOG, safe_log, "R:R") X(SAFE_SQRT, safe_sqrt, "R:R") /* 0 where x <= 0 */             \
+    X(BCE, binary_cross_entropy, "R:RR")    /* max(z,0) - z·y + ln(1 + e^-|z|) */                \
+    X(LESS, less, "B:RR") X(LESS_EQUAL, less_equal, "B:RR") X(EQUAL, equal, "B:RR")              \
+    X(AND, and, "B:BB") X(NOT, not, "B:B") X(WHERE, where, "R:BRR")                              \
+    X(REAL_BOOL, real_bool, "R:B") X(REAL_INT, real_int, "R:I")                                  \
     /* merged: what rg_tile_compile() makes of neighbours; each operation rounds */              \
-    X(MUL_ADD, "mul_add", "R:RRR")          /* a·b + c */                                        \
-    X(MUL2_ADD, "mul2_add", "R:RRRR")       /* a·b + c·d */                                      \
-    X(MUL_MUL, "mul_mul", "R:RRR")          /* (a·b)·c */                                        \
-    X(MUL_1M, "mul_1m", "R:RR")             /* a·(1 - b) */                                      \
-    X(MUL_MUL_1M, "mul_mul_1m", "R:RRR")    /* a·(b·(1 - c)) */                                  \
-    X(MUL_1M_SQUARE, "mul_1m_square", "R:RR") /* a·(1 - b²) */                                   \
-    X(ADD_SIGMOID, "add_sigmoid", "R:RR") X(ADD_TANH, "add_tanh", "R:RR")
+    X(MUL_ADD, mul_add, "R:RRR")            /* a·b + c */                                        \
+    X(MUL2_ADD, mul2_add, "R:RRRR")         /* a·b + c·d */                                      \
+    X(MUL_MUL, mul_mul, "R:RRR")            /* (a·b)·c */                                        \
+    X(MUL_1M, mul_1m, "R:RR")               /* a·(1 - b) */                                      \
+    X(MUL_MUL_1M, mul_mul_1m, "R:RRR")      /* a·(b·(1 - c)) */                                  \
+    X(MUL_1M_SQUARE, mul_1m_square, "R:RR") /* a·(1 - b²) */                                     \
+    X(ADD_SIGMOID, add_sigmoid, "R:RR") X(ADD_TANH, add_tanh, "R:RR")
 
+/* Any other elementwise op (power, sin, cos, gelu, yours) joins a program through RG_TILE_CALL. */
 typedef enum rg_tile_code {
-#define RG_TILE_ENUM(code, name, signature) RG_TILE_##code,
+#define RG_TILE_ENUM(CODE, name, signature) RG_TILE_##CODE,
     RG_TILE_CODES(RG_TILE_ENUM)
 #undef RG_TILE_ENUM
-    RG_TILE_CALL,       /* any elementwise op through its reference kernel */
+    RG_TILE_CALL,       /* the reference kernel, on a tile */
     RG_TILE_CODE_COUNT
 } rg_tile_code;
 
@@ -81,9 +82,11 @@ typedef struct rg_tile_operand {
     int64_t row, col;
 } rg_tile_operand;
 
-/* A result: which value goes where. */
+/* A result: which value goes where. It may lie exactly over an operand (same data, same strides) if
+ * rg_tile_may_overwrite(); any other overlap is wrong. */
 typedef struct rg_tile_result {
     uint32_t value;
+    uint32_t over;      /* 1 + the operand that it lies over; 0 = none */
     int64_t  row, col;
 } rg_tile_result;
 
@@ -120,9 +123,9 @@ typedef struct rg_tile_program rg_tile_program;
 rg_status rg_tile_compile(rg_tile_program **out, const rg_tile_source *source,
                           const rg_tile_kernels *kernels, rg_arena *arena, rg_err *err);
 
-/* May result @p out lie exactly over operand @p in (same data, same strides)? True if no instruction
- * after the one that makes the result reads the operand, and no other result does so. Any other
- * overlap of a result is wrong. */
+/* May result @p out lie over operand @p in? True where their strides and sizes are equal, no
+ * instruction after the one that makes the result reads the operand, and no result is that operand
+ * itself. Give an operand to one result only. */
 bool rg_tile_may_overwrite(const rg_tile_source *source, size_t out, size_t in);
 
 /* Bytes that one thread needs to run the program. */
