@@ -32,6 +32,8 @@ struct rg_params {
     uint32_t  *order;      /* indices by name */
     size_t     order_cap;
     bool       sealed;
+    const char *prefix;    /* of the names it may take from a file undeclared: "optim.", "plan.";
+                              NULL: only an empty store takes what it did not declare */
     rg_err     err;        /* rg_params_message() */
 };
 

@@ -193,6 +193,7 @@ static rg_status make_state(rg_plan *plan, rg_err *err)
     if (rg_params_create(&plan->state, plan->params ? plan->params->seed : 0, &opts) ||
         rg_params_declare(&plan->run, plan->state, "plan.run", RG_SCALAR, RG_I64, NULL))
         return no_memory(err);
+    plan->state->prefix = "plan.";
     return RG_OK;
 }
 
