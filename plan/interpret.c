@@ -219,6 +219,7 @@ static rg_status run_node(rg_plan *plan, const struct interpreter *it, uint32_t 
     const rg_kernel_args args = {
         .n = rg_shape_count(*node->shape), .out = out, .in = it->in, .n_in = node->n_in,
         .in_shape = it->in_shape, .out_shape = node->shape, .attr = node->attr,
+        .item = rg_kind_size((rg_kind)node->kind, back ? RG_F64 : plan->opts.real),
         .seed = plan->params ? plan->params->seed : 0, .run = run,
     };
     int code = kernel(&args);

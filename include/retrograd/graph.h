@@ -226,6 +226,7 @@ typedef struct rg_kernel_args {
     const rg_shape    *in_shape;  /* whole operands, as inferred */
     const rg_shape    *out_shape;
     const void        *attr;
+    size_t             item;      /* bytes of one element of out, for kernels that only move data */
     uint64_t           seed;      /* of the store, for RG_OP_RANDOM */
     uint64_t           run;       /* number of the run, from 0 */
 } rg_kernel_args;
