@@ -31,8 +31,7 @@ static const char *const status_text[] = {
 
 const char *rg_status_text(rg_status status)
 {
-    size_t code = (size_t)-(int)status;
-    return code < sizeof status_text / sizeof *status_text ? status_text[code] : "unknown status";
+    return status > RG_OK || status < RG_EINTERNAL ? "unknown status" : status_text[-(int)status];
 }
 
 rg_status rg_fail_v(rg_err *err, rg_status status, const char *format, va_list ap)

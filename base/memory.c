@@ -104,8 +104,10 @@ void *rg_arena_get(rg_arena *arena, size_t bytes)
         return NULL;
     need = need / ARENA_GRAIN * ARENA_GRAIN;
 #if defined(RG_DEBUG_ARENA)
-    if (!rg_add_size(sizeof(rg_arena_block) + ARENA_GRAIN, bytes, &whole) || !arena_add(arena, whole))
+    if (!rg_add_size(need, sizeof(rg_arena_block) + ARENA_GRAIN + RG_ALIGN - 1, &whole) ||
+        !arena_add(arena, whole / RG_ALIGN * RG_ALIGN))
         return NULL;
+    arena->block->used = arena->block->size - need; /* it ends where the block ends */
 #else
     if (!arena->block || arena->block->size - arena->block->used < need) {
         if (!rg_add_size(need, sizeof(rg_arena_block) + ARENA_GRAIN, &whole))

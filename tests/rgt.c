@@ -3,6 +3,7 @@
 #include "tests/rgt.h"
 
 #include <dirent.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,23 @@ void rgt_end(void)
         rgt_fail("end of test", 0, "%s", fault);
 }
 
+static struct {
+    jmp_buf     back;
+    const char *says;
+    bool        armed, right;
+} canary;
+
+bool rgt_caught(const char *says, void (*body)(void))
+{
+    canary.says = says;
+    canary.right = false;
+    canary.armed = true;
+    if (!setjmp(canary.back))
+        body();
+    canary.armed = false;
+    return canary.right;
+}
+
 void rgt_fail(const char *file, int line, const char *format, ...)
 {
     char text[1024];
@@ -119,6 +137,11 @@ void rgt_fail(const char *file, int line, const char *format, ...)
     va_start(ap, format);
     (void)vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
+    if (canary.armed) {
+        canary.armed = false;
+        canary.right = rgt_has(text, canary.says);
+        longjmp(canary.back, 1);
+    }
     (void)capture_end();
 #if defined(RGT_PLAIN)
     (void)printf("# %s:%d: %s\n", file, line, text);

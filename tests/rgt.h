@@ -49,6 +49,9 @@ _Noreturn void rgt_skip(const char *why);
 /* A line on the real stderr: seeds, counts, worst values. */
 void rgt_note(const char *format, ...) RG_PRINTF(1, 2);
 
+/* For canaries: does a check in @p body fail, with @p says in its text? */
+bool rgt_caught(const char *says, void (*body)(void));
+
 void rgt_begin(void);
 void rgt_end(void);
 /* What rgt_end() has to complain of, or NULL; ends the watch. For the canaries. */
@@ -73,6 +76,14 @@ typedef struct rgt_alloc {
 } rgt_alloc;
 
 rg_alloc rgt_hooks(rgt_alloc *state);
+
+/* Something that takes its memory from @p hooks and writes what it got into @p result. */
+struct rgt_text;
+typedef rg_status rgt_scenario(const rg_alloc *hooks, struct rgt_text *result);
+/* Fails allocation 1, 2, 3 ... of the scenario, once alone and once with all later ones, until it
+ * succeeds: the status is RG_ENOMEM, nothing leaks, and the next try gives the same result.
+ * Returns the number of failures. */
+long rgt_fail_each(rgt_scenario *scenario);
 
 /* ---- Text ----------------------------------------------------------------------------------- */
 

@@ -230,3 +230,41 @@ rg_alloc rgt_hooks(rgt_alloc *state)
 {
     return (rg_alloc){ hook_get, hook_release, state };
 }
+
+/* One run with the fail_at-th allocation failing; was it reached? */
+static bool attempt(rg_status *st, rgt_scenario *scenario, long fail_at, bool fail_on,
+                    rgt_text *result)
+{
+    rgt_alloc state = { .fail_at = fail_at, .fail_on = fail_on };
+    rg_alloc hooks = rgt_hooks(&state);
+    *st = scenario(&hooks, result);
+    RGT_CHECK_MSG(state.live == 0, "allocation %ld failing leaves %ld blocks", fail_at, state.live);
+    RGT_CHECK_MSG(!state.corrupt, "allocation %ld failing: a block came back wrong", fail_at);
+    return state.calls >= fail_at;
+}
+
+long rgt_fail_each(rgt_scenario *scenario)
+{
+    static rgt_text want; /* static: a failing check leaves this function */
+    rg_status st;
+    rgt_text_free(&want);
+    attempt(&st, scenario, 0, false, &want);
+    RGT_CHECK_MSG(st == RG_OK && want.n > 0, "undisturbed: %s", rg_status_text(st));
+    for (long at = 1;; at++) {
+        for (int on = 0; on < 2; on++) {
+            rgt_text got = { .data = NULL };
+            bool reached = attempt(&st, scenario, at, on, &got);
+            bool same = got.n == want.n && memcmp(got.data, want.data, got.n) == 0;
+            rgt_text_free(&got);
+            if (reached) {
+                RGT_CHECK_MSG(st == RG_ENOMEM, "allocation %ld failing: %s", at,
+                              rg_status_text(st));
+                continue;
+            }
+            rgt_text_free(&want);
+            RGT_CHECK_MSG(st == RG_OK && same, "after %ld failures: %s, %s result", 2 * (at - 1),
+                          rg_status_text(st), same ? "the same" : "another");
+            return 2 * (at - 1);
+        }
+    }
+}

@@ -114,3 +114,52 @@ RGT_TEST(harness, text_is_collected)
     RGT_CHECK(text.n == 1000 && rgt_has(text.data, "90123") && !rgt_has(text.data, "91"));
     rgt_text_free(&text);
 }
+
+static struct { void *block; } lost;
+
+static rg_status leaks(const rg_alloc *hooks, rgt_text *result)
+{
+    void *a = hooks->get(hooks->user, 8, 16), *b = hooks->get(hooks->user, 8, 16);
+    rgt_write(result, "x", 1);
+    if (a && b)
+        hooks->release(hooks->user, a, 8);
+    else
+        lost.block = a;
+    if (b)
+        hooks->release(hooks->user, b, 8);
+    return a && b ? RG_OK : RG_ENOMEM;
+}
+
+static rg_status keeps_quiet(const rg_alloc *hooks, rgt_text *result)
+{
+    void *a = hooks->get(hooks->user, 8, 16);
+    rgt_write(result, "x", 1);
+    if (a)
+        hooks->release(hooks->user, a, 8);
+    return RG_OK;
+}
+
+static void run_leaks(void)
+{
+    rgt_fail_each(leaks);
+}
+
+static void run_keeps_quiet(void)
+{
+    rgt_fail_each(keeps_quiet);
+}
+
+RGT_TEST(harness, failing_each_allocation_finds_a_leak)
+{
+    RGT_CHECK(rgt_caught("leaves 1 blocks", run_leaks));
+    rgt_alloc state = { .live = 1 };
+    rg_alloc hooks = rgt_hooks(&state);
+    hooks.release(hooks.user, lost.block, 8);
+    rgt_begin();
+}
+
+RGT_TEST(harness, failing_each_allocation_finds_a_failure_that_nobody_reports)
+{
+    RGT_CHECK(rgt_caught("success", run_keeps_quiet));
+    rgt_begin();
+}
