@@ -1,4 +1,4 @@
-/* kernels/team.c -- parallel regions, with every thread's state set on entry and restored on exit. */
+/* kernels/team.c -- parallel regions; every thread's state is set on entry, restored on exit. */
 #include "kernels/team.h"
 
 #include <omp.h>

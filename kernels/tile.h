@@ -40,6 +40,7 @@
     X(AND, and, "B:BB") X(NOT, not, "B:B") X(WHERE, where, "R:BRR")                              \
     X(REAL_BOOL, real_bool, "R:B") X(REAL_INT, real_int, "R:I")                                  \
     /* merged: what rg_tile_compile() makes of neighbours; each operation rounds */              \
+    X(ONE_MINUS_SQUARE, one_minus_square, "R:R") /* 1 - a² */                                    \
     X(MUL_ADD, mul_add, "R:RRR")            /* a·b + c */                                        \
     X(MUL2_ADD, mul2_add, "R:RRRR")         /* a·b + c·d */                                      \
     X(MUL_MUL, mul_mul, "R:RRR")            /* (a·b)·c */                                        \
@@ -101,8 +102,8 @@ typedef struct rg_tile_source {
     size_t   n_out;
 } rg_tile_source;
 
-/* The vector loops of one instruction set, [0] f32, [1] f64. Any alignment, any n; out may be one
- * of the operands. */
+/* The vector loops of one instruction set, [RG_F32] and [RG_F64]. Any alignment, any n; out may be
+ * one of the operands where elements are of one size. */
 typedef void rg_tile_loop(int64_t n, void *out, const void *const *in, const double *c);
 typedef struct rg_tile_kernels {
     rg_isa        isa;

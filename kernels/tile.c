@@ -1,0 +1,82 @@
+/* kernels/tile.c -- tile programs: tables, names, and the rules a source must keep. */
+#include "kernels/tile_program.h"
+#include "kernels/tile_tables.h"
+
+const rg_tile_kernels *rg_tile_table(rg_isa isa)
+{
+#if defined(RG_HAVE_AVX512)
+    if (isa >= RG_ISA_AVX512)
+        return &rg_tile_kernels_avx512;
+#endif
+#if defined(RG_HAVE_AVX2)
+    if (isa >= RG_ISA_AVX2)
+        return &rg_tile_kernels_avx2;
+#endif
+    (void)isa;
+    return &rg_tile_kernels_portable;
+}
+
+#define NAME(CODE, name, signature) #name,
+#define SIGNATURE(CODE, name, signature) signature,
+static const char *const code_name[] = { RG_TILE_CODES(NAME) "call" };
+static const char *const code_signature[] = { RG_TILE_CODES(SIGNATURE) };
+
+const char *rg_tile_code_text(rg_tile_code code)
+{
+    return (unsigned)code < RG_TILE_CODE_COUNT ? code_name[code] : "?";
+}
+
+static rg_kind kind_of_letter(char letter)
+{
+    return letter == 'B' ? RG_BOOL : letter == 'I' ? RG_INT : RG_F;
+}
+
+bool rg_tile_signature_of(rg_tile_signature *out, const rg_tile_ins *ins)
+{
+    *out = (rg_tile_signature){ 0 };
+    if (ins->code == RG_TILE_CALL) {
+        const rg_tile_call *call = ins->call;
+        if (!call || call->n_in > RG_TILE_MAX_IN || !call->op->kernel_f64)
+            return false;
+        out->n_in = call->n_in;
+        out->out = call->out_kind;
+        for (size_t i = 0; i < call->n_in; i++)
+            out->in[i] = call->in_kind[i];
+        return true;
+    }
+    if ((unsigned)ins->code >= RG_TILE_CALL)
+        return false;
+    const char *s = code_signature[ins->code];
+    out->out = kind_of_letter(s[0]);
+    for (s += 2; *s; s++)
+        out->in[out->n_in++] = kind_of_letter(*s);
+    return true;
+}
+
+/* Strides that walk the rows x cols elements alike. */
+static bool same_walk(const rg_tile_source *s, const rg_tile_result *out, const rg_tile_operand *in)
+{
+    return (s->rows <= 1 || out->row == in->row) && (s->cols <= 1 || out->col == in->col);
+}
+
+bool rg_tile_may_overwrite(const rg_tile_source *s, size_t out, size_t in)
+{
+    const rg_tile_result *result = &s->out[out];
+    if (result->value < s->n_in || !same_walk(s, result, &s->in[in]))
+        return false;
+    size_t made = result->value - s->n_in;
+    rg_tile_signature sig;
+    if (!rg_tile_signature_of(&sig, &s->ins[made]) || sig.out != s->in[in].kind)
+        return false;
+    for (size_t k = made + 1; k < s->n_ins; k++) {
+        if (!rg_tile_signature_of(&sig, &s->ins[k]))
+            return false;
+        for (size_t i = 0; i < sig.n_in; i++)
+            if (s->ins[k].in[i] == in)
+                return false;
+    }
+    for (size_t r = 0; r < s->n_out; r++)
+        if (s->out[r].value == in)
+            return false;
+    return true;
+}

@@ -1,0 +1,158 @@
+/* kernels/tile_loops.h -- the loops of tile programs for one type of real; tile_simd.c includes it
+ * with REAL, LANES and F(name) = f32_name or f64_name defined. One expression serves body and tail,
+ * so an element's bits do not depend on where it lies. */
+
+/* Element i of operand k: whole vectors, and the n - i that are left. */
+#define PLACE(k) in[k]
+#define FULL(k)  F(load)(x[k] + i)
+#define PART(k)  F(load_n)(x[k] + i, n - i)
+#define ARGS1(L) L(0)
+#define ARGS2(L) L(0), L(1)
+#define ARGS3(L) L(0), L(1), L(2)
+#define ARGS4(L) L(0), L(1), L(2), L(3)
+
+/* A function of vectors, and the loop that applies it; a, b, d, e are the operands. */
+#define LOOP(name, args, expression, ...)                                                        \
+    RG_INLINE F(v) F(name##_of)(F(v) c0, F(v) c1, __VA_ARGS__)                                   \
+    {                                                                                            \
+        (void)c0, (void)c1;                                                                      \
+        return expression;                                                                       \
+    }                                                                                            \
+    static void F(name##_loop)(int64_t n, void *out, const void *const *in, const double *c)     \
+    {                                                                                            \
+        const REAL *const x[] = { args(PLACE) };                                                 \
+        REAL *y = out;                                                                           \
+        const F(v) c0 = F(set)(c[0]), c1 = F(set)(c[1]);                                         \
+        int64_t i = 0;                                                                           \
+        for (; i + LANES <= n; i += LANES)                                                       \
+            F(store)(y + i, F(name##_of)(c0, c1, args(FULL)));                                   \
+        if (i < n)                                                                               \
+            F(store_n)(y + i, F(name##_of)(c0, c1, args(PART)), n - i);                          \
+    }
+#define MAP1(name, expression) LOOP(name, ARGS1, expression, F(v) a)
+#define MAP2(name, expression) LOOP(name, ARGS2, expression, F(v) a, F(v) b)
+#define MAP3(name, expression) LOOP(name, ARGS3, expression, F(v) a, F(v) b, F(v) d)
+#define MAP4(name, expression) LOOP(name, ARGS4, expression, F(v) a, F(v) b, F(v) d, F(v) e)
+
+#define ZERO F(set)(0)
+#define ONE  F(set)(1)
+#define MAX0(x) F(pick)(F(le)(x, ZERO), ZERO, x) /* NaN stays */
+
+MAP2(add, a + b)
+MAP2(sub, a - b)
+MAP2(mul, a * b)
+MAP2(div, a / b)
+MAP2(min, F(pick)(F(le)(a, b), a, F(pick)(F(eq)(a, a), b, a)))
+MAP2(max, F(pick)(F(le)(b, a), a, F(pick)(F(eq)(a, a), b, a)))
+MAP1(neg, -a)
+MAP1(scale, c0 * a)
+MAP1(shift, a + c0)
+MAP1(one_minus, ONE - a)
+MAP1(square, a * a)
+MAP1(sqrt, F(sqrt)(a))
+MAP1(abs, F(abs)(a))
+MAP1(relu, MAX0(a))
+MAP1(leaky_relu, F(pick)(F(lt)(ZERO, a), a, c0 * a))
+MAP1(elu, F(pick)(F(lt)(ZERO, a), a, c0 * F(expm1_neg)(a)))
+MAP1(clip, F(clamp)(a, c0, c1))
+MAP1(hard_sigmoid, F(clamp)(a / c0 + F(set)(0.5), ZERO, ONE))
+MAP1(exp, F(exp)(a))
+MAP1(log, F(log)(a))
+MAP1(sigmoid, F(sigmoid)(a))
+MAP1(tanh, F(tanh)(a))
+MAP1(softplus, F(softplus)(a))
+MAP1(silu, a * F(sigmoid)(a))
+MAP2(safe_div, F(pick)(F(eq)(b, ZERO), ZERO, a / b))
+MAP1(safe_log, F(pick)(F(le)(a, ZERO), ZERO, F(log)(a)))
+MAP1(safe_sqrt, F(pick)(F(le)(a, ZERO), ZERO, F(sqrt)(a)))
+MAP2(binary_cross_entropy, MAX0(a) - a * b + F(softplus)(-F(abs)(a)))
+
+MAP1(one_minus_square, ONE - a * a)
+MAP3(mul_add, a * b + d)
+MAP4(mul2_add, a * b + d * e)
+MAP3(mul_mul, (a * b) * d)
+MAP2(mul_1m, a * (ONE - b))
+MAP3(mul_mul_1m, a * (b * (ONE - d)))
+MAP2(mul_1m_square, a * (ONE - b * b))
+MAP2(add_sigmoid, F(sigmoid)(a + b))
+MAP2(add_tanh, F(tanh)(a + b))
+
+static void F(fill_loop)(int64_t n, void *out, const void *const *in, const double *c)
+{
+    (void)in;
+    REAL *y = out, value = (REAL)c[0];
+    for (int64_t i = 0; i < n; i++)
+        y[i] = value;
+}
+
+/* ---- Masks are bytes ------------------------------------------------------------------------ */
+
+#define COMPARE(name, relation)                                                                  \
+    static void F(name##_loop)(int64_t n, void *out, const void *const *in, const double *c)     \
+    {                                                                                            \
+        (void)c;                                                                                 \
+        const REAL *a = in[0], *b = in[1];                                                       \
+        uint8_t *y = out;                                                                        \
+        int64_t i = 0;                                                                           \
+        for (; i + LANES <= n; i += LANES) {                                                     \
+            F(b) m = F(to_bytes)(F(relation)(F(load)(a + i), F(load)(b + i)));                   \
+            memcpy(y + i, &m, sizeof m);                                                         \
+        }                                                                                        \
+        if (i < n) {                                                                             \
+            F(b) m = F(to_bytes)(F(relation)(F(load_n)(a + i, n - i), F(load_n)(b + i, n - i))); \
+            memcpy(y + i, &m, (size_t)(n - i));                                                  \
+        }                                                                                        \
+    }
+COMPARE(less, lt)
+COMPARE(less_equal, le)
+COMPARE(equal, eq)
+
+static void F(where_loop)(int64_t n, void *out, const void *const *in, const double *c)
+{
+    (void)c;
+    const uint8_t *m = in[0];
+    const REAL *a = in[1], *b = in[2];
+    REAL *y = out;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        F(store)(y + i, F(pick)(F(of_bytes)(F(bytes_n)(m + i, LANES)), F(load)(a + i),
+                                F(load)(b + i)));
+    if (i < n)
+        F(store_n)(y + i, F(pick)(F(of_bytes)(F(bytes_n)(m + i, n - i)), F(load_n)(a + i, n - i),
+                                  F(load_n)(b + i, n - i)), n - i);
+}
+
+static void F(real_bool_loop)(int64_t n, void *out, const void *const *in, const double *c)
+{
+    (void)c;
+    const uint8_t *m = in[0];
+    REAL *y = out;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (REAL)(m[i] != 0);
+}
+
+static void F(real_int_loop)(int64_t n, void *out, const void *const *in, const double *c)
+{
+    (void)c;
+    const int32_t *k = in[0];
+    REAL *y = out;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (REAL)k[i];
+}
+
+#undef PLACE
+#undef FULL
+#undef PART
+#undef ARGS1
+#undef ARGS2
+#undef ARGS3
+#undef ARGS4
+#undef LOOP
+#undef MAP1
+#undef MAP2
+#undef MAP3
+#undef MAP4
+#undef ZERO
+#undef ONE
+#undef MAX0
+#undef COMPARE

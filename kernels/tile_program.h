@@ -1,0 +1,68 @@
+/* kernels/tile_program.h -- the insides of a compiled tile program; of tile*.c only. */
+#ifndef RG_KERNELS_TILE_PROGRAM_H
+#define RG_KERNELS_TILE_PROGRAM_H
+
+#include "kernels/tile.h"
+
+/* A place: slot k of the scratch memory for k < n_slot, else operand or result k - n_slot. */
+typedef uint32_t rg_tile_place;
+
+typedef struct rg_tile_step {
+    rg_tile_loop       *loop;
+    const rg_tile_call *call;    /* instead of loop */
+    double              c[2];
+    uint32_t            source;  /* the instruction it came from */
+    rg_tile_place       out, in[RG_TILE_MAX_IN];
+    uint32_t            n_in;
+} rg_tile_step;
+
+/* Copy an operand into a slot, or a place into a result. */
+typedef struct rg_tile_move {
+    uint32_t      data;
+    rg_tile_place place;
+} rg_tile_move;
+
+typedef struct rg_tile_data {
+    int64_t row, col;
+    size_t  size;    /* of an element */
+    bool    direct;  /* tiles of it are contiguous in memory: no copy */
+} rg_tile_data;
+
+struct rg_tile_program {
+    rg_dtype real;
+    bool     flat;       /* all is contiguous or one number: a single row of rows·cols elements */
+    int64_t  cols;       /* of the source */
+    int64_t  block;      /* rows of a tile; more than 1 only if a tile spans all columns */
+    int64_t  width;      /* columns of a tile */
+    uint32_t n_slot, n_data, n_once, n_load, n_fill, n_step, n_store;
+    size_t   slot_bytes, call_bytes;
+    rg_tile_data *data;
+    rg_tile_move *load;  /* the first n_once before all tiles, the others for each */
+    rg_tile_step *step;  /* likewise the first n_fill */
+    rg_tile_move *store;
+};
+
+/* Kinds by the letters of a signature; false for a code that is none. */
+typedef struct rg_tile_signature {
+    size_t  n_in;
+    rg_kind in[RG_TILE_MAX_IN], out;
+} rg_tile_signature;
+bool rg_tile_signature_of(rg_tile_signature *out, const rg_tile_ins *ins);
+
+/* ---- What compilation works on: values as in the source ------------------------------------- */
+
+typedef struct rg_tile_node {
+    rg_tile_ins ins;
+    uint32_t    n_in;
+    uint32_t    uses;    /* by instructions that are left (n_in each), and twice by a result */
+    uint32_t    limit;   /* the last value that may read it; UINT32_MAX: any */
+    uint32_t    last;    /* the last value that reads it; UINT32_MAX: needed after all */
+    rg_tile_place place;
+    rg_kind     kind;
+    bool        operand;
+} rg_tile_node;
+
+/* Merge an instruction with neighbours that only it uses; node[n_in + k] is instruction k. */
+void rg_tile_merge(rg_tile_node *node, uint32_t n_in, uint32_t n_ins);
+
+#endif

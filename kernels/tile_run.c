@@ -1,0 +1,166 @@
+/* kernels/tile_run.c -- runs a tile program over a part of its iteration space. */
+#include "kernels/tile_program.h"
+
+#include <string.h>
+
+/* The tile at hand: rows r .. r+nr of columns c .. c+nc, n = nr·nc elements. */
+struct tile {
+    int64_t r, nr, c, nc, n;
+};
+
+/* Pointers to every place, in the scratch memory behind the slots. */
+struct machine {
+    const rg_tile_program *p;
+    rg_tile_run *run;
+    void       **place;
+};
+
+#define COPY(type)                                                                               \
+    do {                                                                                         \
+        type *y = to;                                                                            \
+        const type *x = from;                                                                    \
+        for (int64_t r = 0; r < t->nr; r++, y += to_row, x += from_row)                          \
+            for (int64_t c = 0; c < t->nc; c++)                                                  \
+                y[c * to_col] = x[c * from_col];                                                 \
+    } while (0)
+
+/* Move a tile between two strided places. */
+static void copy(const struct tile *t, size_t size, void *to, int64_t to_row, int64_t to_col,
+                 const void *from, int64_t from_row, int64_t from_col)
+{
+    if (to_col == 1 && from_col == 1 && t->nr == 1)
+        memcpy(to, from, (size_t)t->nc * size);
+    else if (size == 1)
+        COPY(uint8_t);
+    else if (size == 4)
+        COPY(uint32_t);
+    else
+        COPY(uint64_t);
+}
+
+static void *data_at(const struct machine *m, uint32_t j, const struct tile *t)
+{
+    const rg_tile_data *d = &m->p->data[j];
+    return (char *)m->run->data[j] + (t->r * d->row + t->c * d->col) * (int64_t)d->size;
+}
+
+static void load(const struct machine *m, const rg_tile_move *move, const struct tile *t)
+{
+    const rg_tile_data *d = &m->p->data[move->data];
+    copy(t, d->size, m->place[move->place], t->nc, 1, data_at(m, move->data, t), d->row, d->col);
+}
+
+static void store(const struct machine *m, const rg_tile_move *move, const struct tile *t)
+{
+    const rg_tile_data *d = &m->p->data[move->data];
+    copy(t, d->size, data_at(m, move->data, t), d->row, d->col, m->place[move->place], t->nc, 1);
+}
+
+/* A reference kernel on a tile; an f32 program converts for a kernel that is f64 only. */
+static int call(const struct machine *m, const rg_tile_step *step, const struct tile *t)
+{
+    const rg_tile_program *p = m->p;
+    const rg_tile_call *call = step->call;
+    const bool convert = p->real == RG_F32 && !call->op->kernel_f32;
+    const int64_t room = p->block * p->width;
+    double *wide = (double *)(void *)(m->place + p->n_slot + p->n_data);
+    const void *in[RG_TILE_MAX_IN];
+    for (uint32_t i = 0; i < step->n_in; i++) {
+        in[i] = m->place[step->in[i]];
+        if (convert && call->in_kind[i] == RG_F) {
+            double *x = wide + (i + 1) * room;
+            for (int64_t e = 0; e < t->n; e++)
+                x[e] = (double)((const float *)in[i])[e];
+            in[i] = x;
+        }
+    }
+    void *out = m->place[step->out];
+    const bool narrow = convert && call->out_kind == RG_F;
+    rg_kernel_args args = { .n = t->n, .first = m->run->first + t->r * p->cols + t->c,
+                            .out = narrow ? wide : out, .in = in, .n_in = step->n_in,
+                            .in_shape = call->in_shape, .out_shape = call->out_shape,
+                            .attr = call->attr, .seed = m->run->seed, .run = m->run->run };
+    rg_kernel_fn *kernel = p->real == RG_F32 && !convert ? call->op->kernel_f32
+                                                          : call->op->kernel_f64;
+    int status = kernel(&args);
+    if (status == 0 && narrow)
+        for (int64_t e = 0; e < t->n; e++)
+            ((float *)out)[e] = (float)wide[e];
+    if (status != 0)
+        m->run->failed = step->source;
+    return status;
+}
+
+static void apply(const struct machine *m, const rg_tile_step *step, int64_t n)
+{
+    const void *in[RG_TILE_MAX_IN];
+    for (uint32_t i = 0; i < step->n_in; i++)
+        in[i] = m->place[step->in[i]];
+    step->loop(n, m->place[step->out], in, step->c);
+}
+
+static int run_tile(const struct machine *m, const struct tile *t)
+{
+    const rg_tile_program *p = m->p;
+    for (uint32_t j = 0; j < p->n_data; j++)
+        m->place[p->n_slot + j] = data_at(m, j, t);
+    for (uint32_t i = p->n_once; i < p->n_load; i++)
+        load(m, &p->load[i], t);
+    for (uint32_t k = p->n_fill; k < p->n_step; k++) {
+        const rg_tile_step *step = &p->step[k];
+        if (!step->call) {
+            apply(m, step, t->n);
+        } else {
+            int status = call(m, step, t);
+            if (status != 0)
+                return status;
+        }
+    }
+    for (uint32_t i = 0; i < p->n_store; i++)
+        store(m, &p->store[i], t);
+    return 0;
+}
+
+/* Columns c0 .. c1 of rows r0 .. r1, in tiles of `block` rows. */
+static int run_part(const struct machine *m, int64_t r0, int64_t r1, int64_t c0, int64_t c1,
+                    int64_t block)
+{
+    const rg_tile_program *p = m->p;
+    struct tile t = { r0, block, c0, c1 - c0 < p->width ? c1 - c0 : p->width, 0 };
+    t.n = t.nr * t.nc;
+    for (uint32_t i = 0; i < p->n_once; i++)
+        load(m, &p->load[i], &t);
+    for (uint32_t k = 0; k < p->n_fill; k++)
+        apply(m, &p->step[k], t.n);
+    for (t.r = r0; t.r < r1; t.r += block) {
+        t.nr = r1 - t.r < block ? r1 - t.r : block;
+        for (t.c = c0; t.c < c1; t.c += p->width) {
+            t.nc = c1 - t.c < p->width ? c1 - t.c : p->width;
+            t.n = t.nr * t.nc;
+            int status = run_tile(m, &t);
+            if (status != 0)
+                return status;
+        }
+    }
+    return 0;
+}
+
+int rg_tile_execute(const rg_tile_program *p, rg_tile_run *run)
+{
+    char *scratch = run->scratch;
+    struct machine m = { p, run, (void **)(void *)(scratch + p->n_slot * p->slot_bytes) };
+    for (uint32_t k = 0; k < p->n_slot; k++)
+        m.place[k] = scratch + k * p->slot_bytes;
+    const int64_t r0 = run->row0, r1 = run->row1, c0 = run->col0, c1 = run->col1;
+    if (r0 >= r1 || c0 >= c1)
+        return 0;
+    const bool whole = c0 == 0 && c1 == p->cols;
+    if (p->flat && whole)
+        return run_part(&m, 0, 1, r0 * c1, r1 * c1, 1);
+    if (!p->flat)
+        return run_part(&m, r0, r1, c0, c1, whole ? p->block : 1);
+    int status = 0;
+    for (int64_t r = r0; r < r1 && status == 0; r++)
+        status = run_part(&m, 0, 1, r * p->cols + c0, r * p->cols + c1, 1);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* kernels/tile_simd.c -- the loops of tile programs, compiled once per instruction set. */
+#include "kernels/simd_math.h"
+#include "kernels/tile_tables.h"
+
+/* Operands and results of real_bool and real_int differ in size: never in place. */
+static void and_loop(int64_t n, void *out, const void *const *in, const double *c)
+{
+    (void)c;
+    const uint8_t *a = in[0], *b = in[1];
+    uint8_t *y = out;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (uint8_t)((a[i] != 0) & (b[i] != 0));
+}
+
+static void not_loop(int64_t n, void *out, const void *const *in, const double *c)
+{
+    (void)c;
+    const uint8_t *a = in[0];
+    uint8_t *y = out;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = a[i] == 0;
+}
+
+#define f32_and_loop and_loop
+#define f64_and_loop and_loop
+#define f32_not_loop not_loop
+#define f64_not_loop not_loop
+
+#define REAL float
+#define LANES RG_F32_LANES
+#define F(name) f32_##name
+#include "kernels/tile_loops.h"
+#undef REAL
+#undef LANES
+#undef F
+
+#define REAL double
+#define LANES RG_F64_LANES
+#define F(name) f64_##name
+#include "kernels/tile_loops.h"
+
+#define ROW_F32(CODE, name, signature) [RG_TILE_##CODE] = f32_##name##_loop,
+#define ROW_F64(CODE, name, signature) [RG_TILE_##CODE] = f64_##name##_loop,
+const rg_tile_kernels RG_SIMD_NAME(rg_tile_kernels) = {
+    RG_SIMD_ISA, { { RG_TILE_CODES(ROW_F32) }, { RG_TILE_CODES(ROW_F64) } }
+};
