@@ -149,6 +149,8 @@ RG_API rg_cell rg_lstm(rg_graph *graph, const char *group, int64_t I, int64_t H,
 /* Layers as one cell: cell l+1 reads the output of cell l, after dropout @p between (0 = none; not
  * after the last). States of all cells in order; the output is the last cell's. */
 RG_API rg_cell rg_stacked(rg_graph *graph, const rg_cell *cells, size_t n, double between);
+/* Which state is the output, for loops of your own: 0, but for a stack the last cell's. */
+RG_API size_t rg_cell_output(const rg_cell *cell);
 
 /* ---- Dense and embedding ------------------------------------------------------------------- */
 
