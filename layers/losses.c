@@ -1,6 +1,8 @@
 /* layers/losses.c -- one number per position; the mean over those that count. */
 #include "layers/cell.h"
 
+#include "base/text.h"
+
 /* Prediction and target must agree in every extent: a loss that broadcasts hides a wrong target. */
 static bool same_shape(rg_val a, rg_val b, const char *loss, const char *first, const char *second)
 {
@@ -39,9 +41,11 @@ rg_val rg_mae(rg_val y, rg_val target)
 /* With c = clip(e, -δ, δ):  c·(e - c/2)  is  e²/2  inside and  δ·(|e| - δ/2)  outside. */
 rg_val rg_huber(rg_val y, rg_val target, double delta)
 {
+    char text[RG_NUMBER_TEXT];
     rg_val e = residual(y, target, "huber");
     if (e.graph && !(delta > 0))
-        return rg_poison(e.graph, RG_EARG, "huber: delta must be positive, got %g", delta);
+        return rg_poison(e.graph, RG_EARG, "huber: delta must be positive, got %s",
+                         rg_number(text, delta, 9));
     rg_val c = rg_clip(e, -delta, delta);
     rg_val l = rg_mul(c, rg_sub(e, rg_scale(c, 0.5)));
     return rg_mean_over(l, -1, false);

@@ -2,6 +2,8 @@
  * of the index. */
 #include "layers/cell.h"
 
+#include "base/text.h"
+
 #include <math.h>
 
 /* The least k whose cumulated probability exceeds u. A class of probability 0 is never drawn, since
@@ -10,13 +12,14 @@ rg_val rg_sample(rg_val z, double temperature, const char *stream)
 {
     rg_graph *g = z.graph;
     rg_shape one = rg_shape_of(z);
+    char text[RG_NUMBER_TEXT];
     if (!g || g->status)
         return (rg_val){ .graph = g };
     if (temperature == 0)
         return rg_argmax(z, -1);
     if (!(temperature > 0 && isfinite(temperature) && isfinite(1 / temperature)))
         return rg_poison(g, RG_EARG, "sample: the temperature must be finite and not negative, "
-                         "got %g", temperature);
+                         "got %s", rg_number(text, temperature, 9));
     if (one.rank < 1)
         return rg_poison(g, RG_ESHAPE, "sample: logits are [...,V], these are a scalar");
     one.dim[one.rank - 1] = 1;

@@ -1,12 +1,14 @@
 /* layers/stack.c -- several cells as one: each reads the output of the one below. */
 #include "layers/cell.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
 struct layer {
     rg_cell cell;
-    char    name[16];  /* scope: random draws inside differ from layer to layer */
+    char    name[24];  /* scope: random draws inside differ from layer to layer */
 };
 
 struct stack {
@@ -45,12 +47,14 @@ size_t rg_cell_output(const rg_cell *cell)
 
 static bool cells_ok(rg_graph *g, const rg_cell *cells, size_t n, double between)
 {
+    char text[RG_NUMBER_TEXT];
     if (!g || g->status)
         return false;
     if (!cells || !n)
         rg_poison(g, RG_EARG, "stacked: no cells");
     else if (!(between >= 0 && between < 1))
-        rg_poison(g, RG_EARG, "stacked: dropout between layers must be in [0, 1), got %g", between);
+        rg_poison(g, RG_EARG, "stacked: dropout between layers must be in [0, 1), got %s",
+                  rg_number(text, between, 9));
     for (size_t l = 0; l < n && !g->status; l++)
         if (!cells[l].step || !cells[l].n_state)
             rg_poison(g, RG_EARG, "stacked: cell %zu has no step function or no state", l);

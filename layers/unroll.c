@@ -9,6 +9,7 @@
 #include "layers/cell.h"
 
 #include "base/checked.h"
+#include "ops/ops.h"
 
 #include <string.h>
 
@@ -119,6 +120,11 @@ static rg_val rows(rg_val m, int32_t rank)
         s.dim[k] = 1;
     s.rank = rank;
     return rg_reshape(m, s);
+}
+
+rg_val rg_length_mask(rg_val lengths, int64_t T)
+{
+    return rg_emit1(&rg_op_length_mask, &(rg_attr_extent){ T }, lengths);
 }
 
 /* The mask as [T,B,1], checked; none if there is none. */

@@ -1,4 +1,4 @@
-/* ops/index.c -- rows and elements by number: gather, scatter, one-hot, pick, place.
+/* ops/index.c -- rows and elements by number: gather, scatter, one-hot, pick, place, length mask.
  *
  * Plans check bound indices before they compute anything; a kernel checks again, for indices that
  * were computed, and returns BEYOND. */
@@ -94,6 +94,21 @@ static int place_any(const rg_kernel_args *k)
                     (int)((const rg_attr_place *)k->attr)->axis);
 }
 
+/* m[t,b] = t < length[b] */
+static int length_mask_any(const rg_kernel_args *k)
+{
+    const int64_t T = k->out_shape->dim[0], B = rg_shape_count(k->in_shape[0]);
+    const int32_t *length = k->in[0];
+    uint8_t *m = k->out;
+    for (int64_t b = 0; b < B; b++)
+        if (length[b] < 0 || length[b] > T)
+            return BEYOND;
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t b = 0; b < B; b++)
+            m[t * B + b] = t < length[b];
+    return 0;
+}
+
 /* [V, rest], [rows] -> [rows, rest] */
 static rg_status gather_infer(rg_sig *out, const rg_sig *in, size_t n, const void *attr, rg_err *err)
 {
@@ -155,6 +170,24 @@ static rg_status one_hot_infer(rg_sig *out, const rg_sig *in, size_t n, const vo
     return RG_OK;
 }
 
+static rg_status length_mask_infer(rg_sig *out, const rg_sig *in, size_t n, const void *attr,
+                                   rg_err *err)
+{
+    const int64_t T = ((const rg_attr_extent *)attr)->extent;
+    char text[RG_SHAPE_TEXT];
+    rg_status st = rg_want_kind(in, 0, RG_INT, err);
+    (void)n;
+    if (st)
+        return st;
+    if (T < 0)
+        return rg_fail(err, RG_EARG, "%lld steps; there cannot be fewer than 0", (long long)T);
+    if (in[0].shape.rank == RG_MAX_RANK)
+        return rg_fail(err, RG_ELIMIT, "%s has all %d axes", rg_shape_text(text, &in[0].shape),
+                       RG_MAX_RANK);
+    *out = (rg_sig){ RG_BOOL, rg_shape_insert(in[0].shape, 0, T) };
+    return RG_OK;
+}
+
 /* The index has the form of the long array without the axis. */
 static rg_status fits_without(const rg_shape *longer, int axis, const rg_shape *index, rg_err *err)
 {
@@ -208,6 +241,14 @@ static rg_status extent_bound(const void *attr, const rg_sig *in, uint32_t i, in
 {
     (void)in, (void)i;
     *bound = ((const rg_attr_extent *)attr)->extent;
+    return RG_OK;
+}
+
+/* A length may be all T steps. */
+static rg_status length_bound(const void *attr, const rg_sig *in, uint32_t i, int64_t *bound)
+{
+    (void)in, (void)i;
+    *bound = ((const rg_attr_extent *)attr)->extent + 1;
     return RG_OK;
 }
 
@@ -303,6 +344,24 @@ const rg_op rg_op_one_hot = {
     RG_SAMPLES(one_hot_sample), RG_ERRORS(one_hot_error),
 };
 
+static const rg_attr_extent backwards = { -1 };
+static const rg_op_sample length_mask_sample[] = {
+    { .in = { RG_INTS(7) }, .bound = 6, .attr = &five },
+    { .in = { RG_INT_SCALAR }, .bound = 6, .attr = &five },
+    { .in = { RG_INTS(3) }, .bound = 1, .attr = &zero },
+    { .in = { RG_INTS(0) }, .bound = 6, .attr = &five },
+};
+static const rg_op_error length_mask_error[] = {
+    { .in = { RG_INTS(7) }, .attr = &backwards, .status = RG_EARG, .says = "-1 steps" },
+    { .in = { RG_REALS(7) }, .attr = &five, .status = RG_EDTYPE,
+      .says = "operand 0 is real, int is needed" },
+};
+const rg_op rg_op_length_mask = {
+    .name = "length_mask", .arity = 1, .flags = RG_OP_BLOCK, .attr_bytes = sizeof(rg_attr_extent),
+    .infer = length_mask_infer, RG_KERNEL_ANY(length_mask_any), .index = length_bound,
+    RG_SAMPLES(length_mask_sample), RG_ERRORS(length_mask_error),
+};
+
 static const rg_attr_axis axis_0 = { 0, 0 }, axis_1 = { 1, 0 };
 static const rg_op_sample pick_sample[] = {
     { .in = { RG_REALS(3, 4), RG_INTS(3) }, .lo = -2, .hi = 2, .bound = 4, .attr = &axis_1 },
@@ -370,7 +429,8 @@ rg_val rg_place(rg_val x, rg_val index, int axis, int64_t extent)
 }
 
 static const rg_op *const family[] = {
-    &rg_op_gather, &rg_op_scatter_add, &rg_op_one_hot, &rg_op_pick, &rg_op_place,
+    &rg_op_gather, &rg_op_scatter_add, &rg_op_one_hot, &rg_op_length_mask, &rg_op_pick,
+    &rg_op_place,
 };
 const rg_op_family rg_ops_index = { family, RG_LENGTH(family) };
 

@@ -41,7 +41,8 @@ typedef struct rg_attr_axis { int32_t axis, keep; } rg_attr_axis;
 typedef struct rg_attr_slice { int64_t axis, begin, end; } rg_attr_slice;
 typedef struct rg_attr_shape { rg_shape shape; } rg_attr_shape; /* reshape, broadcast: the result */
 typedef struct rg_attr_axes { int32_t axis[RG_MAX_RANK]; } rg_attr_axes;      /* transpose */
-typedef struct rg_attr_extent { int64_t extent; } rg_attr_extent;             /* scatter_add, one_hot */
+/* scatter_add, one_hot: rows, classes; length_mask: steps */
+typedef struct rg_attr_extent { int64_t extent; } rg_attr_extent;
 typedef struct rg_attr_place { int64_t axis, extent; } rg_attr_place;
 /* Random numbers: dropout has p and no shape, the others a shape and no p. */
 typedef struct rg_attr_stream { uint64_t hash; double p; rg_shape shape; } rg_attr_stream;
@@ -65,7 +66,8 @@ extern const rg_op rg_op_sum_over, rg_op_max_over, rg_op_norm_over, rg_op_logsum
     rg_op_cumsum, rg_op_argmax;
 extern const rg_op rg_op_softmax, rg_op_log_softmax, rg_op_softmax_cross_entropy;
 extern const rg_op rg_op_reshape, rg_op_transpose, rg_op_slice, rg_op_concat, rg_op_reverse;
-extern const rg_op rg_op_gather, rg_op_scatter_add, rg_op_one_hot, rg_op_pick, rg_op_place;
+extern const rg_op rg_op_gather, rg_op_scatter_add, rg_op_one_hot, rg_op_length_mask, rg_op_pick,
+    rg_op_place;
 extern const rg_op rg_op_dropout, rg_op_uniform, rg_op_normal;
 
 #endif
