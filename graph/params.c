@@ -258,3 +258,20 @@ rg_status rg_params_declare(rg_slot **out, rg_params *ps, const char *name, rg_s
     *out = s;
     return RG_OK;
 }
+
+void rg_params_forget(rg_params *ps, size_t n)
+{
+    size_t kept = 0;
+    if (!ps || n >= ps->n_slot)
+        return;
+    for (size_t i = n; i < ps->n_slot; i++)
+        rg_release(&ps->alloc, ps->slot[i]->data, ps->slot[i]->bytes);
+    for (size_t i = 0; i < ps->n_slot; i++)
+        if (ps->order[i] < n)
+            ps->order[kept++] = ps->order[i];
+    ps->n_slot = n;
+    memset(ps->by_name.slot, 0, ps->by_name.cap * sizeof *ps->by_name.slot);
+    ps->by_name.n = 0;
+    for (size_t i = 0; i < n; i++) /* there is room */
+        (void)rg_index_put(&ps->by_name, &ps->alloc, rg_fnv1a(ps->slot[i]->name), (uint32_t)i + 1);
+}

@@ -44,6 +44,9 @@ rg_slot *rg_params_slot(const rg_params *ps, const char *name);
 /* Declare or share. @p init NULL = zeros. On failure nothing changed and ps->err says why. */
 rg_status rg_params_declare(rg_slot **out, rg_params *ps, const char *name, rg_shape shape,
                             rg_dtype dtype, const rg_init *init);
+/* Forget the arrays declared since the store had @p n, for a load that cannot be completed. Nobody
+ * may hold one of them. */
+void rg_params_forget(rg_params *ps, size_t n);
 /* The name in the store that looks most like @p name, or NULL. */
 const char *rg_params_nearest(const rg_params *ps, const char *name);
 /* Is @p name equal to @p prefix, or below "prefix."? NULL prefix: always. */
