@@ -114,7 +114,7 @@ rg_val rg_emit_in(rg_graph *g, const rg_op *op, const void *attr, const rg_val *
     rg_err err = { .status = RG_OK };
     if (!g || g->status)
         return (rg_val){ .graph = g };
-    if (g->n_node >= g->max_nodes)
+    if (g->n_node > g->max_nodes)
         return rg_poison(g, RG_ELIMIT, "%s: the graph has its %u nodes", op->name,
                          (unsigned)g->max_nodes);
     if (op->attr_bytes && !attr)

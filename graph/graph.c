@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+static const uint32_t MAX_NODES = UINT32_C(1) << 31;
+
 static rg_status graph_init(rg_graph *g)
 {
     rg_arena_init(&g->arena, &g->alloc);
@@ -32,7 +34,7 @@ rg_status rg_graph_create(rg_graph **out, rg_params *params, const rg_graph_opts
         return RG_ENOMEM;
     g->alloc = alloc;
     g->params = params;
-    g->max_nodes = opts && opts->max_nodes ? opts->max_nodes : UINT32_C(1) << 31;
+    g->max_nodes = opts && opts->max_nodes - 1 < MAX_NODES ? opts->max_nodes : MAX_NODES;
     if (graph_init(g)) {
         rg_graph_destroy(&g);
         return RG_ENOMEM;

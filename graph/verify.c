@@ -130,8 +130,8 @@ static rg_status verify_notes(rg_graph *g)
 rg_status rg_graph_verify(rg_graph *g)
 {
     rg_status st = g ? verify_scopes(g) : RG_EARG;
-    if (!st && (!g->n_node || g->n_node > g->max_nodes))
-        st = rg_graph_fail(g, RG_EINTERNAL, "verify: %u nodes of at most %u", g->n_node,
+    if (!st && g->n_node - 1 > g->max_nodes)
+        st = rg_graph_fail(g, RG_EINTERNAL, "verify: %u nodes of at most %u", g->n_node - 1,
                            g->max_nodes);
     for (uint32_t id = 1; !st && id < g->n_node; id++)
         st = verify_node(g, id);

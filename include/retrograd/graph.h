@@ -103,7 +103,7 @@ RG_API rg_status rg_params_freeze(rg_params *params, const char *prefix, bool fr
 /* ---- Graph --------------------------------------------------------------------------------- */
 
 typedef struct rg_graph_opts {
-    uint32_t max_nodes;  /* 0 = 2³¹; beyond it the graph is poisoned with RG_ELIMIT */
+    uint32_t max_nodes;  /* 0 = 2³¹, the most there can be; one more poisons with RG_ELIMIT */
     rg_alloc alloc;
 } rg_graph_opts;
 
