@@ -6,6 +6,8 @@
 
 /* Every name in @p disable a pass that may be left out? RG_EARG in the graph, with the names. */
 rg_status rg_pipeline_check(rg_graph *g, const char *disable);
+/* Is @p name in this list, separated by blanks or commas? */
+bool rg_pipeline_has(const char *list, const char *name);
 /* All passes that the options leave in, verified and traced one by one. */
 rg_status rg_pipeline_run(rg_prog *p, const rg_plan_opts *opts, rg_err *err);
 /* Give every value its place and every step its kernel. */

@@ -23,6 +23,16 @@ typedef struct rg_prog {
     size_t          n_root;
     uint32_t       *of_graph;  /* graph id -> id here, 0 = gone; for what was asked to be kept */
     uint32_t        n_of_graph;
+
+    bool            flush;     /* runs flush subnormal numbers */
+    bool            keep;      /* every node of the graph is a root */
+    bool            fold, cse, dce; /* what each pass ends in (plan/builder.h) */
+    bool            folded, consed; /* what holds now */
+    uint64_t        visits;    /* nodes and operands touched by passes so far */
+    uint32_t       *fired;     /* by rule of plan/passes/fold.h, for tests; may be NULL */
+
+    uint32_t       *cluster;   /* by id: which tile program computes it; 0 = none. From `fuse` */
+    uint32_t        n_cluster; /* 1 .. n_cluster-1 */
 } rg_prog;
 
 /* Copy what the roots reach; in RG_EVALUATE nodes that only training has become their operand. */
@@ -31,7 +41,14 @@ rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, siz
 void rg_prog_destroy(rg_prog *p);
 /* Append a node (operands by id in this program; attr and shape already permanent); 0 = no memory. */
 uint32_t rg_prog_add(rg_prog *p, const rg_node *like, const uint32_t *in, uint32_t n_in);
+/* Drop what neither roots nor, with `keep`, the graph's nodes reach. */
+rg_status rg_prog_sweep(rg_prog *p, rg_err *err);
 /* Operands precede uses, shapes and kinds are what inference says, roots exist. */
 rg_status rg_prog_verify(const rg_prog *p, rg_err *err);
+
+/* An input, a parameter, a constant or a number: no step computes it. */
+bool rg_node_is_leaf(const rg_node *node);
+/* Neither input nor parameter: the same in every run. */
+bool rg_node_is_constant(const rg_node *node);
 
 #endif

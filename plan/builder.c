@@ -1,0 +1,236 @@
+/* plan/builder.c -- the smart constructor: rules, then hash-consing, then a new node. */
+#include "plan/builder.h"
+
+#include "ops/ops.h"
+#include "plan/passes/fold.h"
+
+#include <string.h>
+
+rg_status rg_builder_begin(rg_builder *b, rg_prog *p, rg_err *err)
+{
+    *b = (rg_builder){ .p = p, .old = p->node, .n_old = p->n_node, .old_cap = p->node_cap,
+                       .err = err };
+    p->node = NULL;
+    p->node_cap = 0;
+    p->n_node = 1;
+    b->map = rg_get(&p->alloc, b->n_old * sizeof *b->map);
+    b->failed = !b->map ||
+                !rg_reserve(&p->alloc, &p->node, &p->node_cap, b->n_old, sizeof *p->node);
+    for (size_t i = rg_rule_count(); p->fold && i-- > 0 && !b->failed;)
+        b->failed = !rg_rules_index(&b->rules, &p->alloc, i);
+    return b->failed ? rg_builder_end(b) : RG_OK;
+}
+
+rg_status rg_builder_end(rg_builder *b)
+{
+    rg_prog *p = b->p;
+    for (size_t i = 0; i < p->n_root && !b->failed; i++)
+        p->root[i] = b->map[p->root[i]];
+    for (uint32_t i = 0; i < p->n_of_graph && !b->failed; i++)
+        p->of_graph[i] = b->map[p->of_graph[i]];
+    rg_release(&p->alloc, b->old, b->old_cap * sizeof *b->old);
+    rg_release(&p->alloc, b->map, b->n_old * sizeof *b->map);
+    rg_release(&p->alloc, b->offset, b->offset_cap * sizeof *b->offset);
+    rg_release(&p->alloc, b->many, b->many_cap * sizeof *b->many);
+    rg_index_free(&b->known, &p->alloc);
+    rg_index_free(&b->rules, &p->alloc);
+    if (b->failed)
+        return rg_fail(b->err, RG_ENOMEM, "plan: no memory for %u nodes", (unsigned)b->n_old);
+    p->folded = p->fold;
+    p->consed = p->cse;
+    return p->dce ? rg_prog_sweep(p, b->err) : RG_OK;
+}
+
+/* ---- Equal nodes are one -------------------------------------------------------------------- */
+
+static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
+{
+    uint64_t word;
+    for (; n >= sizeof word; n -= sizeof word, data = (const char *)data + sizeof word) {
+        memcpy(&word, data, sizeof word);
+        h = rg_hash_mix(h, word);
+    }
+    if (n) {
+        word = 0;
+        memcpy(&word, data, n);
+        h = rg_hash_mix(h, word);
+    }
+    return h;
+}
+
+/* Constants are compared by content up to this size. */
+enum { CONTENT = 4096 };
+
+static uint64_t hash_attr(uint64_t h, const rg_node *n)
+{
+    if (n->op == &rg_op_full)
+        return hash_bytes(h, &((const rg_attr_full *)n->attr)->value, sizeof(double));
+    if (n->op == &rg_op_constant) {
+        const rg_attr_constant *c = n->attr;
+        return c->bytes <= CONTENT ? hash_bytes(h, c->data, c->bytes)
+                                   : rg_hash_mix(h, (uint64_t)(uintptr_t)c->data);
+    }
+    return n->op->attr_bytes ? hash_bytes(h, n->attr, n->op->attr_bytes) : h;
+}
+
+static uint64_t hash_of(const rg_node *n)
+{
+    uint64_t h = rg_hash_mix((uint64_t)(uintptr_t)n->op, (uint64_t)n->shape->rank);
+    h = hash_bytes(h, n->shape->dim, (size_t)n->shape->rank * sizeof *n->shape->dim);
+    h = hash_bytes(h, n->in, n->n_in * sizeof *n->in);
+    return hash_attr(h, n);
+}
+
+static bool same_attr(const rg_node *a, const rg_node *b)
+{
+    if (a->op == &rg_op_full)
+        return memcmp(&((const rg_attr_full *)a->attr)->value,
+                      &((const rg_attr_full *)b->attr)->value, sizeof(double)) == 0;
+    if (a->op == &rg_op_constant) {
+        const rg_attr_constant *c = a->attr, *d = b->attr;
+        return c->data == d->data || (c->bytes == d->bytes && c->bytes <= CONTENT &&
+                                      memcmp(c->data, d->data, c->bytes) == 0);
+    }
+    return a->attr == b->attr || memcmp(a->attr, b->attr, a->op->attr_bytes) == 0;
+}
+
+/* The shape is part of the key because leaves have no operands to tell it. */
+static bool same(const rg_node *a, const rg_node *b)
+{
+    return a->op == b->op && a->n_in == b->n_in && a->kind == b->kind &&
+           (a->n_in == 0 || memcmp(a->in, b->in, a->n_in * sizeof *a->in) == 0) &&
+           (a->shape == b->shape || rg_shape_equal(*a->shape, *b->shape)) && same_attr(a, b);
+}
+
+/* A draw is a function of its stream; one that names none is left alone. */
+static bool may_share(const rg_node *n)
+{
+    return !(n->op->flags & RG_OP_RANDOM) || n->op->attr_bytes;
+}
+
+uint32_t rg_builder_plain(rg_builder *b, const rg_node *n)
+{
+    rg_prog *p = b->p;
+    rg_node ordered = *n;
+    uint32_t pair[2], id;
+    if (b->failed)
+        return 0;
+    p->visits += 1 + n->n_in;
+    if (n->op->flags & RG_OP_COMMUTES && n->n_in == 2 && n->in[0] > n->in[1]) {
+        pair[0] = n->in[1];
+        pair[1] = n->in[0];
+        ordered.in = pair;
+    }
+    const bool share = p->cse && may_share(n);
+    const uint64_t h = share ? hash_of(&ordered) : 0;
+    for (size_t probe = 0; share && (id = rg_index_next(&b->known, h, &probe));)
+        if (same(&p->node[id], &ordered))
+            return id;
+    id = rg_prog_add(p, &ordered, ordered.in, ordered.n_in);
+    b->failed = !id || (share && !rg_index_put(&b->known, &p->alloc, h, id));
+    return b->failed ? 0 : id;
+}
+
+/* ---- Rules ---------------------------------------------------------------------------------- */
+
+/* A rule that rewrites hands over a smaller problem; this bound only guards against a wrong one. */
+enum { MOST_REWRITES = 64 };
+
+/* One round: the first rule that has something to say. */
+static uint32_t try_rules(rg_builder *b, rg_node *n)
+{
+    const size_t first = rg_rules_of(&b->rules, n->op);
+    for (size_t i = first; i < rg_rule_count() && rg_rule_at(i)->op == n->op; i++) {
+        uint32_t id = rg_rule_at(i)->apply(b, n);
+        if (id && b->p->fired)
+            b->p->fired[i]++;
+        if (id)
+            return id;
+    }
+    for (size_t i = 0; i < rg_rule_count() && !rg_rule_at(i)->op; i++) {
+        uint32_t id = rg_rule_at(i)->apply(b, n);
+        if (id && b->p->fired)
+            b->p->fired[i]++;
+        if (id)
+            return id;
+    }
+    return 0;
+}
+
+uint32_t rg_builder_add(rg_builder *b, const rg_node *n)
+{
+    rg_node now = *n;
+    for (int round = 0; b->p->fold && round < MOST_REWRITES && !b->failed; round++) {
+        uint32_t id = try_rules(b, &now);
+        if (id && id != RG_AGAIN)
+            return id;
+        if (!id)
+            break;
+    }
+    return rg_builder_plain(b, &now);
+}
+
+uint32_t rg_builder_copy(rg_builder *b, uint32_t id)
+{
+    rg_node n = b->old[id];
+    if (b->failed || !rg_reserve(&b->p->alloc, &b->many, &b->many_cap, n.n_in, sizeof *b->many)) {
+        b->failed = true;
+        return 0;
+    }
+    for (uint32_t k = 0; k < n.n_in; k++)
+        b->many[k] = b->map[n.in[k]];
+    n.in = b->many;
+    return rg_builder_add(b, &n);
+}
+
+/* ---- For passes and rules ------------------------------------------------------------------- */
+
+const void *rg_builder_attr(rg_builder *b, const void *attr, size_t bytes)
+{
+    void *copy = rg_arena_get(&b->p->arena, bytes);
+    if (copy && bytes)
+        memcpy(copy, attr, bytes);
+    b->failed |= !copy;
+    return copy;
+}
+
+const rg_shape *rg_builder_shape(rg_builder *b, const rg_shape *shape)
+{
+    return rg_builder_attr(b, shape, sizeof *shape);
+}
+
+rg_node rg_builder_like(rg_builder *b, const rg_node *like, const rg_op *op, const void *attr,
+                        const rg_shape *shape, const uint32_t *in, uint32_t n_in)
+{
+    rg_node n = *like;
+    n.op = op;
+    n.attr = op->attr_bytes ? rg_builder_attr(b, attr, op->attr_bytes) : NULL;
+    n.shape = rg_builder_shape(b, shape);
+    n.in = in;
+    n.n_in = n_in;
+    n.outcome = RG_GRADIENT;
+    return n;
+}
+
+const int64_t *rg_builder_offsets(rg_builder *b, uint32_t id)
+{
+    const rg_node *n = rg_built(b, id);
+    if (b->failed || !rg_reserve(&b->p->alloc, &b->offset, &b->offset_cap, (size_t)id + 1,
+                                 sizeof *b->offset)) {
+        b->failed = true;
+        return NULL;
+    }
+    if (!b->offset[id]) {
+        const int axis = ((const rg_attr_axis *)n->attr)->axis;
+        int64_t *at = rg_arena_get(&b->p->arena, (n->n_in + 1) * sizeof *at);
+        if (!at) {
+            b->failed = true;
+            return NULL;
+        }
+        for (uint32_t k = 0; k < n->n_in; k++)
+            at[k + 1] = at[k] + rg_built(b, n->in[k])->shape->dim[axis];
+        b->p->visits += n->n_in;
+        b->offset[id] = at;
+    }
+    return b->offset[id];
+}
