@@ -126,7 +126,7 @@ RG_INLINE f32_v f32_softplus(f32_v x)
 RG_LANES_F64(exp, exp(x))
 RG_LANES_F64(log, log(x))
 RG_LANES_F64(tanh, tanh(x))
-RG_LANES_F64(expm1_neg, expm1(x < 0 ? x : 0))
+RG_LANES_F64(expm1_neg, expm1(x > 0 ? 0 : x))
 RG_LANES_F64(sigmoid, x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)))
 RG_LANES_F64(softplus, (x < 0 ? 0 : x) + log1p(exp(-fabs(x))))
 #undef RG_LANES_F64

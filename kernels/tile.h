@@ -23,33 +23,30 @@
 #define RG_TILE_CODES(X)                                                                         \
     X(FILL, fill, "R:")                     /* c0 */                                             \
     X(ADD, add, "R:RR") X(SUB, sub, "R:RR") X(MUL, mul, "R:RR") X(DIV, div, "R:RR")              \
-    X(MIN, min, "R:RR") X(MAX, max, "R:RR") /* NaN wins; a tie gives the first */                \
+    X(MINIMUM, minimum, "R:RR") X(MAXIMUM, maximum, "R:RR") /* NaN wins; a tie gives the first */ \
     X(NEG, neg, "R:R") X(SCALE, scale, "R:R") /* c0·x */ X(SHIFT, shift, "R:R") /* x + c0 */     \
     X(ONE_MINUS, one_minus, "R:R") X(SQUARE, square, "R:R") X(SQRT, sqrt, "R:R")                 \
     X(ABS, abs, "R:R") X(RELU, relu, "R:R")                                                      \
     X(LEAKY_RELU, leaky_relu, "R:R")        /* x > 0 ? x : c0·x */                               \
     X(ELU, elu, "R:R")                      /* x > 0 ? x : c0·(eˣ - 1) */                        \
     X(CLIP, clip, "R:R")                    /* to c0 .. c1 */                                    \
-    X(HARD_SIGMOID, hard_sigmoid, "R:R")    /* clip(x/c0 + 1/2, 0, 1) */                         \
     X(EXP, exp, "R:R") X(LOG, log, "R:R") X(SIGMOID, sigmoid, "R:R") X(TANH, tanh, "R:R")        \
-    X(SOFTPLUS, softplus, "R:R") X(SILU, silu, "R:R")                                            \
-    X(SAFE_DIV, safe_div, "R:RR")           /* 0 where the divisor is 0 */                       \
-    X(SAFE_LOG, safe_log, "R:R") X(SAFE_SQRT, safe_sqrt, "R:R") /* 0 where x <= 0 */             \
-    X(BCE, binary_cross_entropy, "R:RR")    /* max(z,0) - z·y + ln(1 + e^-|z|) */                \
+    X(SOFTPLUS, softplus, "R:R")                                                                 \
+    X(BINARY_CROSS_ENTROPY, binary_cross_entropy, "R:RR") /* max(z,0) - z·y + ln(1 + e^-|z|) */  \
     X(LESS, less, "B:RR") X(LESS_EQUAL, less_equal, "B:RR") X(EQUAL, equal, "B:RR")              \
     X(AND, and, "B:BB") X(NOT, not, "B:B") X(WHERE, where, "R:BRR")                              \
-    X(REAL_BOOL, real_bool, "R:B") X(REAL_INT, real_int, "R:I")                                  \
+    X(BOOL_TO_REAL, bool_to_real, "R:B") X(INT_TO_REAL, int_to_real, "R:I")                      \
     /* merged: what rg_tile_compile() makes of neighbours; each operation rounds */              \
-    X(ONE_MINUS_SQUARE, one_minus_square, "R:R") /* 1 - a² */                                    \
     X(MUL_ADD, mul_add, "R:RRR")            /* a·b + c */                                        \
     X(MUL2_ADD, mul2_add, "R:RRRR")         /* a·b + c·d */                                      \
     X(MUL_MUL, mul_mul, "R:RRR")            /* (a·b)·c */                                        \
     X(MUL_1M, mul_1m, "R:RR")               /* a·(1 - b) */                                      \
     X(MUL_MUL_1M, mul_mul_1m, "R:RRR")      /* a·(b·(1 - c)) */                                  \
-    X(MUL_1M_SQUARE, mul_1m_square, "R:RR") /* a·(1 - b²) */                                     \
+    X(SLOPE, slope, "R:R")                  /* (1 - a)·(a + 1) */                                \
+    X(MUL_SLOPE, mul_slope, "R:RR")         /* a·((1 - b)·(b + 1)) */                            \
     X(ADD_SIGMOID, add_sigmoid, "R:RR") X(ADD_TANH, add_tanh, "R:RR")
 
-/* Any other elementwise op (power, sin, cos, gelu, yours) joins a program through RG_TILE_CALL. */
+/* Any other elementwise op (power, sin, cos, comparison of integers, yours) joins a program through RG_TILE_CALL. */
 typedef enum rg_tile_code {
 #define RG_TILE_ENUM(CODE, name, signature) RG_TILE_##CODE,
     RG_TILE_CODES(RG_TILE_ENUM)

@@ -239,12 +239,15 @@ static void add_step(struct compile *c, const rg_tile_kernels *kernels, uint32_t
                             .source = v - c->n_in, .out = node->place, .n_in = node->n_in };
     for (uint32_t i = 0; i < node->n_in; i++)
         step->in[i] = c->node[node->ins.in[i]].place;
+    step->out_size = kind_size(c, node->kind);
     if (node->ins.code != RG_TILE_CALL) {
         step->loop = kernels->loop[c->s->real][node->ins.code];
         step->call = NULL;
-    } else if (c->s->real == RG_F32 && !step->call->op->kernel_f32 &&
-               p->call_bytes < node->n_in + 1) {
-        p->call_bytes = node->n_in + 1; /* tiles of double; bytes in finish() */
+    } else if (c->s->real == RG_F32 && !step->call->op->kernel_f32) {
+        if (p->call_bytes < node->n_in + 1)
+            p->call_bytes = node->n_in + 1; /* tiles of double; bytes in finish() */
+        if (node->kind == RG_F)
+            step->out_size = sizeof(double);
     }
 }
 

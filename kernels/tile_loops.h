@@ -42,8 +42,8 @@ MAP2(add, a + b)
 MAP2(sub, a - b)
 MAP2(mul, a * b)
 MAP2(div, a / b)
-MAP2(min, F(pick)(F(le)(a, b), a, F(pick)(F(eq)(a, a), b, a)))
-MAP2(max, F(pick)(F(le)(b, a), a, F(pick)(F(eq)(a, a), b, a)))
+MAP2(minimum, F(pick)(F(le)(a, b), a, F(pick)(F(eq)(a, a), b, a)))
+MAP2(maximum, F(pick)(F(le)(b, a), a, F(pick)(F(eq)(a, a), b, a)))
 MAP1(neg, -a)
 MAP1(scale, c0 * a)
 MAP1(shift, a + c0)
@@ -55,25 +55,20 @@ MAP1(relu, MAX0(a))
 MAP1(leaky_relu, F(pick)(F(lt)(ZERO, a), a, c0 * a))
 MAP1(elu, F(pick)(F(lt)(ZERO, a), a, c0 * F(expm1_neg)(a)))
 MAP1(clip, F(clamp)(a, c0, c1))
-MAP1(hard_sigmoid, F(clamp)(a / c0 + F(set)(0.5), ZERO, ONE))
 MAP1(exp, F(exp)(a))
 MAP1(log, F(log)(a))
 MAP1(sigmoid, F(sigmoid)(a))
 MAP1(tanh, F(tanh)(a))
 MAP1(softplus, F(softplus)(a))
-MAP1(silu, a * F(sigmoid)(a))
-MAP2(safe_div, F(pick)(F(eq)(b, ZERO), ZERO, a / b))
-MAP1(safe_log, F(pick)(F(le)(a, ZERO), ZERO, F(log)(a)))
-MAP1(safe_sqrt, F(pick)(F(le)(a, ZERO), ZERO, F(sqrt)(a)))
 MAP2(binary_cross_entropy, MAX0(a) - a * b + F(softplus)(-F(abs)(a)))
 
-MAP1(one_minus_square, ONE - a * a)
 MAP3(mul_add, a * b + d)
 MAP4(mul2_add, a * b + d * e)
 MAP3(mul_mul, (a * b) * d)
 MAP2(mul_1m, a * (ONE - b))
 MAP3(mul_mul_1m, a * (b * (ONE - d)))
-MAP2(mul_1m_square, a * (ONE - b * b))
+MAP1(slope, (ONE - a) * (a + ONE))
+MAP2(mul_slope, a * ((ONE - b) * (b + ONE)))
 MAP2(add_sigmoid, F(sigmoid)(a + b))
 MAP2(add_tanh, F(tanh)(a + b))
 
@@ -122,7 +117,7 @@ static void F(where_loop)(int64_t n, void *out, const void *const *in, const dou
                                   F(load_n)(b + i, n - i)), n - i);
 }
 
-static void F(real_bool_loop)(int64_t n, void *out, const void *const *in, const double *c)
+static void F(bool_to_real_loop)(int64_t n, void *out, const void *const *in, const double *c)
 {
     (void)c;
     const uint8_t *m = in[0];
@@ -131,7 +126,7 @@ static void F(real_bool_loop)(int64_t n, void *out, const void *const *in, const
         y[i] = (REAL)(m[i] != 0);
 }
 
-static void F(real_int_loop)(int64_t n, void *out, const void *const *in, const double *c)
+static void F(int_to_real_loop)(int64_t n, void *out, const void *const *in, const double *c)
 {
     (void)c;
     const int32_t *k = in[0];

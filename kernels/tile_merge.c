@@ -22,7 +22,7 @@ static const rg_tile_node *part(const struct merge *m, const rg_tile_ins *ins, i
 }
 
 /* The value becomes `code` of these operands; what it used to read loses a reader. */
-static void become(struct merge *m, rg_tile_code code, uint32_t n, const uint32_t in[4])
+static void become(struct merge *m, rg_tile_code code, uint32_t n, const uint32_t *in)
 {
     rg_tile_node *self = &m->node[m->self];
     for (uint32_t k = 0; k < n; k++)
@@ -39,19 +39,30 @@ static void become(struct merge *m, rg_tile_code code, uint32_t n, const uint32_
         self->ins.in[k] = in[k];
 }
 
-/* The products of three that gradients are made of; operand j is the one taken apart. */
+/* (1 - a)·(a + 1), the derivative of tanh from its value; operand j is 1 - a. */
+static bool merge_slope(struct merge *m, const rg_tile_ins *ins, int j)
+{
+    const rg_tile_node *p = part(m, ins, j, RG_TILE_ONE_MINUS);
+    const rg_tile_node *q = part(m, ins, 1 - j, RG_TILE_SHIFT);
+    if (!p || !q || p->ins.in[0] != q->ins.in[0] || q->ins.c0 != 1)
+        return false;
+    become(m, RG_TILE_SLOPE, 1, p->ins.in);
+    return true;
+}
+
+/* Products of three, of which gradients are made; operand j is the one taken apart. */
 static bool merge_mul(struct merge *m, const rg_tile_ins *ins, int j)
 {
     uint32_t a = ins->in[1 - j];
     const rg_tile_node *p;
-    if ((p = part(m, ins, j, RG_TILE_ONE_MINUS_SQUARE)))
-        become(m, RG_TILE_MUL_1M_SQUARE, 2, (uint32_t[4]){ a, p->ins.in[0] });
+    if ((p = part(m, ins, j, RG_TILE_SLOPE)))
+        become(m, RG_TILE_MUL_SLOPE, 2, (uint32_t[]){ a, p->ins.in[0] });
     else if ((p = part(m, ins, j, RG_TILE_ONE_MINUS)))
-        become(m, RG_TILE_MUL_1M, 2, (uint32_t[4]){ a, p->ins.in[0] });
+        become(m, RG_TILE_MUL_1M, 2, (uint32_t[]){ a, p->ins.in[0] });
     else if ((p = part(m, ins, j, RG_TILE_MUL_1M)))
-        become(m, RG_TILE_MUL_MUL_1M, 3, (uint32_t[4]){ a, p->ins.in[0], p->ins.in[1] });
+        become(m, RG_TILE_MUL_MUL_1M, 3, (uint32_t[]){ a, p->ins.in[0], p->ins.in[1] });
     else if ((p = part(m, ins, j, RG_TILE_MUL)))
-        become(m, RG_TILE_MUL_MUL, 3, (uint32_t[4]){ p->ins.in[0], p->ins.in[1], a });
+        become(m, RG_TILE_MUL_MUL, 3, (uint32_t[]){ p->ins.in[0], p->ins.in[1], a });
     return p != NULL;
 }
 
@@ -60,21 +71,20 @@ static void merge_add(struct merge *m, const rg_tile_ins *ins)
 {
     const rg_tile_node *p = part(m, ins, 0, RG_TILE_MUL), *q = part(m, ins, 1, RG_TILE_MUL);
     if (p && q && p != q)
-        become(m, RG_TILE_MUL2_ADD, 4, (uint32_t[4]){ p->ins.in[0], p->ins.in[1], q->ins.in[0],
+        become(m, RG_TILE_MUL2_ADD, 4, (uint32_t[]){ p->ins.in[0], p->ins.in[1], q->ins.in[0],
                                                       q->ins.in[1] });
     else if (p)
-        become(m, RG_TILE_MUL_ADD, 3, (uint32_t[4]){ p->ins.in[0], p->ins.in[1], ins->in[1] });
+        become(m, RG_TILE_MUL_ADD, 3, (uint32_t[]){ p->ins.in[0], p->ins.in[1], ins->in[1] });
     else if (q)
-        become(m, RG_TILE_MUL_ADD, 3, (uint32_t[4]){ q->ins.in[0], q->ins.in[1], ins->in[0] });
+        become(m, RG_TILE_MUL_ADD, 3, (uint32_t[]){ q->ins.in[0], q->ins.in[1], ins->in[0] });
 }
 
-/* f(g(..)) for a pair that has a code */
-static void merge_unary(struct merge *m, const rg_tile_ins *ins, rg_tile_code inner,
-                        rg_tile_code merged)
+/* f(a + b) */
+static void merge_add_into(struct merge *m, const rg_tile_ins *ins, rg_tile_code merged)
 {
-    const rg_tile_node *p = part(m, ins, 0, inner);
+    const rg_tile_node *p = part(m, ins, 0, RG_TILE_ADD);
     if (p)
-        become(m, merged, p->n_in, (uint32_t[4]){ p->ins.in[0], p->ins.in[1] });
+        become(m, merged, 2, p->ins.in);
 }
 
 void rg_tile_merge(rg_tile_node *node, uint32_t n_in, uint32_t n_ins)
@@ -85,14 +95,13 @@ void rg_tile_merge(rg_tile_node *node, uint32_t n_in, uint32_t n_ins)
         if (node[m.self].uses == 0)
             continue;
         if (ins.code == RG_TILE_MUL)
-            (void)(merge_mul(&m, &ins, 1) || merge_mul(&m, &ins, 0));
+            (void)(merge_slope(&m, &ins, 0) || merge_slope(&m, &ins, 1) ||
+                   merge_mul(&m, &ins, 1) || merge_mul(&m, &ins, 0));
         else if (ins.code == RG_TILE_ADD)
             merge_add(&m, &ins);
-        else if (ins.code == RG_TILE_ONE_MINUS)
-            merge_unary(&m, &ins, RG_TILE_SQUARE, RG_TILE_ONE_MINUS_SQUARE);
         else if (ins.code == RG_TILE_SIGMOID)
-            merge_unary(&m, &ins, RG_TILE_ADD, RG_TILE_ADD_SIGMOID);
+            merge_add_into(&m, &ins, RG_TILE_ADD_SIGMOID);
         else if (ins.code == RG_TILE_TANH)
-            merge_unary(&m, &ins, RG_TILE_ADD, RG_TILE_ADD_TANH);
+            merge_add_into(&m, &ins, RG_TILE_ADD_TANH);
     }
 }

@@ -14,6 +14,7 @@ typedef struct rg_tile_step {
     uint32_t            source;  /* the instruction it came from */
     rg_tile_place       out, in[RG_TILE_MAX_IN];
     uint32_t            n_in;
+    size_t              out_size; /* of an element, as the kernel sees it */
 } rg_tile_step;
 
 /* Copy an operand into a slot, or a place into a result. */

@@ -2,7 +2,6 @@
 #include "kernels/simd_math.h"
 #include "kernels/tile_tables.h"
 
-/* Operands and results of real_bool and real_int differ in size: never in place. */
 static void and_loop(int64_t n, void *out, const void *const *in, const double *c)
 {
     (void)c;
