@@ -99,7 +99,7 @@ static rg_status adopt_recurrent(adopter *a, const rg_layer_desc *d, const rg_la
     rg_status st = RG_OK;
     rg_tensor *ih = part_of(a, d, "weight_ih_l", &st), *hh = part_of(a, d, "weight_hh_l", &st);
     rg_tensor *b = part_of(a, d, "bias_ih_l", &st), *bh = part_of(a, d, "bias_hh_l", &st);
-    if (st || (!ih && !hh))
+    if (st || (!ih && !hh) || (ih && ih->taken))
         return st;
     int64_t gates = kind->gates, H = hh && hh->shape.rank == 2 ? hh->shape.dim[1] : -1;
     if (!ih || H < 1 || ih->shape.rank != 2 || hh->shape.dim[0] / gates != H ||
@@ -130,7 +130,7 @@ static rg_status adopt_simple(adopter *a, const rg_layer_desc *d, const rg_layer
     rg_status st = RG_OK;
     bool dense = kind == &rg_layer_dense;
     rg_tensor *w = part_of(a, d, "weight", &st), *b = part_of(a, d, "bias", &st);
-    if (st || !w)
+    if (st || !w || w->taken)
         return st;
     if (w->shape.rank != 2)
         return no_layer(a, d);
@@ -141,15 +141,18 @@ static rg_status adopt_simple(adopter *a, const rg_layer_desc *d, const rg_layer
     return st;
 }
 
+/* Those that the caller describes, then those that only the file does. */
 static rg_status adopt_layers(adopter *a)
 {
-    const rg_layers *list = a->layout->given.n ? &a->layout->given : &a->layout->filed;
+    const rg_layers *given = &a->layout->given, *filed = &a->layout->filed;
     rg_status st = RG_OK;
-    for (size_t i = 0; !st && i < list->n; i++) {
-        const rg_layer_desc *d = &list->desc[i];
+    for (size_t i = 0; !st && i < given->n + filed->n; i++) {
+        const rg_layer_desc *d = i < given->n ? &given->desc[i] : &filed->desc[i - given->n];
         const rg_layer_kind *kind = rg_layer_kind_find(d->kind);
-        if (kind)
-            st = kind->gates ? adopt_recurrent(a, d, kind) : adopt_simple(a, d, kind);
+        const char *group = d->group ? d->group : "";
+        if (!kind || (i >= given->n && rg_layers_of_group(given, group, strlen(group)) >= 0))
+            continue;
+        st = kind->gates ? adopt_recurrent(a, d, kind) : adopt_simple(a, d, kind);
     }
     return st;
 }
