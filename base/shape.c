@@ -143,6 +143,23 @@ void rg_shape_strides(int64_t stride[RG_MAX_RANK], const rg_shape *from, const r
     }
 }
 
+void rg_shape_spread(void *out, const void *in, const rg_shape *from, const rg_shape *to,
+                     size_t item)
+{
+    int64_t stride[RG_MAX_RANK], at[RG_MAX_RANK] = { 0 }, n = rg_shape_count(*to), where = 0;
+    rg_shape_strides(stride, from, to);
+    for (int64_t i = 0; i < n; i++) {
+        memcpy((char *)out + (size_t)i * item, (const char *)in + (size_t)where * item, item);
+        for (int k = to->rank; k-- > 0;) {
+            where += stride[k];
+            if (++at[k] < to->dim[k])
+                break;
+            where -= stride[k] * to->dim[k];
+            at[k] = 0;
+        }
+    }
+}
+
 rg_shape rg_shape_drop(rg_shape s, int axis)
 {
     for (int i = axis; i + 1 < s.rank; i++)

@@ -147,23 +147,6 @@ static void destroy(rg_plan *plan)
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
-/* Read @p in of shape @p from as if it had the shape @p to: out[i] = in[broadcast index of i]. */
-static void spread(void *out, const void *in, const rg_shape *from, const rg_shape *to, size_t item)
-{
-    int64_t stride[RG_MAX_RANK], at[RG_MAX_RANK] = { 0 }, n = rg_shape_count(*to), where = 0;
-    rg_shape_strides(stride, from, to);
-    for (int64_t i = 0; i < n; i++) {
-        memcpy((char *)out + (size_t)i * item, (const char *)in + (size_t)where * item, item);
-        for (int k = to->rank; k-- > 0;) {
-            where += stride[k];
-            if (++at[k] < to->dim[k])
-                break;
-            where -= stride[k] * to->dim[k];
-            at[k] = 0;
-        }
-    }
-}
-
 static void convert_all(void *out, const void *in, int64_t n, bool to_double)
 {
     for (int64_t i = 0; i < n; i++)
@@ -191,8 +174,8 @@ static const void *prepare(const rg_plan *plan, const struct interpreter *it, co
     bool real = from->kind == RG_F && convert, wide = false;
     int64_t n = rg_shape_count(*from->shape);
     if (node->op->flags & RG_OP_ELEMENTWISE && !rg_shape_equal(*from->shape, *node->shape)) {
-        spread(it->scratch[k], data, from->shape, node->shape,
-               rg_kind_size((rg_kind)from->kind, plan->opts.real));
+        rg_shape_spread(it->scratch[k], data, from->shape, node->shape,
+                        rg_kind_size((rg_kind)from->kind, plan->opts.real));
         data = it->scratch[k];
         n = rg_shape_count(*node->shape);
         wide = true;

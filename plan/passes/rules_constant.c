@@ -40,19 +40,6 @@ static bool all_numbers(const rg_builder *b, const rg_node *n)
     return true;
 }
 
-/* Read an operand in the result's shape, as the kernels of elementwise ops want it. */
-static void spread(void *out, const void *in, const rg_shape *from, const rg_shape *to, size_t item)
-{
-    int64_t stride[RG_MAX_RANK], n = rg_shape_count(*to);
-    rg_shape_strides(stride, from, to);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t where = 0, rest = i;
-        for (int k = to->rank; k-- > 0; rest /= to->dim[k])
-            where += rest % to->dim[k] * stride[k];
-        memcpy((char *)out + (size_t)i * item, (const char *)in + (size_t)where * item, item);
-    }
-}
-
 static void prepare(const rg_builder *b, const rg_node *n, const rg_shape *shape, struct work *w)
 {
     const bool elementwise = n->op->flags & RG_OP_ELEMENTWISE;
@@ -65,7 +52,7 @@ static void prepare(const rg_builder *b, const rg_node *n, const rg_shape *shape
         rg_plan_fill_constant(w->in[k], &in, b->p->real);
         w->arg[k] = w->in[k];
         if (elementwise && !rg_shape_equal(*in.shape, *shape)) {
-            spread(w->spread[k], w->in[k], in.shape, shape, item);
+            rg_shape_spread(w->spread[k], w->in[k], in.shape, shape, item);
             w->arg[k] = w->spread[k];
         }
     }
