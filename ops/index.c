@@ -230,9 +230,12 @@ static rg_status place_infer(rg_sig *out, const rg_sig *in, size_t n, const void
     return RG_OK;
 }
 
+/* A table of integers is no index. */
 static rg_status table_bound(const void *attr, const rg_sig *in, uint32_t i, int64_t *bound)
 {
-    (void)attr, (void)i;
+    (void)attr;
+    if (i != 1)
+        return RG_EARG;
     *bound = in[0].shape.dim[0];
     return RG_OK;
 }
@@ -254,7 +257,8 @@ static rg_status length_bound(const void *attr, const rg_sig *in, uint32_t i, in
 
 static rg_status pick_bound(const void *attr, const rg_sig *in, uint32_t i, int64_t *bound)
 {
-    (void)i;
+    if (i != 1)
+        return RG_EARG;
     *bound = in[0].shape.dim[((const rg_attr_axis *)attr)->axis];
     return RG_OK;
 }

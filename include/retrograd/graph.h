@@ -284,7 +284,7 @@ typedef struct rg_op {
                                       rg_gradcheck() without noise floor. NULL: it does without */
     rg_status   (*index)(const void *attr, const rg_sig *in, uint32_t i, int64_t *bound);
                                /* operand i, RG_INT, must lie in 0 .. *bound-1: checked before a
-                                  run. NULL: anything goes */
+                                  run. RG_EARG: that one is no index. NULL: none is */
     const rg_op_sample *sample;
     size_t        n_sample;
     const rg_op_error *error;

@@ -1,28 +1,23 @@
-/* tests/ops/trial.h -- an operation on operands drawn from one of its samples: what every sweep starts
- * from. Sweeps name no operation; they walk the table, so that a new one is tested by being there. */
+/* tests/ops/trial.h -- an operation on operands drawn from one of its samples: what every sweep
+ * starts from. Sweeps name no operation; they walk the table, so that a new one is tested by being
+ * there. */
 #ifndef RGT_OPS_TRIAL_H
 #define RGT_OPS_TRIAL_H
 
-#include <retrograd/retrograd.h>
-
 #include "ops/ops.h"
+#include "tests/ops/lab.h"
 
 enum { TRIAL_MOST = 3 };
 
-/* y = op(in), with everything in f64. Reals of one trial are pairwise distinct and evenly spread, so
- * none is next to a tie. */
+/* y = op(in), the operands being the lab's first inputs. Reals of one trial are pairwise distinct
+ * and evenly spread, so none is next to a tie. */
 typedef struct trial {
+    lab                 lab;
     const rg_op        *op;
     const rg_op_sample *sample;
-    rg_graph           *graph;
     size_t              n_in;
-    rg_val              in[TRIAL_MOST], y;
-    void               *data[TRIAL_MOST];  /* double, int32_t or uint8_t */
-    int64_t             n[TRIAL_MOST];
-    /* more real inputs, made by trial_input() */
-    size_t              n_more;
-    rg_val              more[16];
-    double             *more_data[16];
+    rg_val              y;
+    int64_t             n[TRIAL_MOST];  /* elements of operands */
     uint64_t            seed;
 } trial;
 
@@ -32,17 +27,8 @@ void trial_end(trial *t);
 rg_val trial_input(trial *t, rg_shape shape);
 /* ⟨a, b⟩ over all elements. */
 rg_val trial_dot(rg_val a, rg_val b);
-
-/* A plan with everything bound; f64, interpreted. */
-rg_plan *trial_plan(const trial *t, const rg_val *roots, size_t n);
-/* Run as if for the first time, so that random ops draw the same numbers. */
-void trial_run(rg_plan *plan);
-/* The values of @p op for the same operands, kept in @p real, as doubles; caller frees. */
-double *trial_values(const trial *t, rg_dtype real, rg_effort effort);
-
-/* Largest |a-b| against the scale of b: max|a-b| / (max|b| + floor). Equal infinities and NaN in both
- * places do not count; NaN in one does, as infinity. */
-double worst_error(const double *a, const double *b, int64_t n, double floor);
+/* Of f64, interpreted. */
+rg_plan *trial_plan(trial *t, const rg_val *roots, size_t n);
 
 /* "matmul, sample 3" of a table's op, for messages. */
 const char *trial_name(const rg_op *op, size_t sample);
