@@ -13,6 +13,7 @@ typedef struct lab {
     size_t    n;
     void     *copy[LAB_COPIES];  /* what f32 plans were bound to */
     size_t    n_copy;
+    bool      signed_zeros;      /* lab_expect() tells -0 from 0 */
 } lab;
 
 void lab_begin(lab *l);
@@ -36,7 +37,7 @@ void lab_run(rg_plan *plan);
 double *lab_values(lab *l, rg_val v, rg_dtype real, rg_effort effort);
 
 /* The value is this, in both precisions, interpreted and optimized: to 1e-14 and 1e-6 of its
- * largest, NaN, infinities and the signs of zeros exactly. */
+ * largest, NaN and infinities exactly. */
 void lab_expect(lab *l, rg_val v, const char *what, const double *want, size_t n);
 #define LAB_EXPECT(l, v, ...)                                                                  \
     lab_expect(l, v, #v, (const double[]){ __VA_ARGS__ }, LAB_COUNT(__VA_ARGS__))
