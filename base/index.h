@@ -15,8 +15,8 @@ typedef struct rg_index {
     size_t         cap, n;
 } rg_index;
 
-/* The next value under @p hash, 0 after the last; *probe starts at 0. Equal hashes are not yet equal
- * keys, so a look-up is a loop:
+/* The next value under @p hash, 0 after the last; *probe starts at 0. Equal hashes are not yet
+ * equal keys, so a look-up is a loop:
  *
  *     for (size_t probe = 0; (i = rg_index_next(&index, hash, &probe));)
  *         if (same(key, table[i])) ... */

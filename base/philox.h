@@ -15,7 +15,7 @@ typedef enum rg_domain {
 
 /* The raw generator. */
 rg_philox_block rg_philox(const uint32_t counter[4], const uint32_t key[2]);
-/* Block @p block of a stream: c0 = block, c1 = domain·2²⁴, (c2, c3) = the two halves of @p tail. For
+/* Block @p block of a stream: c0 = block, c1 = domain·2²⁴, (c2, c3) = the halves of @p tail. For
  * initialisation the tail is FNV-1a-64 of the full name, elsewhere rg_stream_tail(). */
 rg_philox_block rg_draw(uint64_t seed, rg_domain domain, uint64_t tail, uint32_t block);
 uint64_t rg_fnv1a(const char *text);

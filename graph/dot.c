@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Who stands for whom, and what a cluster holds. Arrays over scopes and over nodes; 0 ends a list. */
+/* Who stands for whom, and what a cluster holds. Arrays over scopes and nodes; 0 ends a list. */
 typedef struct folded {
     const rg_graph *g;
     rg_arena  arena;

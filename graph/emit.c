@@ -48,7 +48,8 @@ static rg_status check_operands(rg_graph *g, const rg_op *op, const rg_val *in, 
                                 rg_err *err)
 {
     if (!op->name || (!op->vjp && !(op->flags & (RG_OP_NODIFF | RG_OP_BLOCK))))
-        return rg_fail(err, RG_EARG, "bad descriptor: an op needs a name, and a vjp or RG_OP_NODIFF");
+        return rg_fail(err, RG_EARG, "bad descriptor: an op needs a name, and a vjp or "
+                       "RG_OP_NODIFF");
     if (op->arity && op->arity != n)
         return rg_fail(err, RG_EARG, "takes %u operands, got %zu", (unsigned)op->arity, n);
     for (size_t i = 0; i < n; i++) {

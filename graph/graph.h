@@ -95,7 +95,8 @@ rg_val rg_emit2(const rg_op *op, const void *attr, rg_val a, rg_val b);
 rg_status rg_infer(rg_sig *out, const rg_op *op, const rg_sig *in, size_t n, const void *attr,
                    rg_err *err);
 /* Operands broadcast, the result is of their kind: what a NULL infer means. */
-rg_status rg_infer_broadcast(rg_sig *out, const rg_sig *in, size_t n, const void *attr, rg_err *err);
+rg_status rg_infer_broadcast(rg_sig *out, const rg_sig *in, size_t n, const void *attr,
+                             rg_err *err);
 
 /* "enc/lstm step 3", cut to fit; "" for scope 0. Returns text. */
 enum { RG_SCOPE_TEXT = 160 };

@@ -121,7 +121,7 @@ static rg_status spectral(const target *t, double radius)
     return RG_OK;
 }
 
-/* ---- The public ones -------------------------------------------------------------------------- */
+/* ---- The public ones ------------------------------------------------------------------------ */
 
 typedef struct recipe {
     rg_status (*draw)(const target *t, double c);

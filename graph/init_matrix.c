@@ -146,7 +146,7 @@ static void chase(double *h, int64_t n, int64_t lo, int64_t hi, int64_t k, const
     }
 }
 
-/* Francis's implicit step with two shifts of sum s and product t on the block lo..hi, hi >= lo+2. */
+/* Francis's implicit step with two shifts of sum s and product t on lo..hi, hi >= lo+2. */
 static void francis_step(double *h, int64_t n, int64_t lo, int64_t hi, double s, double t)
 {
     const double *a = h + lo * n + lo, *b = a + n, *c = b + n;

@@ -167,7 +167,8 @@ rg_val rg_constant(rg_graph *graph, rg_kind kind, rg_shape shape, const void *da
     attr.sig.kind = kind;
     attr.sig.shape = shape;
     if (rg_bytes(numel, rg_kind_size(kind, RG_F64), &attr.bytes))
-        return rg_poison(graph, RG_ELIMIT, "constant: %s is too large", rg_shape_text(text, &shape));
+        return rg_poison(graph, RG_ELIMIT, "constant: %s is too large",
+                         rg_shape_text(text, &shape));
     void *copy = rg_arena_get(&graph->arena, attr.bytes);
     if (!copy)
         return rg_poison(graph, RG_ENOMEM, "constant: no memory for %zu bytes", attr.bytes);

@@ -182,8 +182,8 @@ static rg_status share(rg_slot **out, rg_params *ps, rg_slot *s, const rg_shape 
 {
     char have[RG_SHAPE_TEXT], want[RG_SHAPE_TEXT];
     if (!rg_shape_equal(s->shape, *shape))
-        return rg_fail(&ps->err, RG_ESHAPE, "param '%s' exists with shape %s, asked for %s", s->name,
-                       rg_shape_text(have, &s->shape), rg_shape_text(want, shape));
+        return rg_fail(&ps->err, RG_ESHAPE, "param '%s' exists with shape %s, asked for %s",
+                       s->name, rg_shape_text(have, &s->shape), rg_shape_text(want, shape));
     if (s->dtype != dtype)
         return rg_fail(&ps->err, RG_EDTYPE, "param '%s' exists as %s, asked for %s", s->name,
                        rg_dtype_text(s->dtype), rg_dtype_text(dtype));
@@ -205,7 +205,8 @@ static rg_status refuse_new(rg_params *ps, const char *name, const rg_shape *sha
     rg_status st = rg_numel(shape, count);
     if (!st)
         st = rg_bytes(*count, item, bytes);
-    return st ? rg_fail(&ps->err, st, "param '%s': shape %s is %s", name, rg_shape_text(text, shape),
+    return st ? rg_fail(&ps->err, st, "param '%s': shape %s is %s", name,
+                        rg_shape_text(text, shape),
                         st == RG_ESHAPE ? "of negative extent" : "too large") : RG_OK;
 }
 
@@ -236,8 +237,8 @@ rg_status rg_params_declare(rg_slot **out, rg_params *ps, const char *name, rg_s
         return st;
     if (!rg_reserve(&ps->alloc, &ps->slot, &ps->slot_cap, ps->n_slot + 1, sizeof *ps->slot) ||
         !rg_reserve(&ps->alloc, &ps->order, &ps->order_cap, ps->n_slot + 1, sizeof *ps->order) ||
-        !(s = rg_arena_get(&ps->arena, sizeof *s)) || !(s->name = rg_arena_text(&ps->arena, name)) ||
-        !(s->data = rg_get(&ps->alloc, bytes)))
+        !(s = rg_arena_get(&ps->arena, sizeof *s)) ||
+        !(s->name = rg_arena_text(&ps->arena, name)) || !(s->data = rg_get(&ps->alloc, bytes)))
         return rg_fail(&ps->err, RG_ENOMEM, "param '%s': no memory for %zu bytes", name, bytes);
     s->shape = shape;
     s->dtype = dtype;

@@ -48,8 +48,8 @@ static rg_status verify_node(rg_graph *g, uint32_t id)
           op->name, op->arity, node->n_in);
     HOLDS(!node->n_in || node->in, "node %u %s: no operand list", id, op->name);
     for (uint32_t i = 0; i < node->n_in; i++)
-        HOLDS(node->in[i] && node->in[i] < id, "node %u %s: operand %u is node %u, not above it", id,
-              op->name, i, node->in[i]);
+        HOLDS(node->in[i] && node->in[i] < id, "node %u %s: operand %u is node %u, not above it",
+              id, op->name, i, node->in[i]);
     HOLDS(!op->attr_bytes == !node->attr, "node %u %s: attributes do not fit", id, op->name);
     HOLDS(node->shape && rg_numel(node->shape, &numel) == RG_OK, "node %u %s: bad shape", id,
           op->name);
@@ -66,8 +66,8 @@ static rg_status verify_inputs(rg_graph *g)
     size_t n = 0;
     for (uint32_t id = 1; id < g->n_node; id++)
         n += rg_node_at(g, id)->op == &rg_op_input;
-    HOLDS(n == g->n_input && n == g->input_index.n, "%zu input nodes, %zu in the list, %zu names", n,
-          g->n_input, g->input_index.n);
+    HOLDS(n == g->n_input && n == g->input_index.n, "%zu input nodes, %zu in the list, %zu names",
+          n, g->n_input, g->input_index.n);
     for (size_t i = 0; i < n; i++) {
         uint32_t id = g->input[i], found = 0;
         HOLDS(id && id < g->n_node && rg_node_at(g, id)->op == &rg_op_input &&

@@ -219,7 +219,7 @@ typedef struct rg_vjp_ctx {
 /* What a kernel sees: dense row-major arrays that do not overlap. */
 typedef struct rg_kernel_args {
     int64_t            n;         /* elements of out in this call */
-    int64_t            first;     /* index of the first of them; not 0 for parts of elementwise ops */
+    int64_t            first;     /* index of the first; not 0 for parts of elementwise ops */
     void              *out;
     const void *const *in;
     size_t             n_in;

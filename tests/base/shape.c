@@ -1,4 +1,4 @@
-/* tests/base/shape.c -- shapes, and the sizes that no one may get wrong, on both sides of each cap. */
+/* tests/base/shape.c -- shapes, and sizes on both sides of each cap. */
 #include "tests/rgt.h"
 
 #include "base/checked.h"

@@ -8,7 +8,8 @@
 RGT_TEST(graph, values_know_their_type)
 {
     world w = world_new();
-    rg_val x = rg_input(w.g, "x", RG_F, RG_SHAPE(5, 1, 3)), i = rg_input(w.g, "i", RG_INT, RG_SCALAR);
+    rg_val x = rg_input(w.g, "x", RG_F, RG_SHAPE(5, 1, 3));
+    rg_val i = rg_input(w.g, "i", RG_INT, RG_SCALAR);
     rg_val y = rg_emit2(&test_add, NULL, x, rg_input(w.g, NULL, RG_F, RG_SHAPE(7, 1)));
     RGT_CHECK(rg_shape_equal(rg_shape_of(y), RG_SHAPE(5, 7, 3)));
     RGT_CHECK(rg_dim(y, 0) == 5 && rg_dim(y, -1) == 3 && rg_dim(y, 3) == -1 && rg_dim(y, -4) == -1);
@@ -97,7 +98,13 @@ RGT_TEST(graph, descriptors_and_what_they_infer_are_checked)
     const rg_op mute = { .name = "mute", .arity = 1, .flags = RG_OP_NODIFF, .infer = silent };
     static const rg_shape too_large = { 2, { INT64_C(1) << 24, INT64_C(1) << 24 } };
     static const rg_shape negative = { 1, { -2 } };
-    const struct { const rg_op *op; const void *attr; size_t n; rg_status st; const char *says; } c[] = {
+    const struct {
+        const rg_op *op;
+        const void  *attr;
+        size_t       n;
+        rg_status    st;
+        const char  *says;
+    } c[] = {
         { &no_name, NULL, 1, RG_EARG, "op: bad descriptor: an op needs a name" },
         { &no_rule, NULL, 1, RG_EARG, "ruleless: bad descriptor" },
         { &test_add, NULL, 1, RG_EARG, "test_add: takes 2 operands, got 1" },
@@ -170,7 +177,13 @@ RGT_TEST(leaf, input_names_are_unique_and_numbered_where_missing)
 RGT_TEST(leaf, bad_inputs_are_refused)
 {
     const rg_shape large = RG_SHAPE(INT64_C(1) << 47), negative = RG_SHAPE(2, -3);
-    const struct { const char *name; int kind; rg_shape shape; rg_status st; const char *says; } c[] = {
+    const struct {
+        const char *name;
+        int         kind;
+        rg_shape    shape;
+        rg_status   st;
+        const char *says;
+    } c[] = {
         { "x", 7, RG_SHAPE(1), RG_EDTYPE, "input: unknown kind 7" },
         { "x", RG_F, large, RG_ELIMIT, "too large" },
         { "x", RG_F, negative, RG_ESHAPE, "input: result [2,-3] is of negative extent" },

@@ -1,5 +1,5 @@
-/* tests/graph/init.c -- initialisers: their distributions, their algebra, and that a draw depends on
- * seed, name and element only. */
+/* tests/graph/init.c -- initialisers: their distributions, their algebra, and that a draw depends
+ * on seed, name and element only. */
 #include "tests/graph/support.h"
 
 #include "base/philox.h"
@@ -48,7 +48,8 @@ RGT_TEST(init, distributions_have_their_moments_and_bounds)
     RGT_CHECK(distributed(fill(&w, "g", s, rg_init_glorot()), glorot * glorot / 3, glorot));
     RGT_CHECK(distributed(fill(&w, "h", s, rg_init_he()), 2.0 / 300, 1));
     RGT_CHECK(distributed(fill(&w, "l", s, rg_init_lecun()), 1.0 / 300, 1));
-    RGT_CHECK(!distributed(fill(&w, "v", s, rg_init_lecun()), 1.0 / 290, 1)); /* the check sees 3 % */
+    /* the check sees three per cent */
+    RGT_CHECK(!distributed(fill(&w, "v", s, rg_init_lecun()), 1.0 / 290, 1));
     world_free(&w);
 }
 
@@ -147,8 +148,8 @@ RGT_TEST(init, orthogonal_has_orthonormal_rows_or_columns_times_gain)
     world_free(&w);
 }
 
-/* The Q of a QR factorization with positive diagonal is one of a kind: Gram and Schmidt, twice, must
- * find it too. Vectors are those of the fewer of rows and columns. */
+/* The Q of a QR factorization with positive diagonal is one of a kind: Gram and Schmidt, twice,
+ * must find it too. Vectors are those of the fewer of rows and columns. */
 static double gram_schmidt_error(const double *q, double *a, int64_t m, int64_t n)
 {
     int64_t few = m < n ? m : n, many = m < n ? n : m;
@@ -274,7 +275,8 @@ RGT_TEST(init, what_cannot_be_is_refused)
     }
     world w = world_new();
     rg_param(w.g, NULL, "w", RG_SHAPE(3, 4), rg_init_spectral(1));
-    RGT_CHECK(poisoned(w.g, RG_ESHAPE, "param 'w' [3,4]: its initialiser failed: shapes do not fit"));
+    RGT_CHECK(poisoned(w.g, RG_ESHAPE, "param 'w' [3,4]: its initialiser failed: shapes do not "
+                                       "fit"));
     world_free(&w);
 }
 

@@ -167,7 +167,8 @@ RGT_TEST(params, many_names_are_found)
     char name[32];
     for (int i = 0; i < N; i++) {
         (void)snprintf(name, sizeof name, "p%d", (int)((i * INT64_C(7919)) % N));
-        RGT_CHECK(rg_param(w.g, "group", name, RG_SHAPE(1), rg_init_const(i)).id == (uint32_t)i + 1);
+        rg_val p = rg_param(w.g, "group", name, RG_SHAPE(1), rg_init_const(i));
+        RGT_CHECK(p.id == (uint32_t)i + 1);
     }
     for (int i = 0; i < N; i++) {
         (void)snprintf(name, sizeof name, "group.p%d", (int)((i * INT64_C(7919)) % N));

@@ -1,4 +1,4 @@
-/* tests/graph/support.c -- operations of the tests' own. They have no kernels: nothing runs here. */
+/* tests/graph/support.c -- operations of the tests' own, without kernels: nothing runs here. */
 #include "tests/graph/support.h"
 
 static void pass_on(const rg_vjp_ctx *v)

@@ -44,7 +44,8 @@ CANARY(an_op_without_rule, "needs a vjp", node_at(&w, 3)->op = &ruleless)
 CANARY(a_wrong_count_of_operands, "node 3 test_add: takes 2 operands, has 1",
        node_at(&w, 3)->n_in = 1)
 CANARY(a_missing_operand_list, "no operand list", node_at(&w, 3)->in = NULL)
-CANARY(an_edge_that_goes_forward, "operand 1 is node 5, not above", node_at(&w, 3)->in = forward_edge)
+CANARY(an_edge_that_goes_forward, "operand 1 is node 5, not above",
+       node_at(&w, 3)->in = forward_edge)
 CANARY(an_edge_to_itself, "operand 1 is node 3, not above", node_at(&w, 3)->in = to_itself)
 CANARY(an_inert_operand, "operand 0 is node 0", node_at(&w, 3)->in = to_nothing)
 CANARY(missing_attributes, "attributes do not fit", node_at(&w, 5)->attr = NULL)
