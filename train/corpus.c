@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "train/file.h"
+#include "io/disk.h"
 #include "train/sha256.h"
 
 #include <string.h>
@@ -246,20 +246,37 @@ rg_status rg_corpus_decode(rg_corpus *corpus, const char *name, const void *text
     return finish(corpus, st, &err);
 }
 
+static rg_status read_source(uint8_t **text, rg_source *file)
+{
+    rg_alloc a = heap();
+    if (file->bytes > INT32_MAX)
+        return rg_fail(file->err, RG_ELIMIT, "2^31 bytes or more");
+    *text = rg_get_raw(&a, file->bytes);
+    if (!*text)
+        return rg_fail(file->err, RG_ENOMEM, "no memory for %zu bytes", file->bytes);
+    rg_status st = rg_source_read(file, 0, *text, file->bytes);
+    return st ? st : rg_source_unchanged(file);
+}
+
 rg_status rg_corpus_load(rg_corpus *corpus, const char *path, const rg_corpus_opts *opts)
 {
+    rg_alloc a = heap();
     rg_err err = { .status = RG_OK };
-    uint8_t *text;
-    size_t n;
-    if (!corpus)
+    rg_source file = { .fd = -1 };
+    uint8_t *text = NULL;
+    if (!corpus || !path)
         return RG_EARG;
     memset(corpus, 0, sizeof *corpus);
-    rg_status st = rg_file_read(&text, &n, path, INT32_MAX, &err);
-    if (st)
-        return finish(corpus, st, &err);
-    st = rg_corpus_decode(corpus, path, text, n, opts);
-    rg_file_free(text, n);
-    return st;
+    rg_status st = rg_source_open(&file, &rg_disk_posix, path, &err);
+    if (st == RG_OK)
+        st = read_source(&text, &file);
+    rg_source_close(&file);
+    if (st == RG_OK)
+        st = rg_corpus_decode(corpus, path, text, file.bytes, opts);
+    else
+        rg_err_prefix(&err, path);
+    rg_release(&a, text, file.bytes);
+    return st && err.status ? finish(corpus, st, &err) : st;
 }
 
 void rg_corpus_destroy(rg_corpus *corpus)

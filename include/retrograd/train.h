@@ -1,9 +1,12 @@
-/* retrograd/train.h -- character models: a text and its split, count models to compare with.
- * Optional part of the library; `retrograd train` is a program around it. */
+/* retrograd/train.h -- character models: a text and its split, count models to compare with, the
+ * model, its training, evaluation, sampling. Optional part of the library; `retrograd train` is a
+ * program around it. */
 #ifndef RETROGRAD_TRAIN_H
 #define RETROGRAD_TRAIN_H
 
-#include "base.h"
+#include "io.h"
+#include "layers.h"
+#include "optim.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -75,6 +78,144 @@ RG_API size_t rg_symbol_text(char text[5], uint32_t symbol, bool bytes);
  */
 RG_API rg_status rg_count_models(double *bpc, int orders, size_t V, rg_span train,
                                  const rg_span *test, size_t n);
+
+/* ---- Model --------------------------------------------------------------------------------- */
+
+/* Characters in, logits of the next one out: embedding or one-hot (groups `embed`), cells `rnn.l0`,
+ * `rnn.l1`, ..., dense `out`. Dropout between the layers and before `out`. */
+typedef struct rg_lm_opts {
+    rg_cell_fn         *cell;      /* NULL = rg_lstm; yours is as good */
+    const rg_cell_opts *cell_opts;
+    int64_t             V, hidden;
+    int64_t             embed;     /* width of the embedding; 0 = one-hot */
+    int64_t             layers;    /* 0 = 1 */
+    double              dropout;
+} rg_lm_opts;
+
+/* One graph of the model: T steps, B rows. Free it with rg_lm_destroy. */
+typedef struct rg_lm {
+    rg_graph *graph;
+    rg_val    x, y;           /* [T,B] RG_INT: the characters, and those that follow */
+    rg_val    z;              /* [T,B,V] logits */
+    rg_val    nats;           /* [T,B] -ln p(y) */
+    rg_val    loss;           /* their mean */
+    size_t    n_state;
+    rg_val   *first, *last;   /* states before and after, for rg_plan_carry(plan, last, first, n) */
+} rg_lm;
+
+/* Errors in rg_graph_message(lm->graph), or rg_params_message(params) if there is no graph. */
+RG_API rg_status rg_lm_create(rg_lm *lm, rg_params *params, const rg_lm_opts *opts,
+                              int64_t T, int64_t B);
+RG_API void rg_lm_destroy(rg_lm *lm);
+
+/* ---- Training: truncated back-propagation with carried state ------------------------------- */
+
+typedef struct rg_trainer rg_trainer;
+
+typedef struct rg_trainer_opts {
+    rg_lm_opts    model;
+    rg_optim_opts optim;
+    int64_t       T, B;     /* steps of a window; rows, each its own stretch of the text */
+    rg_plan_opts  plan;
+} rg_trainer_opts;
+
+/**
+ * Row b reads characters b·L, b·L+1, ... of the text, L = (n-1)/B, in windows of T; a window starts
+ * with the states that the one before it left. After the L/T windows of an epoch all rows start
+ * again from zero states.
+ *
+ * @param params   the model's store; must outlive the trainer
+ * @param text     borrowed; n must be at least B·T + 1
+ *
+ * Errors     RG_ELIMIT the text is shorter than one window; else as rg_lm_create, rg_plan_create,
+ *            rg_optim_create. Message in rg_params_message(params).
+ */
+RG_API rg_status rg_trainer_create(rg_trainer **out, rg_params *params, rg_span text,
+                                   const rg_trainer_opts *opts);
+RG_API void rg_trainer_destroy(rg_trainer **trainer);
+
+/* One window: run and update. RG_OK also where a non-finite update was skipped (facts.optim says
+ * so): the states then start again from zero. Else as rg_plan_run and rg_optim_step. */
+RG_API rg_status rg_trainer_step(rg_trainer *trainer);
+RG_API const char *rg_trainer_message(const rg_trainer *trainer);
+
+typedef struct rg_trainer_report {
+    uint64_t        step;     /* windows so far */
+    uint64_t        windows;  /* of an epoch */
+    double          loss;     /* nats per character of the last window */
+    rg_optim_report optim;
+    rg_plan_report  plan;
+} rg_trainer_report;
+
+RG_API rg_trainer_report rg_trainer_facts(const rg_trainer *trainer);
+RG_API rg_plan *rg_trainer_plan(rg_trainer *trainer);    /* borrowed */
+RG_API rg_optim *rg_trainer_optim(rg_trainer *trainer);  /* borrowed */
+
+/* Everything that goes on: weights, optimizer, carried states, position; meta pairs as in
+ * rg_save_opts. The same state gives the same bytes. As rg_params_save. */
+RG_API rg_status rg_trainer_save(rg_trainer *trainer, const char *path, const rg_text_pair *meta,
+                                 size_t n);
+/* Go on where a saved trainer of the same options stopped, bit for bit. As rg_params_load;
+ * opts->partial is not heeded. */
+RG_API rg_status rg_trainer_load(rg_trainer *trainer, const char *path, const rg_load_opts *opts);
+
+/* ---- Evaluation ---------------------------------------------------------------------------- */
+
+typedef struct rg_lm_score {
+    double nats;           /* sum of -ln p over the characters after each row's first */
+    size_t count;          /* of them */
+    char   message[512];
+} rg_lm_score;
+
+typedef struct rg_lm_score_opts {
+    size_t       rows;     /* 0 = 1: the text as one stream. More are faster, each starting from
+                              zero states */
+    size_t       limit;    /* 0 = all; else about so many characters, the first of every row */
+    bool       (*stop)(void *user);  /* asked between windows: true ends with RG_EUSER */
+    void        *user;
+    rg_plan_opts plan;     /* mode is always evaluate */
+} rg_lm_score_opts;
+
+/* How well the model predicts a text, states carried from its first character to its last. Every
+ * character is scored once. Errors as rg_lm_create and rg_plan_run; message in the score. */
+RG_API rg_status rg_lm_evaluate(rg_lm_score *score, rg_params *params, const rg_lm_opts *model,
+                                rg_span text, const rg_lm_score_opts *opts);
+
+/* ---- Sampling ------------------------------------------------------------------------------ */
+
+typedef struct rg_sampler rg_sampler;
+
+typedef struct rg_sampler_opts {
+    double        temperature;  /* divides the logits; 0 = always the likeliest */
+    int64_t       top_k;        /* draw among the k likeliest; 0 = all */
+    rg_span       prime;        /* read first; empty = character 0 of the vocabulary */
+    uint64_t      seed;         /* of the draws */
+    rg_plan_opts  plan;
+} rg_sampler_opts;
+
+/* Errors     RG_EARG temperature negative or NaN, top_k negative; else as rg_lm_create. Message in
+ *            rg_params_message(params). */
+RG_API rg_status rg_sampler_create(rg_sampler **out, rg_params *params, const rg_lm_opts *model,
+                                   const rg_sampler_opts *opts);
+RG_API void rg_sampler_destroy(rg_sampler **sampler);
+/* The next character: drawn from softmax(z/temperature) by one uniform number, in order of the
+ * vocabulary; then read. RG_ENONFINITE where the logits are not numbers. */
+RG_API rg_status rg_sampler_next(int32_t *id, rg_sampler *sampler);
+RG_API const char *rg_sampler_message(const rg_sampler *sampler);
+
+/* ---- Gradient flow ------------------------------------------------------------------------- */
+
+/* How the gradient of the last step's state fares on its way back through a window. */
+typedef struct rg_flow {
+    double slope;         /* of ln ‖dL/ds‖ against the lag, per step; the layer's best state */
+    double ratio;         /* e^(slope · longest lag) */
+    char   message[512];
+} rg_flow;
+
+/* One rg_flow per layer, measured on the first window of @p text: T steps, up to 8 rows; the seed
+ * is a random unit vector on the top layer's last state. As rg_lm_create; message in flow[0]. */
+RG_API rg_status rg_lm_flow(rg_flow *flow, rg_params *params, const rg_lm_opts *model,
+                            rg_span text, int64_t T, const rg_plan_opts *plan);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,19 @@
+/* cli/config.h -- options as JSON: --config, --dump-config, config.json. */
+#ifndef RG_CLI_CONFIG_H
+#define RG_CLI_CONFIG_H
+
+#include "cli/options.h"
+
+#include <jansson.h>
+
+/* The kept options of `train` as an object; NULL without memory. */
+json_t *config_options(const settings *s);
+/* A JSON file of at most 1 MiB that holds an object; NULL: said why, *code is the exit code. */
+json_t *config_read(const char *path, int *code);
+/* Options from an object, or from its member "options". The command line wins, but in a resumed
+ * run what is FIXED must agree with it. */
+int config_apply(settings *s, const json_t *object, const char *path, bool resumed);
+/* An object to stdout, or to a new string; members in order of insertion. */
+char *config_text(const json_t *object);
+
+#endif

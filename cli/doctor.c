@@ -1,0 +1,155 @@
+/* cli/doctor.c -- `retrograd doctor`: is this installation sound? One line per test. */
+#include "cli/cells.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The outcome of one test. */
+typedef struct finding {
+    const char *name;
+    bool        good;
+    char        what[256];
+    const char *remedy;
+} finding;
+
+static void test_blas(finding *f)
+{
+    static const char *const name[] = { "serial", "pthread", "OpenMP" };
+    rg_build b = rg_build_info();
+    int t = b.blas_threading;
+    *f = (finding){ .name = "blas", .good = t == 2 || t == 0, .remedy =
+        "install libopenblas0-openmp and choose it: update-alternatives --config "
+        "libopenblas.so.0-x86_64-linux-gnu" };
+    (void)snprintf(f->what, sizeof f->what, "OpenBLAS %s, core %s",
+                   t >= 0 && t < 3 ? name[t] : "unknown", b.blas_core);
+}
+
+/* ---- The same bits on one thread and on all -------------------------------------------------- */
+
+enum { T = 12, B = 8, V = 23, STEPS = 5 };
+
+/* What a few updates of a small model end with. */
+typedef struct ending {
+    uint64_t bits;       /* hash of all weights; 0: failed */
+    double   loss;
+    char     message[96];
+} ending;
+
+static uint64_t hash_of(rg_params *params)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < rg_params_count(params); i++) {
+        rg_param_info p = rg_params_at(params, i);
+        size_t bytes = (size_t)rg_shape_count(p.shape) * sizeof(float);
+        for (size_t k = 0; k < bytes; k++)
+            hash = (hash ^ ((const unsigned char *)p.data)[k]) * 1099511628211u;
+    }
+    return hash;
+}
+
+static ending train_with(rg_plan_opts plan)
+{
+    int32_t text[T * B * (STEPS + 1) + 1];
+    size_t n = sizeof text / sizeof *text;
+    rg_params *params = NULL;
+    rg_trainer *trainer = NULL;
+    ending e = { .bits = 0 };
+    for (size_t i = 0; i < n; i++)
+        text[i] = (int32_t)(i * i % V);
+    rg_trainer_opts opts = {
+        .model = { .V = V, .hidden = 48, .layers = 2, .embed = 8, .dropout = 0.2 },
+        .optim = { .lr = 1e-3, .clip_norm = 1 }, .T = T, .B = B, .plan = plan,
+    };
+    rg_status st = rg_params_create(&params, 3, NULL);
+    if (st == RG_OK)
+        st = rg_trainer_create(&trainer, params, (rg_span){ text, n }, &opts);
+    for (int i = 0; st == RG_OK && i < STEPS; i++)
+        st = rg_trainer_step(trainer);
+    if (st)
+        (void)snprintf(e.message, sizeof e.message, ": %.90s",
+                       trainer ? rg_trainer_message(trainer) : rg_params_message(params));
+    else
+        e.bits = hash_of(params);
+    e.loss = rg_trainer_facts(trainer).loss;
+    rg_trainer_destroy(&trainer);
+    rg_params_destroy(&params);
+    return e;
+}
+
+static void test_kernels(finding *f)
+{
+    *f = (finding){ .name = "kernels", .remedy =
+        "report this with the output of `retrograd info`; until then build with -Disa=[]" };
+    ending fast = train_with((rg_plan_opts){ .threads = 1 });
+    ending reference = train_with((rg_plan_opts){ .threads = 1, .effort = RG_INTERPRET });
+    double off = fabs(fast.loss - reference.loss) / fabs(reference.loss);
+    f->good = fast.bits && reference.bits && off < 1e-5;
+    (void)snprintf(f->what, sizeof f->what, "%.20s: loss after %d updates off the reference by %.1e%s%.60s",
+                   rg_build_info().isa, STEPS, off, fast.message, reference.message);
+}
+
+static void test_threads(finding *f, const settings *s)
+{
+    int threads = s->threads ? (int)s->threads : rg_build_info().max_threads;
+    *f = (finding){ .name = "threads", .remedy = "report this with the output of `retrograd info`" };
+    ending one = train_with((rg_plan_opts){ .threads = 1 });
+    ending all = train_with((rg_plan_opts){ .threads = threads });
+    f->good = one.bits == all.bits && one.bits != 0;
+    (void)snprintf(f->what, sizeof f->what, "%s on 1 thread and on %d%s",
+                   f->good ? "the same bits" : "other bits", threads, all.message);
+}
+
+static void test_gradient(finding *f)
+{
+    rg_params *params = NULL;
+    rg_graph *graph = NULL;
+    rg_gradcheck_report *report = NULL;
+    *f = (finding){ .name = "gradient", .remedy = "report this with `retrograd gradcheck --json`" };
+    rg_status st = rg_params_create(&params, 1, &(rg_params_opts){ .real = RG_F64 });
+    if (st == RG_OK)
+        st = rg_graph_create(&graph, params, NULL);
+    if (st == RG_OK) {
+        rg_cell cell = rg_lstm(graph, "lstm", 3, 4, NULL);
+        rg_val hs = rg_unroll(NULL, &cell, rg_input(graph, "x", RG_F, RG_SHAPE(4, 2, 3)), NULL, NULL);
+        f->good = rg_gradcheck(&report, rg_mean(rg_square(hs)), NULL, 0, NULL) == RG_PASS;
+    }
+    (void)snprintf(f->what, sizeof f->what, "lstm: %.240s", report ? report->message : "no memory");
+    rg_gradcheck_destroy(&report);
+    rg_graph_destroy(&graph);
+    rg_params_destroy(&params);
+}
+
+static void show(const settings *s, const finding *f)
+{
+    if (s->json) {
+        json_t *o = json_pack("{s:i, s:s, s:b, s:s, s:s}", "v", 1, "test", f->name, "good", f->good,
+                              "what", f->what, "remedy", f->good ? "" : f->remedy);
+        (void)json_dumpf(o, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(o);
+    } else {
+        printf("%-5s %-9s %s%s%s\n", f->good ? "good" : "BAD", f->name, f->what,
+               f->good ? "" : "\n      remedy: ", f->good ? "" : f->remedy);
+    }
+    (void)fflush(stdout);
+}
+
+int doctor_main(settings *s)
+{
+    finding f;
+    bool good = true;
+    for (int test = 0; test < 4; test++) {
+        switch (test) {
+        case 0:  test_blas(&f); break;
+        case 1:  test_kernels(&f); break;
+        case 2:  test_threads(&f, s); break;
+        default: test_gradient(&f); break;
+        }
+        show(s, &f);
+        good = good && f.good;
+    }
+    return good ? DONE : RUN_TIME;
+}

@@ -1,0 +1,104 @@
+/* cli/eval.c -- `retrograd eval`: how well a model predicts a text. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/config.h"
+#include "cli/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { AUTO, WHOLE_TEXT, TRAIN_PART, VALID_PART, TEST_PART };
+
+static const double LN2 = 0.69314718055994530942;
+
+/* The text that a run was trained on: its path, and the fingerprint that it must have. */
+static int run_text(char **path, char sha256[65], const settings *s)
+{
+    char file[PATH_BYTES];
+    folder f = { .lock = -1 };
+    int code = DONE;
+    (void)snprintf(f.path, sizeof f.path, "%s", s->operand[0]);
+    if (!file_exists(folder_file(file, &f, "config.json")))
+        return fail(USAGE, "--data is missing: %s is no run folder that knows its text",
+                    s->operand[0]);
+    json_t *config = config_read(file, &code);
+    if (!config)
+        return code;
+    const char *data = json_string_value(json_object_get(json_object_get(config, "options"), "data"));
+    const char *sha = json_string_value(json_object_get(json_object_get(config, "data"), "sha256"));
+    *path = data ? strdup(data) : NULL;
+    (void)snprintf(sha256, 65, "%s", sha ? sha : "");
+    json_decref(config);
+    return *path ? DONE : fail(BAD_DATA, "%s: names no text", file);
+}
+
+static int load_text(rg_corpus *c, const model *m, const char *path)
+{
+    rg_corpus_opts opts = { .bytes = m->bytes, .symbol = m->symbol, .V = (size_t)m->lm.V };
+    rg_status st = rg_corpus_load(c, path, &opts);
+    if (st)
+        return fail(exit_code(st), "%s", c->message);
+    if (c->n < 2)
+        return fail(BAD_DATA, "%s: a text of %zu characters has nothing to predict", path, c->n);
+    return DONE;
+}
+
+static void print(const settings *s, const model *m, const rg_lm_score *score, const char *part)
+{
+    double loss = score->nats / (double)score->count;
+    if (!s->json) {
+        printf("%.4f bits per character (loss %.5f nats, perplexity %.3f) on %zu characters, part %s, "
+               "step %llu\n", loss / LN2, loss, exp(loss), score->count, part,
+               (unsigned long long)m->step);
+        return;
+    }
+    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "v", 1, "checkpoint", m->path,
+                          "part", part, "step", (json_int_t)m->step, "characters",
+                          (json_int_t)score->count, "rows", (json_int_t)s->batch, "loss", loss, "bpc",
+                          loss / LN2, "ppl", exp(loss));
+    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(o);
+}
+
+static int score(const settings *s, const model *m, const rg_corpus *c, bool own)
+{
+    static const char *const name[] = { "", "all", "train", "valid", "test" };
+    int part = s->part != AUTO ? s->part : own ? TEST_PART : WHOLE_TEXT;
+    rg_span text = rg_corpus_part(c, (rg_part)(part - WHOLE_TEXT));
+    rg_lm_score result;
+    rg_lm_score_opts opts = { .rows = (size_t)s->batch,
+                              .plan = { .real = m->real, .threads = (int)s->threads } };
+    if (text.n < 2)
+        return fail(BAD_DATA, "part %s has %zu characters: nothing to predict", name[part], text.n);
+    rg_status st = rg_lm_evaluate(&result, m->params, &m->lm, text, &opts);
+    if (st)
+        return fail(exit_code(st), "%s", result.message);
+    print(s, m, &result, name[part]);
+    return DONE;
+}
+
+int eval_main(settings *s)
+{
+    model m;
+    rg_corpus c = { .n = 0 };
+    char *own = NULL, sha256[65] = "";
+    int code = model_open(&m, s->operand[0]);
+    if (code)
+        return code;
+    if (!s->data)
+        code = run_text(&own, sha256, s);
+    if (code == DONE)
+        code = load_text(&c, &m, own ? own : s->data);
+    if (code == DONE && own && strcmp(sha256, c.sha256) != 0)
+        code = fail(BAD_DATA, "%s: changed since the run (give --data to score it anyway)", own);
+    if (code == DONE)
+        code = score(s, &m, &c, own != NULL);
+    rg_corpus_destroy(&c);
+    model_close(&m);
+    free(own);
+    return code;
+}

@@ -1,0 +1,144 @@
+/* cli/folder.c -- run folders. */
+#define _DEFAULT_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#include "cli/folder.h"
+#include "cli/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool file_exists(const char *path)
+{
+    struct stat s;
+    return lstat(path, &s) == 0;
+}
+
+const char *folder_file(char out[PATH_BYTES], const folder *f, const char *name)
+{
+    (void)snprintf(out, PATH_BYTES, "%s/%.90s", f->path, name);
+    return out;
+}
+
+static int lock_it(folder *f)
+{
+    char path[PATH_BYTES];
+    f->lock = open(folder_file(path, f, "lock"), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (f->lock < 0)
+        return fail(RUN_TIME, "%s: %s", path, strerror(errno));
+    if (flock(f->lock, LOCK_EX | LOCK_NB) == 0)
+        return DONE;
+    (void)close(f->lock);
+    f->lock = -1;
+    return fail(RUN_TIME, "%s: another process is training in this folder", f->path);
+}
+
+void folder_close(folder *f)
+{
+    if (f->lock >= 0)
+        (void)close(f->lock);
+    f->lock = -1;
+}
+
+/* Parents that are missing; the last part is left to the caller. */
+static int make_parents(const char *path)
+{
+    char part[PATH_BYTES];
+    for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        (void)snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return fail(RUN_TIME, "%s: %s", part, strerror(errno));
+    }
+    return DONE;
+}
+
+/* runs/TEXT-CELL-N: the text's name without folder and ending, with plain characters only. */
+static void default_name(char out[FOLDER_BYTES], const settings *s, int n)
+{
+    char text[64], cell[32];
+    const char *name = strrchr(s->data, '/');
+    size_t k = 0;
+    name = name ? name + 1 : s->data;
+    for (size_t end = strcspn(name, "."); k < end && k < sizeof text - 1; k++)
+        text[k] = strchr(" \t\n\r\"'\\*?$", name[k]) || (unsigned char)name[k] < 0x20 ? '-' : name[k];
+    text[k] = '\0';
+    const option_spec *o = option_find(s->command, "cell", 4);
+    option_text(cell, sizeof cell, o, s);
+    (void)snprintf(out, FOLDER_BYTES, "runs/%s-%s-%d", k ? text : "text", cell, n);
+}
+
+int folder_create(folder *f, const settings *s)
+{
+    f->lock = -1;
+    if (s->run && strlen(s->run) >= FOLDER_BYTES)
+        return fail(USAGE, "--run: the path is too long");
+    for (int n = 1;; n++) {
+        if (s->run)
+            (void)snprintf(f->path, FOLDER_BYTES, "%s", s->run);
+        else
+            default_name(f->path, s, n);
+        size_t length = strlen(f->path);
+        while (length > 1 && f->path[length - 1] == '/')
+            f->path[--length] = '\0';
+        int code = make_parents(f->path);
+        if (code)
+            return code;
+        if (mkdir(f->path, 0777) == 0)
+            return lock_it(f);
+        if (errno != EEXIST)
+            return fail(RUN_TIME, "%s: %s", f->path, strerror(errno));
+        if (s->run)
+            return fail(USAGE, "%s exists; go on with it by --resume %s, or choose another --run",
+                        s->run, s->run);
+    }
+}
+
+int folder_open(folder *f, const char *path)
+{
+    struct stat s;
+    char config[PATH_BYTES];
+    f->lock = -1;
+    if (strlen(path) >= FOLDER_BYTES)
+        return fail(USAGE, "--resume: the path is too long");
+    (void)snprintf(f->path, FOLDER_BYTES, "%s", path);
+    if (stat(path, &s))
+        return fail(RUN_TIME, "%s: %s", path, strerror(errno));
+    if (!S_ISDIR(s.st_mode) || !file_exists(folder_file(config, f, "config.json")))
+        return fail(BAD_DATA, "%s: not a run folder (it has no config.json)", path);
+    return lock_it(f);
+}
+
+static int write_all(int fd, const char *text, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        ssize_t done = write(fd, text + at, n - at);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return -1;
+        at += (size_t)done;
+    }
+    return fsync(fd);
+}
+
+int file_replace(const char *path, const char *text, size_t n)
+{
+    char part[PATH_BYTES + 32];
+    (void)snprintf(part, sizeof part, "%s.part", path);
+    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0)
+        return fail(RUN_TIME, "%s: %s", path, strerror(errno));
+    int bad = write_all(fd, text, n) ? errno : 0;
+    if (close(fd) && !bad)
+        bad = errno;
+    if (!bad && rename(part, path))
+        bad = errno;
+    if (!bad)
+        return DONE;
+    (void)unlink(part);
+    return fail(RUN_TIME, "%s: %s", path, strerror(bad));
+}

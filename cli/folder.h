@@ -1,0 +1,27 @@
+/* cli/folder.h -- a run's folder: made once, one writer, files whole or not at all. */
+#ifndef RG_CLI_FOLDER_H
+#define RG_CLI_FOLDER_H
+
+#include "cli/cli.h"
+
+enum { PATH_BYTES = 4096, FOLDER_BYTES = 4000 };
+
+typedef struct folder {
+    char path[FOLDER_BYTES];
+    int  lock;  /* descriptor, or -1 */
+} folder;
+
+/* A new folder, with its parents; the name given, or runs/TEXT-CELL-N. Locked. */
+int folder_create(folder *f, const settings *s);
+/* An existing one. Locked. */
+int folder_open(folder *f, const char *path);
+/* Let go of the lock. */
+void folder_close(folder *f);
+/* Path of a file in it. */
+const char *folder_file(char out[PATH_BYTES], const folder *f, const char *name);
+/* Write a file beside the old one, sync, rename. DONE or said why. */
+int file_replace(const char *path, const char *text, size_t n);
+/* Is it there? */
+bool file_exists(const char *path);
+
+#endif

@@ -1,0 +1,114 @@
+/* cli/gradcheck.c -- `retrograd gradcheck`: a small network of a built-in cell, held against
+ * oracles. */
+#include "cli/cells.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST = 64 };
+
+/* What is differentiated for: every parameter, the sequence, the initial states. */
+typedef struct network {
+    rg_params *params;
+    rg_graph  *graph;
+    rg_val     loss;
+    rg_val     x[8 * MOST];
+    size_t     n;
+} network;
+
+static rg_cell stack(const settings *s, rg_graph *g)
+{
+    const cell_row *row = &cells[s->cell];
+    rg_cell cell[4];
+    char group[16];
+    for (int64_t k = 0; k < s->layers; k++) {
+        (void)snprintf(group, sizeof group, "l%d", (int)k);
+        cell[k] = row->make(g, group, k ? s->hidden : s->input, s->hidden, &row->opts);
+    }
+    return s->layers == 1 ? cell[0] : rg_stacked(g, cell, (size_t)s->layers, 0);
+}
+
+/* Mean square distance of a value from drawn targets, so that every element matters differently. */
+static rg_val distance(rg_graph *g, rg_val v)
+{
+    return rg_mean(rg_mse(v, rg_input(g, NULL, RG_F, rg_shape_of(v))));
+}
+
+static int build(network *net, const settings *s)
+{
+    int64_t T = s->seq_len, B = s->batch;
+    rg_val first[8], last[8];
+    if (rg_params_create(&net->params, (uint64_t)s->seed, &(rg_params_opts){ .real = RG_F64 }) ||
+        rg_graph_create(&net->graph, net->params, NULL))
+        return fail(RUN_TIME, "no memory");
+    rg_graph *g = net->graph;
+    rg_cell cell = stack(s, g);
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(T, B, s->input));
+    for (size_t k = 0; k < cell.n_state; k++)
+        first[k] = rg_input(g, NULL, RG_F, RG_SHAPE(B, s->hidden));
+    rg_val hs = rg_unroll(last, &cell, X, first, NULL);
+    net->loss = distance(g, hs);
+    for (size_t k = 0; k < cell.n_state; k++)
+        net->loss = rg_add(net->loss, distance(g, last[k]));
+    net->n = rg_graph_params(net->x, MOST, g);
+    net->x[net->n++] = X;
+    for (size_t k = 0; k < cell.n_state; k++)
+        net->x[net->n++] = first[k];
+    rg_status st = rg_graph_status(g);
+    return st ? fail(exit_code(st), "%s", rg_graph_message(g)) : DONE;
+}
+
+static const char *const verdict_name[] = { "pass", "fail", "inconclusive", "not run" };
+
+static json_t *block_object(const rg_gradcheck_block *b)
+{
+    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:I}", "name", b->name, "verdict",
+                          verdict_name[b->verdict], "oracle", b->oracle, "index",
+                          (json_int_t)b->index, "got", b->got, "want", b->want, "error", b->error,
+                          "sigma", b->sigma, "excluded", (json_int_t)b->excluded);
+    if (o && b->step != RG_NO_STEP)
+        json_object_set_new(o, "step", json_integer(b->step));
+    return o;
+}
+
+static void print_json(const settings *s, const rg_gradcheck_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n_block; i++)
+        json_array_append_new(list, block_object(&r->block[i]));
+    json_t *o = json_pack("{s:i, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:f, s:o}", "v", 1, "cell",
+                          cells[s->cell].name, "order", (json_int_t)s->order, "verdict",
+                          verdict_name[r->verdict], "message", r->message, "passed",
+                          (json_int_t)r->passed, "failed", (json_int_t)r->failed, "inconclusive",
+                          (json_int_t)r->inconclusive, "worst_error", r->worst_error, "blocks", list);
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(o);
+}
+
+int gradcheck_main(settings *s)
+{
+    network net = { .n = 0 };
+    rg_gradcheck_report *report = NULL;
+    int code = build(&net, s);
+    if (code == DONE) {
+        rg_gradcheck_opts opts = { .order = (int)s->order, .seed = (uint64_t)s->seed };
+        rg_verdict verdict = rg_gradcheck(&report, net.loss, net.x, net.n, &opts);
+        if (!report || verdict == RG_NOT_RUN)
+            code = fail(report ? exit_code(report->status) : RUN_TIME, "%s",
+                        report ? report->message : "no memory");
+        else if (s->json)
+            print_json(s, report);
+        else
+            rg_gradcheck_print(report, rg_to_file, stdout);
+        if (code == DONE && verdict != RG_PASS)
+            code = NUMERICAL;
+    }
+    rg_gradcheck_destroy(&report);
+    rg_graph_destroy(&net.graph);
+    rg_params_destroy(&net.params);
+    return code;
+}

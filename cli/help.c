@@ -1,0 +1,90 @@
+/* cli/help.c -- pages of help from the tables: an example first, then options by group. */
+#include "cli/help.h"
+
+#include <string.h>
+
+enum { WIDTH = 100, HELP_COLUMN = 30 };
+
+/* Words up to WIDTH, further lines indented; @p column is where the first line stands. */
+static void wrapped(FILE *out, const char *text, size_t column, size_t indent)
+{
+    bool fresh = true;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (!fresh && column + 1 + word > WIDTH) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+            fresh = true;
+        }
+        fprintf(out, "%s%.*s", fresh ? "" : " ", (int)word, text);
+        column += word + !fresh;
+        fresh = false;
+        text += word;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+void help_usage(FILE *out)
+{
+    fputs("usage: retrograd COMMAND [options]\n"
+          "       retrograd train --data book.txt     fit a character model to a text\n"
+          "       retrograd sample runs/book-lstm-1   let it write\n"
+          "       retrograd help                      all commands\n", out);
+}
+
+void help_commands(FILE *out)
+{
+    fputs("Example\n  retrograd train --data book.txt\n\nCommands\n", out);
+    for (size_t i = 0; i < n_commands; i++) {
+        int n = fprintf(out, "  %-12s ", commands[i].name);
+        wrapped(out, commands[i].summary, (size_t)n, (size_t)n);
+    }
+    fputs("\nretrograd COMMAND --help explains one. Results go to standard output, all else to\n"
+          "standard error. Ends with 0 done, 1 run-time failure, 2 usage, 3 bad data, 4 numerical\n"
+          "failure, 128+n signal n.\n", out);
+}
+
+static void option_line(FILE *out, const option_spec *o)
+{
+    char left[128], text[512];
+    char letter[8] = "    ";
+    if (o->letter)
+        (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    (void)snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, *o->value ? " " : "",
+                   o->value);
+    (void)snprintf(text, sizeof text, o->fallback ? "%s [%s]" : "%s", o->help, o->fallback);
+    if (strlen(left) < HELP_COLUMN)
+        fprintf(out, "%-*s", HELP_COLUMN, left);
+    else
+        fprintf(out, "%s\n%*s", left, HELP_COLUMN, "");
+    wrapped(out, text, HELP_COLUMN, HELP_COLUMN);
+}
+
+/* The next group of the command behind `last`, in order of the table. */
+static const char *next_group(const command *c, const char *last)
+{
+    bool seen = last == NULL;
+    for (size_t i = 0; i < n_options; i++) {
+        if (!option_of(&options[i], c))
+            continue;
+        if (seen && (!last || strcmp(options[i].group, last) != 0))
+            return options[i].group;
+        seen = seen || strcmp(options[i].group, last) == 0;
+    }
+    return NULL;
+}
+
+void help_command(FILE *out, const command *c)
+{
+    const char *open = !*c->operands ? "" : c->operand_needed ? " " : " [";
+    fprintf(out, "usage: retrograd %s%s%s%s [options]\n\nExample\n  %s\n\n", c->name, open,
+            c->operands, open[0] && open[1] ? "]" : "", c->example);
+    wrapped(out, c->about, 0, 0);
+    for (const char *g = next_group(c, NULL); g; g = next_group(c, g)) {
+        fprintf(out, "\n%s\n", g);
+        for (size_t i = 0; i < n_options; i++)
+            if (option_of(&options[i], c) && strcmp(options[i].group, g) == 0)
+                option_line(out, &options[i]);
+    }
+}

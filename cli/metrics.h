@@ -1,0 +1,35 @@
+/* cli/metrics.h -- rows of a run: metrics.jsonl, metrics.csv, plot.svg. */
+#ifndef RG_CLI_METRICS_H
+#define RG_CLI_METRICS_H
+
+#include "cli/folder.h"
+
+typedef struct metrics_row {
+    double      time;       /* seconds of training, over all sessions */
+    uint64_t    step;
+    double      epoch;
+    const char *split;      /* "train", "valid", "test" */
+    double      loss;       /* nats per character */
+    double      grad_norm;  /* before clipping; < 0: none */
+    double      lr;         /* < 0: none */
+    double      tok_s;      /* characters per second; < 0: none */
+} metrics_row;
+
+typedef struct metrics {
+    int          jsonl, csv;  /* descriptors, or -1 */
+    metrics_row *row;
+    size_t       n, cap;
+} metrics;
+
+/* Open for writing. Rows behind @p step are cut, and a torn last line; a new run has step 0. */
+int metrics_open(metrics *m, const folder *f, uint64_t step);
+void metrics_close(metrics *m);
+/* Append to both files, one write each. With @p echo the JSON line goes to stdout as well. */
+int metrics_add(metrics *m, const metrics_row *row, bool echo);
+/* Seconds of training so far. */
+double metrics_time(const metrics *m);
+/* The loss curve, with lines for what it is compared with: bits per character. */
+int metrics_plot(const metrics *m, const folder *f, const char *title, double baseline,
+                 const char *baseline_label);
+
+#endif

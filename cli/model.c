@@ -1,0 +1,212 @@
+/* cli/model.c -- models in checkpoints: description, vocabulary, weights. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *meta_of(const rg_file *file, const char *key)
+{
+    for (size_t i = 0; i < file->n_meta; i++)
+        if (strcmp(file->meta[i].key, key) == 0)
+            return file->meta[i].value;
+    return NULL;
+}
+
+int checkpoint_path(char out[PATH_BYTES], const char *run)
+{
+    struct stat s;
+    if (strlen(run) >= FOLDER_BYTES)
+        return fail(USAGE, "the path is too long");
+    (void)snprintf(out, PATH_BYTES, "%s", run);
+    if (stat(run, &s))
+        return fail(RUN_TIME, "%s: %s", run, strerror(errno));
+    if (!S_ISDIR(s.st_mode))
+        return DONE;
+    (void)snprintf(out, PATH_BYTES, "%s/ckpt-best.safetensors", run);
+    if (file_exists(out))
+        return DONE;
+    (void)snprintf(out, PATH_BYTES, "%s/ckpt-last.safetensors", run);
+    if (file_exists(out))
+        return DONE;
+    return fail(BAD_DATA, "%s: no checkpoint in this folder", run);
+}
+
+static void use_cell(model *m, int cell)
+{
+    m->cell = cell;
+    m->lm.cell = cells[cell].make;
+    m->lm.cell_opts = &cells[cell].opts;
+}
+
+int model_new(model *m, const settings *s, const rg_corpus *corpus)
+{
+    *m = (model){ .bytes = corpus->bytes, .real = (rg_dtype)s->dtype };
+    use_cell(m, s->cell);
+    m->lm.V = (int64_t)corpus->V;
+    m->lm.hidden = s->hidden;
+    m->lm.layers = s->layers;
+    m->lm.embed = s->embed;
+    m->lm.dropout = s->dropout;
+    m->symbol = malloc(corpus->V * sizeof *m->symbol);
+    if (!m->symbol)
+        return fail(RUN_TIME, "no memory");
+    memcpy(m->symbol, corpus->symbol, corpus->V * sizeof *m->symbol);
+    return DONE;
+}
+
+void model_close(model *m)
+{
+    rg_params_destroy(&m->params);
+    free(m->symbol);
+    m->symbol = NULL;
+}
+
+const char *model_title(char *out, size_t size, const model *m)
+{
+    int n = snprintf(out, size, "%s %lldx%lld", cells[m->cell].name, (long long)m->lm.layers,
+                     (long long)m->lm.hidden);
+    if (m->lm.embed && n > 0)
+        n += snprintf(out + n, size - (size_t)n, ", embedding %lld", (long long)m->lm.embed);
+    if (n > 0)
+        (void)snprintf(out + n, size - (size_t)n, ", %lld symbols", (long long)m->lm.V);
+    return out;
+}
+
+double model_weights(const model *m)
+{
+    double H = (double)m->lm.hidden, V = (double)m->lm.V, E = (double)m->lm.embed;
+    double gates = m->cell < 2 ? 1 : m->cell < 4 ? 3 : 4, I = E > 0 ? E : V;
+    return V * E + gates * H * (I + H + 1) + ((double)m->lm.layers - 1) * gates * H * (2 * H + 1)
+         + H * V + V;
+}
+
+/* ---- As JSON -------------------------------------------------------------------------------- */
+
+char *model_description(const model *m)
+{
+    json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:f, s:s, s:s}", "cell", cells[m->cell].name,
+                          "hidden", (json_int_t)m->lm.hidden, "layers", (json_int_t)m->lm.layers,
+                          "embed", (json_int_t)m->lm.embed, "dropout", m->lm.dropout,
+                          "dtype", m->real == RG_F64 ? "f64" : "f32",
+                          "symbols", m->bytes ? "bytes" : "characters");
+    char *text = json_dumps(o, JSON_REAL_PRECISION(17));
+    json_decref(o);
+    return text;
+}
+
+/* Characters as strings; bytes, which are no characters, as numbers. */
+char *model_vocabulary(const model *m)
+{
+    json_t *list = json_array();
+    char text[5];
+    for (int64_t v = 0; list && v < m->lm.V; v++) {
+        size_t n = rg_symbol_text(text, m->symbol[v], m->bytes);
+        json_array_append_new(list, m->bytes ? json_integer(m->symbol[v]) : json_stringn(text, n));
+    }
+    char *out = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return out;
+}
+
+/* The code point of a string of one character. */
+static bool code_point(uint32_t *out, const char *text)
+{
+    rg_corpus c;
+    bool good = text && rg_corpus_decode(&c, "", text, strlen(text), NULL) == RG_OK;
+    if (!good)
+        return false;
+    good = c.n == 1;
+    if (good)
+        *out = c.symbol[0];
+    rg_corpus_destroy(&c);
+    return good;
+}
+
+static int damaged(const model *m, const char *what)
+{
+    return fail(BAD_DATA, "%s: %s: no checkpoint of `retrograd train`", m->path, what);
+}
+
+static int read_vocabulary(model *m, const char *text)
+{
+    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
+    size_t n = json_array_size(list);
+    bool good = n > 0 && (m->symbol = malloc(n * sizeof *m->symbol)) != NULL;
+    for (size_t v = 0; good && v < n; v++) {
+        json_t *item = json_array_get(list, v);
+        if (m->bytes)
+            m->symbol[v] = (uint32_t)json_integer_value(item);
+        else
+            good = code_point(&m->symbol[v], json_string_value(item));
+        good = good && (v == 0 || m->symbol[v] > m->symbol[v - 1]);
+        good = good && (!m->bytes || m->symbol[v] < 256);
+    }
+    m->lm.V = (int64_t)n;
+    json_decref(list);
+    return good ? DONE : damaged(m, "vocabulary");
+}
+
+static int read_description(model *m, const char *text)
+{
+    const char *cell, *dtype, *symbols;
+    json_int_t hidden, layers, embed;
+    json_t *o = text ? json_loads(text, 0, NULL) : NULL;
+    int bad = !o || json_unpack(o, "{s:s, s:I, s:I, s:I, s:F, s:s, s:s}", "cell", &cell, "hidden",
+                                &hidden, "layers", &layers, "embed", &embed, "dropout",
+                                &m->lm.dropout, "dtype", &dtype, "symbols", &symbols);
+    bad = bad || cell_index(cell) < 0 || hidden < 1 || hidden > 65536 || layers < 1 || layers > 64 ||
+          embed < 0 || embed > 65536 || !(m->lm.dropout >= 0 && m->lm.dropout < 1);
+    if (!bad) {
+        use_cell(m, cell_index(cell));
+        m->lm.hidden = hidden;
+        m->lm.layers = layers;
+        m->lm.embed = embed;
+        m->real = strcmp(dtype, "f64") == 0 ? RG_F64 : RG_F32;
+        m->bytes = strcmp(symbols, "bytes") == 0;
+    }
+    json_decref(o);
+    return bad ? damaged(m, "model") : DONE;
+}
+
+static int load(model *m)
+{
+    rg_lm lm;
+    if (rg_params_create(&m->params, 0, &(rg_params_opts){ .real = m->real }))
+        return fail(RUN_TIME, "no memory");
+    rg_status st = rg_lm_create(&lm, m->params, &m->lm, 1, 1); /* declares every weight */
+    if (st)
+        fail(exit_code(st), "%s: %s", m->path,
+             lm.graph ? rg_graph_message(lm.graph) : rg_params_message(m->params));
+    rg_lm_destroy(&lm);
+    if (st)
+        return exit_code(st);
+    st = rg_params_load(&m->params, 1, m->path, NULL);
+    return st ? fail(exit_code(st), "%s", rg_params_message(m->params)) : DONE;
+}
+
+int model_open(model *m, const char *path)
+{
+    rg_file file;
+    *m = (model){ .cell = 0 };
+    int code = checkpoint_path(m->path, path);
+    if (code)
+        return code;
+    rg_status st = rg_file_info(&file, m->path);
+    if (st)
+        return fail(exit_code(st), "%s", file.message);
+    code = read_description(m, meta_of(&file, "model"));
+    if (code == DONE)
+        code = read_vocabulary(m, meta_of(&file, "vocabulary"));
+    const char *step = meta_of(&file, "step");
+    m->step = step ? strtoull(step, NULL, 10) : 0;
+    rg_file_destroy(&file);
+    if (code == DONE)
+        code = load(m);
+    if (code)
+        model_close(m);
+    return code;
+}

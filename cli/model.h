@@ -1,0 +1,41 @@
+/* cli/model.h -- a character model as checkpoints describe it: what train writes, and sample, eval
+ * and info read. */
+#ifndef RG_CLI_MODEL_H
+#define RG_CLI_MODEL_H
+
+#include "cli/cells.h"
+#include "cli/folder.h"
+
+#include <jansson.h>
+
+typedef struct model {
+    int         cell;    /* index in cells */
+    rg_lm_opts  lm;
+    rg_dtype    real;
+    bool        bytes;
+    uint32_t   *symbol;  /* [lm.V] ascending */
+    uint64_t    step;    /* of the checkpoint */
+    char        path[PATH_BYTES];  /* of the checkpoint */
+    rg_params  *params;
+} model;
+
+/* What of the settings makes a model, for the corpus; symbols are copied. */
+int  model_new(model *m, const settings *s, const rg_corpus *corpus);
+/* From a run folder (best, else last checkpoint) or a file, weights and all. */
+int  model_open(model *m, const char *path);
+void model_close(model *m);
+
+/* The checkpoint's description of the model, as JSON text to be freed; NULL without memory. */
+char *model_description(const model *m);
+char *model_vocabulary(const model *m);
+/* "lstm 2x256, embedding 64, 81 symbols" */
+const char *model_title(char *out, size_t size, const model *m);
+/* Number of weights of a model, without making it; -1 beyond 2^62. */
+double model_weights(const model *m);
+
+/* Look a key up in a file's metadata; NULL if it is not there. */
+const char *meta_of(const rg_file *file, const char *key);
+/* The path of a run's checkpoint, or the path itself if it is a file. DONE, or said why. */
+int checkpoint_path(char out[PATH_BYTES], const char *run);
+
+#endif

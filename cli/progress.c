@@ -1,0 +1,102 @@
+/* cli/progress.c -- one line that is redrawn, or plain lines. */
+#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
+#include "cli/progress.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { AUTO, BAR, PLAIN, SILENT };
+
+static struct { int kind; bool shown; double drawn; } bar;
+
+double seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void progress_setup(const settings *s)
+{
+    const char *term = getenv("TERM");
+    bar.kind = s->progress;
+    if (bar.kind == AUTO)
+        bar.kind = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0 ? BAR : PLAIN;
+    if (s->quiet)
+        bar.kind = SILENT;
+    say_before = progress_clear;
+}
+
+static size_t width(void)
+{
+    struct winsize w = { 0 };
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) || w.ws_col < 20)
+        return 79;
+    return (size_t)w.ws_col - 1;
+}
+
+static void duration(char out[32], double s)
+{
+    if (s < 0 || !isfinite(s))
+        (void)snprintf(out, 32, "?");
+    else if (s < 3600)
+        (void)snprintf(out, 32, "%d:%02d", (int)s / 60, (int)s % 60);
+    else
+        (void)snprintf(out, 32, "%lldh%02d", (long long)s / 3600, (int)fmod(s / 60, 60));
+}
+
+static void send(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
+        return; /* a closed log stops nobody */
+}
+
+void progress_clear(void)
+{
+    if (bar.shown)
+        send("\r\033[K");
+    bar.shown = false;
+}
+
+void progress_draw(const progress_line *p)
+{
+    char line[512], left[32], blocks[25] = "";
+    double now = seconds();
+    if (bar.kind != BAR || now - bar.drawn < 0.1)
+        return;
+    duration(left, p->seconds_left);
+    if (p->total) {
+        memset(blocks, '.', 20);
+        memset(blocks, '#', (size_t)(20 * p->step / (p->total ? p->total : 1)) % 21);
+    }
+    (void)snprintf(line, sizeof line, "step %llu%s%.0llu [%s] loss %.3f (%.2f bpc)  |g| %.2g  lr %.2g"
+                   "  %.0f chars/s  %s left", (unsigned long long)p->step, p->total ? "/" : "",
+                   (unsigned long long)p->total, blocks, p->loss, p->bpc, p->grad_norm, p->lr,
+                   p->chars_per_second, left);
+    line[width() < sizeof line ? width() : sizeof line - 1] = '\0';
+    send("\r");
+    send(line);
+    send("\033[K");
+    bar.shown = true;
+    bar.drawn = now;
+}
+
+void progress_log(const progress_line *p)
+{
+    char total[32] = "", left[32] = "";
+    if (bar.kind != PLAIN)
+        return;
+    if (p->total)
+        (void)snprintf(total, sizeof total, " of=%llu", (unsigned long long)p->total);
+    if (p->seconds_left >= 0)
+        (void)snprintf(left, sizeof left, " left_s=%.0f", p->seconds_left);
+    note("step=%llu%s epoch=%.3f loss=%.4f bpc=%.4f grad_norm=%.3g lr=%.3g chars_s=%.0f%s",
+         (unsigned long long)p->step, total, p->epoch, p->loss, p->bpc, p->grad_norm, p->lr,
+         p->chars_per_second, left);
+}

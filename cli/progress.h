@@ -1,0 +1,21 @@
+/* cli/progress.h -- how far the training is: a bar on a terminal, else lines of key=value. */
+#ifndef RG_CLI_PROGRESS_H
+#define RG_CLI_PROGRESS_H
+
+#include "cli/cli.h"
+
+typedef struct progress_line {
+    uint64_t step, total;  /* total 0: not known */
+    double   epoch, loss, bpc, grad_norm, lr, chars_per_second, seconds_left;  /* < 0: not known */
+} progress_line;
+
+void progress_setup(const settings *s);
+/* At every step; draws at most ten times a second, and only if there is a bar. */
+void progress_draw(const progress_line *p);
+/* At every row of the metrics; writes a line if there is no bar. */
+void progress_log(const progress_line *p);
+void progress_clear(void);
+/* Seconds on a clock that only goes forward. */
+double seconds(void);
+
+#endif

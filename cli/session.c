@@ -1,0 +1,247 @@
+/* cli/session.c -- opening a training run: text, split, count models, model, folder. */
+#define _DEFAULT_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#include "cli/session.h"
+#include "cli/config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+rg_plan_opts session_plan(const session *x)
+{
+    return (rg_plan_opts){ .real = x->m.real, .threads = (int)x->s->threads };
+}
+
+double session_seconds(const session *x)
+{
+    return x->before + seconds() - x->began;
+}
+
+/* ---- The text ------------------------------------------------------------------------------- */
+
+static int load_text(session *x)
+{
+    const settings *s = x->s;
+    rg_corpus *c = &x->corpus;
+    rg_status st = rg_corpus_load(c, s->data, &(rg_corpus_opts){ .bytes = s->bytes });
+    if (st)
+        return fail(exit_code(st), "%s%s", c->message, st == RG_EFORMAT ? " (try --bytes)" : "");
+    if (c->n == 0)
+        return fail(BAD_DATA, "%s: the text is empty", s->data);
+    if (c->bom)
+        note("data   the byte order mark is dropped");
+    if (c->crlf)
+        note("data   %zu lines end in CR LF; both characters stay in the text", c->crlf);
+    if (c->cr)
+        note("data   %zu lone CR stay in the text", c->cr);
+    x->train = rg_corpus_part(c, RG_PART_TRAIN);
+    x->valid = rg_corpus_part(c, RG_PART_VALID);
+    x->test = rg_corpus_part(c, RG_PART_TEST);
+    return DONE;
+}
+
+/* Every part must hold one window: of all rows for training, of one row for the others. */
+static int check_parts(const session *x)
+{
+    size_t T = (size_t)x->s->seq_len, B = (size_t)x->s->batch;
+    if (x->train.n < T * B + 1)
+        return fail(BAD_DATA, "%s: the training part (90 %% of %zu characters) has %zu, but one window "
+                    "of %zu steps in %zu rows needs %zu (smaller --batch or --seq-len, or more text)",
+                    x->s->data, x->corpus.n, x->train.n, T, B, T * B + 1);
+    const rg_span *part[] = { &x->valid, &x->test };
+    static const char *const name[] = { "validation", "test" };
+    for (int i = 0; i < 2; i++)
+        if (part[i]->n < T + 1)
+            return fail(BAD_DATA, "%s: the %s part (5 %% of %zu characters) has %zu, but one window of "
+                        "%zu steps needs %zu (smaller --seq-len, or more text)", x->s->data, name[i],
+                        x->corpus.n, part[i]->n, T, T + 1);
+    return DONE;
+}
+
+static int count_models(session *x)
+{
+    const rg_span part[2] = { x->test, x->valid };
+    rg_status st = rg_count_models(x->baseline[0], ORDERS, x->corpus.V, x->train, part, 2);
+    if (st)
+        return fail(exit_code(st), "no memory to count");
+    const double *b = x->baseline[0];
+    note("data   %zu characters, %zu symbols; %zu train, %zu validate, %zu test", x->corpus.n,
+         x->corpus.V, x->train.n, x->valid.n, x->test.n);
+    note("counts uniform %.2f, order 1 to 6: %.2f %.2f %.2f %.2f %.2f %.2f bits per character (test)",
+         log2((double)x->corpus.V), b[0], b[1], b[2], b[3], b[4], b[5]);
+    return DONE;
+}
+
+/* ---- Limits --------------------------------------------------------------------------------- */
+
+/* Steps of a run under --steps and --epochs; 0 = no such limit. */
+static uint64_t total_steps(const settings *s, uint64_t windows)
+{
+    uint64_t by_epochs = (uint64_t)s->epochs * windows, steps = (uint64_t)s->steps;
+    if (s->epochs && (uint64_t)s->epochs > UINT64_MAX / windows)
+        by_epochs = UINT64_MAX;
+    return !steps ? by_epochs : !by_epochs || steps < by_epochs ? steps : by_epochs;
+}
+
+static void plan_schedule(session *x)
+{
+    uint64_t windows = (x->train.n - 1) / (size_t)x->s->batch / (size_t)x->s->seq_len;
+    x->total = total_steps(x->s, windows);
+    if (!x->horizon)
+        x->horizon = x->total;
+    x->eval_every = (uint64_t)x->s->eval_every;
+    if (!x->eval_every)
+        x->eval_every = windows < 500 ? windows : 500;
+}
+
+/* ---- The model ------------------------------------------------------------------------------ */
+
+/* A model that cannot fit is refused before memory is touched. */
+static int check_memory(const session *x)
+{
+    const settings *s = x->s;
+    double item = x->m.real == RG_F64 ? 8 : 4, positions = (double)(s->batch * s->seq_len);
+    double each = 3 * (double)x->m.lm.V + 20 * (double)(s->hidden * s->layers) + 2 * (double)s->embed;
+    double need = item * (4 * model_weights(&x->m) + positions * each);
+    double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (have <= 0 || need < have)
+        return DONE;
+    return fail(USAGE, "the model needs about %.1f GiB, this machine has %.1f (smaller --hidden, "
+                "--layers, --embed, --batch or --seq-len)", need / 0x1p30, have / 0x1p30);
+}
+
+static rg_trainer_opts trainer_opts(const session *x)
+{
+    const settings *s = x->s;
+    return (rg_trainer_opts){
+        .model = x->m.lm,
+        .optim = {
+            .kind = (rg_optim_kind)s->optimizer, .lr = s->lr, .weight_decay = s->weight_decay,
+            .no_decay = s->weight_decay == 0, .clip_norm = s->clip_norm, .clip_value = s->clip_value,
+            .schedule = { .kind = (rg_schedule_kind)s->schedule, .warmup = (uint64_t)s->warmup,
+                          .total = s->schedule == RG_COSINE ? x->horizon : 0,
+                          .every = (uint64_t)s->decay_every, .factor = s->decay_factor },
+        },
+        .T = s->seq_len, .B = s->batch, .plan = session_plan(x),
+    };
+}
+
+static int build(session *x)
+{
+    char title[128];
+    settings *s = x->s;
+    int code = model_new(&x->m, s, &x->corpus);
+    if (code == DONE)
+        code = check_memory(x);
+    if (code)
+        return code;
+    double began = seconds();
+    if (rg_params_create(&x->m.params, (uint64_t)s->seed, &(rg_params_opts){ .real = x->m.real }))
+        return fail(RUN_TIME, "no memory");
+    rg_trainer_opts opts = trainer_opts(x);
+    rg_status st = rg_trainer_create(&x->trainer, x->m.params, x->train, &opts);
+    if (st)
+        return fail(exit_code(st), "%s", rg_params_message(x->m.params));
+    rg_trainer_report r = rg_trainer_facts(x->trainer);
+    note("model  %s: %.0f weights, %.1f MiB of memory for a step, planned in %.0f ms",
+         model_title(title, sizeof title, &x->m), model_weights(&x->m),
+         (double)r.plan.arena_bytes / 0x1p20, 1e3 * (seconds() - began));
+    detail("plan   %zu nodes, %zu steps, %.3g flop, %d threads", r.plan.nodes, r.plan.steps,
+           r.plan.flop, r.plan.threads);
+    return DONE;
+}
+
+/* ---- The folder ----------------------------------------------------------------------------- */
+
+static json_t *build_object(void)
+{
+    rg_build b = rg_build_info();
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "version", b.version, "compiler", b.compiler,
+                     "isa", b.isa, "blas", b.blas_config, "blas_core", b.blas_core);
+}
+
+/* config.json: options, what they were applied to, and what built it. */
+static int write_config(const session *x)
+{
+    char path[PATH_BYTES], *whole = realpath(x->s->data, NULL);
+    json_t *chosen = config_options(x->s), *line = json_array();
+    if (chosen && whole)
+        json_object_set_new(chosen, "data", json_string(whole));
+    for (int i = 0; i < x->s->argc; i++)
+        json_array_append_new(line, json_string(x->s->argv[i]));
+    json_t *data = json_pack("{s:s, s:I, s:I}", "sha256", x->corpus.sha256, "characters",
+                             (json_int_t)x->corpus.n, "symbols", (json_int_t)x->corpus.V);
+    json_t *object = json_pack("{s:i, s:o, s:o, s:I, s:o, s:o}", "v", 1, "options", chosen, "data",
+                               data, "horizon", (json_int_t)x->horizon, "command", line, "build",
+                               build_object());
+    char *text = object ? config_text(object) : NULL;
+    int code = text ? file_replace(folder_file(path, &x->f, "config.json"), text, strlen(text))
+                    : fail(RUN_TIME, "config.json: no memory, or a path that is not UTF-8");
+    free(text);
+    free(whole);
+    json_decref(object);
+    return code;
+}
+
+static int open_folder(session *x)
+{
+    int code = x->s->resume ? session_resume(x) : folder_create(&x->f, x->s);
+    if (code == DONE && !x->s->resume)
+        code = write_config(x);
+    if (code == DONE)
+        code = metrics_open(&x->metrics, &x->f, rg_trainer_facts(x->trainer).step);
+    if (code == DONE)
+        note("run    %s", x->f.path);
+    x->before = metrics_time(&x->metrics);
+    return code;
+}
+
+static void banner(const session *x)
+{
+    static const char *const threading[] = { "serial", "pthread", "OpenMP" };
+    rg_build b = rg_build_info();
+    int threads = x->s->threads ? (int)x->s->threads : b.max_threads;
+    note("retrograd %s, %s kernels, OpenBLAS %s (%s), %d thread%s, seed %lld", b.version, b.isa,
+         b.blas_threading >= 0 && b.blas_threading < 3 ? threading[b.blas_threading] : "?",
+         b.blas_core, threads, threads == 1 ? "" : "s", (long long)x->s->seed);
+    if (b.blas_threading == 1 && threads > 1)
+        warn("this OpenBLAS is the pthread build: install libopenblas0-openmp (retrograd doctor)");
+}
+
+int session_open(session *x, settings *s)
+{
+    uint64_t horizon = x->horizon;
+    folder f = x->f;
+    *x = (session){ .s = s, .f = f, .horizon = horizon, .metrics = { .jsonl = -1, .csv = -1 },
+                    .at = { .best_loss = INFINITY }, .began = seconds() };
+    progress_setup(s);
+    banner(x);
+    int code = load_text(x);
+    if (code == DONE)
+        code = check_parts(x);
+    if (code == DONE)
+        code = count_models(x);
+    if (code)
+        return code;
+    plan_schedule(x);
+    code = build(x);
+    if (code || s->dry_run)
+        return code;
+    code = open_folder(x);
+    x->began = seconds();
+    return code;
+}
+
+void session_close(session *x)
+{
+    rg_trainer_destroy(&x->trainer);
+    model_close(&x->m);
+    metrics_close(&x->metrics);
+    folder_close(&x->f);
+    rg_corpus_destroy(&x->corpus);
+}

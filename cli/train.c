@@ -1,0 +1,104 @@
+/* cli/train.c -- `retrograd train`: settings from line, file or run; then a session. */
+#include "cli/config.h"
+#include "cli/session.h"
+#include "cli/signals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool from_line(const settings *s, const char *name)
+{
+    return option_origin(s, name) == FROM_LINE;
+}
+
+/* A resumed run takes its own settings; limits on the line replace its limits. */
+static int take_run(session *x, settings *s)
+{
+    char path[PATH_BYTES];
+    int code = DONE;
+    if (s->run || s->config)
+        return fail(USAGE, "--resume cannot be combined with --%s", s->run ? "run" : "config");
+    bool limits = from_line(s, "steps") || from_line(s, "epochs") || from_line(s, "minutes");
+    code = folder_open(&x->f, s->resume);
+    if (code)
+        return code;
+    json_t *config = config_read(folder_file(path, &x->f, "config.json"), &code);
+    if (!config)
+        return code;
+    x->horizon = (uint64_t)json_integer_value(json_object_get(config, "horizon"));
+    json_t *kept = json_object_get(config, "options");
+    if (limits && kept) {
+        json_object_del(kept, "steps");
+        json_object_del(kept, "epochs");
+        json_object_del(kept, "minutes");
+    }
+    code = config_apply(s, config, path, true);
+    json_decref(config);
+    return code;
+}
+
+static int take_config(settings *s)
+{
+    int code;
+    json_t *config = config_read(s->config, &code);
+    if (!config)
+        return code;
+    code = config_apply(s, config, s->config, false);
+    json_decref(config);
+    return code;
+}
+
+/* Defaults that depend on other settings. */
+static int settle(settings *s)
+{
+    if (option_origin(s, "weight-decay") == FROM_DEFAULT && s->optimizer == RG_ADAMW)
+        s->weight_decay = 0.01;
+    if (!s->decay_every)
+        s->decay_every = s->schedule == RG_PLATEAU ? 3 : 1000;
+    if (!s->epochs && !s->steps && s->minutes <= 0)
+        s->epochs = 10;
+    if (s->schedule == RG_COSINE && !s->epochs && !s->steps)
+        return fail(USAGE, "--schedule cosine needs --steps or --epochs: --minutes does not say where "
+                    "it ends");
+    if (!s->data)
+        return fail(USAGE, "--data is missing: the text to learn (retrograd train --help)");
+    return DONE;
+}
+
+static int dump(const settings *s)
+{
+    json_t *object = config_options(s);
+    char *text = object ? config_text(object) : NULL;
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(object);
+    return text ? DONE : fail(RUN_TIME, "no memory, or a path that is not UTF-8");
+}
+
+static int work(session *x, settings *s)
+{
+    int code = session_open(x, s);
+    if (code || s->dry_run)
+        return code;
+    code = session_run(x);
+    return code ? code : session_conclude(x);
+}
+
+int train_main(settings *s)
+{
+    session x = { .f.lock = -1, .metrics = { .jsonl = -1, .csv = -1 } };
+    int code = s->resume ? take_run(&x, s) : s->config ? take_config(s) : DONE;
+    if (code == DONE)
+        code = settle(s);
+    if (code == DONE && s->dump_config) {
+        code = dump(s);
+    } else if (code == DONE) {
+        signals_install();
+        code = work(&x, s);
+    }
+    progress_clear();
+    session_close(&x);
+    return code;
+}

@@ -1,0 +1,388 @@
+/* tests/train/lm.c -- the character model: training as a loop by hand, resume, evaluation, sampling,
+ * gradient flow. */
+#include "tests/rgt.h"
+
+#include "base/philox.h"
+
+#include <math.h>
+#include <retrograd/retrograd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { V = 7, N = 150 };
+
+static int32_t text[N];
+
+static rg_span some_text(void)
+{
+    for (uint32_t i = 0; i < N; i++)
+        text[i] = (int32_t)rg_draw_below(3, RG_DOMAIN_USER, 1, i / 2, V);
+    return (rg_span){ text, N };
+}
+
+static const rg_trainer_opts small = {
+    .model = { .V = V, .hidden = 5, .embed = 3, .layers = 2, .dropout = 0.25 },
+    .optim = { .lr = 0.01, .clip_norm = 0.5, .schedule = { .kind = RG_COSINE, .total = 20 } },
+    .T = 4, .B = 3,
+};
+
+static void same_weights(rg_params *a, rg_params *b)
+{
+    RGT_CHECK(rg_params_count(a) == rg_params_count(b));
+    for (size_t i = 0; i < rg_params_count(a); i++) {
+        rg_param_info p = rg_params_at(a, i), q = rg_params_at(b, i);
+        size_t bytes = (size_t)rg_shape_count(p.shape) * (p.dtype == RG_F64 ? 8 : 4);
+        RGT_CHECK(!strcmp(p.name, q.name) && rg_shape_equal(p.shape, q.shape));
+        RGT_CHECK_MSG(!memcmp(p.data, q.data, bytes), "%s differs", p.name);
+    }
+}
+
+/* ---- Training -------------------------------------------------------------------------------- */
+
+/* What the header says, written out: rows are stretches, states are carried, epochs start anew. */
+static void train_by_hand(rg_params *params, rg_span t, size_t steps)
+{
+    enum { T = 4, B = 3 };
+    int32_t x[T][B], y[T][B];
+    size_t L = (t.n - 1) / B, windows = L / T;
+    rg_lm lm;
+    rg_plan *plan;
+    rg_optim *optim;
+    RGT_CHECK(rg_lm_create(&lm, params, &small.model, T, B) == RG_OK);
+    RGT_CHECK(rg_plan_create_train(&plan, lm.loss, lm.last, lm.n_state, NULL) == RG_OK);
+    RGT_CHECK(rg_optim_create(&optim, params, &small.optim) == RG_OK);
+    rg_plan_bind(plan, lm.x, x, sizeof x);
+    rg_plan_bind(plan, lm.y, y, sizeof y);
+    rg_plan_carry(plan, lm.last, lm.first, lm.n_state);
+    for (size_t s = 0; s < steps; s++) {
+        if (s % windows == 0)
+            rg_plan_restart(plan);
+        for (size_t b = 0; b < B; b++)
+            for (size_t k = 0; k < T; k++) {
+                x[k][b] = t.id[b * L + s % windows * T + k];
+                y[k][b] = t.id[b * L + s % windows * T + k + 1];
+            }
+        RGT_CHECK(rg_plan_run(plan) == RG_OK && rg_optim_step(optim, plan) == RG_OK);
+    }
+    rg_optim_destroy(&optim);
+    rg_plan_destroy(&plan);
+    rg_lm_destroy(&lm);
+}
+
+RGT_TEST(train, a_trainer_is_the_loop_that_its_header_describes)
+{
+    rg_params *a, *b;
+    rg_trainer *t;
+    rg_span stretch = some_text();
+    rg_params_create(&a, 5, NULL);
+    rg_params_create(&b, 5, NULL);
+    RGT_CHECK(rg_trainer_create(&t, a, stretch, &small) == RG_OK);
+    RGT_CHECK(rg_trainer_facts(t).windows == 12 && isnan(rg_trainer_facts(t).loss));
+    for (int i = 0; i < 30; i++) /* two and a half epochs */
+        RGT_CHECK(rg_trainer_step(t) == RG_OK);
+    RGT_CHECK(rg_trainer_facts(t).step == 30 && rg_trainer_facts(t).optim.updates == 30);
+    train_by_hand(b, stretch, 30);
+    same_weights(a, b);
+    rg_trainer_destroy(&t);
+    rg_params_destroy(&a);
+    rg_params_destroy(&b);
+}
+
+static void path_for(char path[64])
+{
+    (void)snprintf(path, 64, "rgt-lm-%ld.safetensors", (long)getpid());
+}
+
+/* k steps, save; a new trainer with another thread count loads and does the rest. */
+static void resumed(rg_params *end, rg_span t, int k, int steps)
+{
+    char path[64];
+    rg_trainer *first, *second;
+    rg_params *begin;
+    rg_trainer_opts opts = small;
+    path_for(path);
+    rg_params_create(&begin, 5, NULL);
+    RGT_CHECK(rg_trainer_create(&first, begin, t, &opts) == RG_OK);
+    for (int i = 0; i < k; i++)
+        RGT_CHECK(rg_trainer_step(first) == RG_OK);
+    RGT_CHECK_MSG(rg_trainer_save(first, path, NULL, 0) == RG_OK, "%s", rg_params_message(begin));
+    rg_trainer_destroy(&first);
+    rg_params_destroy(&begin);
+    opts.plan.threads = 1 + k % 3;
+    RGT_CHECK(rg_trainer_create(&second, end, t, &opts) == RG_OK);
+    RGT_CHECK_MSG(rg_trainer_load(second, path, NULL) == RG_OK, "%s", rg_params_message(end));
+    RGT_CHECK(rg_trainer_facts(second).step == (uint64_t)k);
+    for (int i = k; i < steps; i++)
+        RGT_CHECK(rg_trainer_step(second) == RG_OK);
+    rg_trainer_destroy(&second);
+    (void)unlink(path);
+}
+
+RGT_TEST(train, a_run_resumed_at_any_step_ends_with_the_same_bits)
+{
+    enum { STEPS = 26 };
+    rg_params *whole;
+    rg_trainer *t;
+    rg_span stretch = some_text();
+    rg_params_create(&whole, 5, NULL);
+    RGT_CHECK(rg_trainer_create(&t, whole, stretch, &small) == RG_OK);
+    for (int i = 0; i < STEPS; i++)
+        RGT_CHECK(rg_trainer_step(t) == RG_OK);
+    rg_trainer_destroy(&t);
+    for (int k = 0; k <= STEPS; k++) {
+        rg_params *end;
+        rg_params_create(&end, 99, NULL); /* another seed: nothing but the file may count */
+        rg_params_destroy(&end);
+        rg_params_create(&end, 5, NULL);
+        resumed(end, stretch, k, STEPS);
+        same_weights(whole, end);
+        rg_params_destroy(&end);
+    }
+    rg_params_destroy(&whole);
+}
+
+RGT_TEST(train, a_text_shorter_than_a_window_is_refused)
+{
+    rg_params *params;
+    rg_trainer *t;
+    rg_span all = some_text(), tiny = { all.id, 12 }, enough = { all.id, 13 };
+    rg_params_create(&params, 1, NULL);
+    RGT_CHECK(rg_trainer_create(&t, params, tiny, &small) == RG_ELIMIT && !t);
+    RGT_CHECK_MSG(rgt_has(rg_params_message(params), "12 characters"), "%s",
+                  rg_params_message(params));
+    RGT_CHECK(rg_trainer_create(&t, params, enough, &small) == RG_OK);
+    rg_trainer_destroy(&t);
+    rg_trainer_opts wrong = small;
+    wrong.model.dropout = 1;
+    RGT_CHECK(rg_trainer_create(&t, params, all, &wrong) == RG_EARG && !t);
+    RGT_CHECK(rgt_has(rg_params_message(params), "dropout"));
+    RGT_CHECK(rg_trainer_create(&t, params, all, NULL) == RG_EARG && !t);
+    rg_params_destroy(&params);
+}
+
+RGT_TEST(train, states_that_are_no_numbers_do_not_outlive_their_window)
+{
+    rg_params *params;
+    rg_trainer *t;
+    rg_params_create(&params, 5, NULL);
+    RGT_CHECK(rg_trainer_create(&t, params, some_text(), &small) == RG_OK);
+    RGT_CHECK(rg_trainer_step(t) == RG_OK && rg_trainer_facts(t).optim.applied);
+    float *b = rg_params_find(params, "rnn.l0.bf").data, kept = b[0];
+    b[0] = NAN;
+    RGT_CHECK(rg_trainer_step(t) == RG_OK && !rg_trainer_facts(t).optim.applied);
+    b[0] = kept;
+    RGT_CHECK(rg_trainer_step(t) == RG_OK && rg_trainer_facts(t).optim.applied);
+    RGT_CHECK(isfinite(rg_trainer_facts(t).loss) && rg_trainer_facts(t).step == 3);
+    rg_trainer_destroy(&t);
+    rg_params_destroy(&params);
+}
+
+/* ---- Evaluation ------------------------------------------------------------------------------ */
+
+/* One character at a time, states carried by hand through a plan of one step. */
+static double nats_by_hand(rg_params *params, rg_span t)
+{
+    int32_t x[1], y[1];
+    double sum = 0;
+    rg_lm lm;
+    rg_plan *plan;
+    rg_val root[16];
+    RGT_CHECK(rg_lm_create(&lm, params, &small.model, 1, 1) == RG_OK);
+    root[0] = lm.nats;
+    memcpy(root + 1, lm.last, lm.n_state * sizeof *root);
+    rg_plan_opts opts = { .real = RG_F64, .mode = RG_EVALUATE, .effort = RG_INTERPRET };
+    RGT_CHECK(rg_plan_create(&plan, root, 1 + lm.n_state, &opts) == RG_OK);
+    rg_plan_bind(plan, lm.x, x, sizeof x);
+    rg_plan_bind(plan, lm.y, y, sizeof y);
+    rg_plan_carry(plan, lm.last, lm.first, lm.n_state);
+    for (size_t i = 0; i + 1 < t.n; i++) {
+        x[0] = t.id[i];
+        y[0] = t.id[i + 1];
+        RGT_CHECK(rg_plan_run(plan) == RG_OK);
+        sum += *(const double *)rg_plan_data(plan, lm.nats);
+    }
+    rg_plan_destroy(&plan);
+    rg_lm_destroy(&lm);
+    return sum;
+}
+
+RGT_TEST(train, evaluation_scores_every_character_once)
+{
+    rg_params *params;
+    rg_lm_score score;
+    rg_span all = some_text();
+    rg_lm_score_opts opts = { .plan = { .real = RG_F64 } };
+    rg_params_create(&params, 5, &(rg_params_opts){ .real = RG_F64 });
+    for (size_t n = 2; n <= N; n += n < 5 ? 1 : 29) {
+        rg_span t = { all.id, n };
+        RGT_CHECK(rg_lm_evaluate(&score, params, &small.model, t, &opts) == RG_OK);
+        RGT_CHECK(score.count == n - 1 && fabs(score.nats - nats_by_hand(params, t)) < 1e-9);
+    }
+    for (size_t rows = 2; rows < 9; rows += 3) { /* each row is a text of its own */
+        size_t L = (N - 1 + rows - 1) / rows;
+        double want = 0;
+        for (size_t r = 0; r < rows; r++) {
+            size_t n = r + 1 < rows ? L + 1 : N - r * L;
+            want += nats_by_hand(params, (rg_span){ all.id + r * L, n });
+        }
+        opts.rows = rows;
+        RGT_CHECK(rg_lm_evaluate(&score, params, &small.model, all, &opts) == RG_OK);
+        RGT_CHECK_MSG(score.count == N - 1 && fabs(score.nats - want) < 1e-9, "%zu rows", rows);
+    }
+    RGT_CHECK(rg_lm_evaluate(&score, params, &small.model, (rg_span){ all.id, 1 }, NULL) == RG_EARG);
+    RGT_CHECK(*score.message && score.count == 0);
+    rg_params_destroy(&params);
+}
+
+static bool second_time(void *user)
+{
+    return ++*(int *)user == 2;
+}
+
+RGT_TEST(train, evaluation_can_be_limited_and_stopped)
+{
+    static int32_t longer[1000];
+    rg_params *params;
+    rg_lm_score score;
+    int asked = 0;
+    rg_span t = { longer, 1000 };
+    rg_params_create(&params, 5, NULL);
+    rg_lm_score_opts opts = { .rows = 2, .limit = 200 };
+    RGT_CHECK(rg_lm_evaluate(&score, params, &small.model, t, &opts) == RG_OK);
+    RGT_CHECK(score.count == 256); /* two windows of 64 in two rows */
+    opts.stop = second_time;
+    opts.user = &asked;
+    RGT_CHECK(rg_lm_evaluate(&score, params, &small.model, t, &opts) == RG_EUSER && asked == 2);
+    rg_params_destroy(&params);
+}
+
+/* ---- Sampling -------------------------------------------------------------------------------- */
+
+/* A model whose logits are always @p z: the last matrix is zero. */
+static void fix_logits(rg_params *params, const float *z)
+{
+    rg_lm lm;
+    RGT_CHECK(rg_lm_create(&lm, params, &small.model, 1, 1) == RG_OK);
+    rg_lm_destroy(&lm);
+    memset(rg_params_find(params, "out.W").data, 0, 5 * V * sizeof *z);
+    memcpy(rg_params_find(params, "out.b").data, z, V * sizeof *z);
+}
+
+static void draw(int32_t *id, size_t n, rg_params *params, rg_sampler_opts opts)
+{
+    rg_sampler *s;
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &opts) == RG_OK);
+    for (size_t i = 0; i < n; i++)
+        RGT_CHECK(rg_sampler_next(&id[i], s) == RG_OK);
+    rg_sampler_destroy(&s);
+}
+
+RGT_TEST(train, samples_follow_temperature_and_top_k)
+{
+    enum { DRAWS = 4000 };
+    static const float z[V] = { 0, 1, -1, 2, 0.5f, 1, -3 };
+    static int32_t id[DRAWS];
+    rg_params *params;
+    rg_params_create(&params, 5, NULL);
+    fix_logits(params, z);
+    for (int k = 0; k <= V; k += 2) {
+        double seen[V] = { 0 }, p[V], sum = 0, chi = 0;
+        for (int v = 0; v < V; v++) { /* the k largest; of equal ones the first */
+            int before = 0;
+            for (int w = 0; w < V; w++)
+                before += z[w] > z[v] || (w < v && z[w] >= z[v]);
+            p[v] = k == 0 || before < k ? exp(z[v] / 1.5) : 0;
+            sum += p[v];
+        }
+        draw(id, DRAWS, params, (rg_sampler_opts){ .temperature = 1.5, .top_k = k, .seed = 9 });
+        for (int i = 0; i < DRAWS; i++)
+            seen[id[i]] += 1;
+        for (int v = 0; v < V; v++) {
+            double want = DRAWS * p[v] / sum;
+            RGT_CHECK(p[v] > 0 || seen[v] == 0);
+            chi += want > 0 ? (seen[v] - want) * (seen[v] - want) / want : 0;
+        }
+        RGT_CHECK_MSG(chi < 24, "top %d: chi square %.1f of 6 degrees", k, chi);
+    }
+    draw(id, 5, params, (rg_sampler_opts){ .temperature = 0 });
+    RGT_CHECK(id[0] == 3 && id[4] == 3);
+    draw(id, 5, params, (rg_sampler_opts){ .temperature = 3, .top_k = 1 });
+    RGT_CHECK(id[0] == 3 && id[4] == 3);
+    rg_params_destroy(&params);
+}
+
+RGT_TEST(train, a_sampler_reads_its_prime_and_what_it_wrote)
+{
+    rg_params *params;
+    rg_sampler *s;
+    rg_span t = some_text();
+    int32_t first[40], second[20], id = -1;
+    rg_params_create(&params, 5, NULL);
+    rg_sampler_opts greedy = { .prime = { t.id, 3 } }, rest = { .prime = { first, 20 } };
+    memcpy(first, t.id, 3 * sizeof *first); /* prime, then what was written */
+    draw(first + 3, 37, params, greedy);
+    draw(second, 20, params, rest);
+    RGT_CHECK(!memcmp(first + 20, second, sizeof second));
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &(rg_sampler_opts){ .temperature = -1 })
+              == RG_EARG && !s);
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &(rg_sampler_opts){ .temperature = NAN })
+              == RG_EARG && rgt_has(rg_params_message(params), "temperature"));
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, NULL) == RG_OK);
+    ((float *)rg_params_find(params, "out.b").data)[2] = NAN;
+    RGT_CHECK(rg_sampler_next(&id, s) == RG_ENONFINITE && rgt_has(rg_sampler_message(s), "logits"));
+    rg_sampler_destroy(&s);
+    rg_params_destroy(&params);
+}
+
+/* ---- Gradient flow --------------------------------------------------------------------------- */
+
+static void clear(rg_params *params, const char *name)
+{
+    rg_param_info p = rg_params_find(params, name);
+    memset(p.data, 0, (size_t)rg_shape_count(p.shape) * sizeof(double));
+}
+
+RGT_TEST(train, gradient_flow_measures_known_decays)
+{
+    static const double radius[] = { 0.5, 0.9, 1.5 };
+    rg_span t = some_text();
+    rg_flow flow[2];
+    rg_plan_opts f64 = { .real = RG_F64 };
+    for (int i = 0; i < 3; i++) { /* zero input: h stays 0, each step back multiplies by W' */
+        rg_params *params;
+        rg_lm lm;
+        rg_lm_opts rnn = { .cell = rg_rnn, .V = V, .hidden = 6 };
+        rg_params_create(&params, 5, &(rg_params_opts){ .real = RG_F64 });
+        RGT_CHECK(rg_lm_create(&lm, params, &rnn, 1, 1) == RG_OK);
+        rg_lm_destroy(&lm);
+        clear(params, "rnn.l0.U");
+        double *W = rg_params_find(params, "rnn.l0.W").data;
+        for (int j = 0; j < 36; j++)
+            W[j] *= radius[i]; /* orthogonal times the radius */
+        RGT_CHECK(rg_lm_flow(flow, params, &rnn, t, 16, &f64) == RG_OK);
+        RGT_CHECK_MSG(fabs(flow[0].slope - log(radius[i])) < 1e-9, "slope %g", flow[0].slope);
+        RGT_CHECK(fabs(log(flow[0].ratio) - 15 * log(radius[i])) < 1e-7);
+        rg_params_destroy(&params);
+    }
+    RGT_CHECK(rg_lm_flow(flow, NULL, NULL, t, 16, &f64) == RG_EARG);
+}
+
+RGT_TEST(train, gradient_flow_tells_layers_apart_and_sees_a_cut)
+{
+    rg_params *params;
+    rg_lm lm;
+    rg_flow flow[2];
+    rg_span t = some_text();
+    rg_lm_opts two = { .cell = rg_rnn, .V = V, .hidden = 5, .layers = 2 };
+    rg_params_create(&params, 5, &(rg_params_opts){ .real = RG_F64 });
+    RGT_CHECK(rg_lm_create(&lm, params, &two, 1, 1) == RG_OK);
+    rg_lm_destroy(&lm);
+    clear(params, "rnn.l1.U"); /* the upper layer no longer reads the lower one */
+    RGT_CHECK(rg_lm_flow(flow, params, &two, t, 12, NULL) == RG_OK);
+    RGT_CHECK(flow[0].slope == -INFINITY && flow[0].ratio == 0);
+    RGT_CHECK_MSG(fabs(flow[1].slope) < 1e-6, "slope %g", flow[1].slope); /* W is orthogonal */
+    RGT_CHECK(rg_lm_flow(flow, params, &two, t, 2, NULL) == RG_EARG && *flow[0].message);
+    rg_params_destroy(&params);
+}

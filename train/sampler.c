@@ -1,0 +1,200 @@
+/* train/sampler.c -- a model that writes: one step at a time, one uniform number per character. */
+#include "train/lm.h"
+
+#include "base/philox.h"
+#include "graph/params.h"
+
+#include <math.h>
+#include <string.h>
+
+struct rg_sampler {
+    rg_alloc        alloc;
+    rg_err          err;
+    rg_sampler_opts opts;
+    int64_t         V;
+    rg_lm           lm;
+    rg_plan        *plan;
+    int32_t         x[1], y[1];
+    int32_t         unread;  /* the character that the model has not seen yet */
+    uint64_t        drawn;
+    double         *p;       /* [V] weights of the draw */
+    int32_t        *heap;    /* [V] */
+};
+
+static rg_status read_one(rg_sampler *s, int32_t id)
+{
+    s->x[0] = id;
+    rg_status st = rg_plan_run(s->plan);
+    return st ? rg_fail(&s->err, st, "%s", rg_plan_message(s->plan)) : RG_OK;
+}
+
+static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model)
+{
+    rg_val root[1 + RG_LM_STATES * RG_LM_LAYERS];
+    rg_plan_opts plan = s->opts.plan;
+    plan.mode = RG_EVALUATE;
+    rg_status st = rg_lm_create(&s->lm, params, model, 1, 1);
+    if (st)
+        return rg_fail(&s->err, st, "%s", s->lm.graph ? rg_graph_message(s->lm.graph)
+                                                      : rg_params_message(params));
+    root[0] = s->lm.z;
+    memcpy(root + 1, s->lm.last, s->lm.n_state * sizeof *root);
+    st = rg_plan_create(&s->plan, root, 1 + s->lm.n_state, &plan);
+    if (st)
+        return rg_fail(&s->err, st, "%s", rg_graph_message(s->lm.graph));
+    if ((st = rg_plan_bind(s->plan, s->lm.x, s->x, sizeof s->x)) ||
+        (st = rg_plan_bind(s->plan, s->lm.y, s->y, sizeof s->y)) ||
+        (st = rg_plan_carry(s->plan, s->lm.last, s->lm.first, s->lm.n_state)))
+        return rg_fail(&s->err, st, "%s", rg_plan_message(s->plan));
+    s->V = model->V;
+    s->p = rg_get(&s->alloc, (size_t)s->V * sizeof *s->p);
+    s->heap = rg_get(&s->alloc, (size_t)s->V * sizeof *s->heap);
+    if (!s->p || !s->heap)
+        return rg_fail(&s->err, RG_ENOMEM, "sampler: no memory");
+    return RG_OK;
+}
+
+static rg_status read_prime(rg_sampler *s, rg_span prime)
+{
+    rg_status st = RG_OK;
+    for (size_t i = 0; st == RG_OK && i + 1 < prime.n; i++)
+        st = read_one(s, prime.id[i]);
+    s->unread = prime.n ? prime.id[prime.n - 1] : 0;
+    s->opts.prime = (rg_span){ NULL, 0 };
+    return st;
+}
+
+rg_status rg_sampler_create(rg_sampler **out, rg_params *params, const rg_lm_opts *model,
+                            const rg_sampler_opts *opts)
+{
+    static const rg_sampler_opts none;
+    rg_alloc alloc;
+    if (!out)
+        return RG_EARG;
+    *out = NULL;
+    if (!params || !model)
+        return RG_EARG;
+    opts = opts ? opts : &none;
+    if (!(opts->temperature >= 0 && isfinite(opts->temperature)) || opts->top_k < 0)
+        return rg_fail(&params->err, RG_EARG, "sampler: temperature and top_k must not be negative");
+    (void)rg_alloc_resolve(&alloc, NULL);
+    rg_sampler *s = rg_get(&alloc, sizeof *s);
+    if (!s)
+        return rg_fail(&params->err, RG_ENOMEM, "sampler: no memory");
+    *s = (rg_sampler){ .alloc = alloc, .opts = *opts };
+    rg_status st = build(s, params, model);
+    if (st == RG_OK)
+        st = read_prime(s, opts->prime);
+    if (st) {
+        rg_fail(&params->err, st, "%s", s->err.text);
+        rg_sampler_destroy(&s);
+    }
+    *out = s;
+    return st;
+}
+
+void rg_sampler_destroy(rg_sampler **out)
+{
+    rg_sampler *s = out ? *out : NULL;
+    if (!s)
+        return;
+    rg_plan_destroy(&s->plan);
+    rg_lm_destroy(&s->lm);
+    rg_release(&s->alloc, s->p, (size_t)s->V * sizeof *s->p);
+    rg_release(&s->alloc, s->heap, (size_t)s->V * sizeof *s->heap);
+    rg_alloc alloc = s->alloc;
+    rg_release(&alloc, s, sizeof *s);
+    *out = NULL;
+}
+
+const char *rg_sampler_message(const rg_sampler *s)
+{
+    return s ? s->err.text : "no sampler";
+}
+
+/* ---- Drawing -------------------------------------------------------------------------------- */
+
+/* Is a before b? The larger weight, on a tie the lower index. */
+static bool before(const double *p, int32_t a, int32_t b)
+{
+    return p[a] > p[b] || (p[a] == p[b] && a < b);
+}
+
+static void sift(const double *p, int32_t *heap, int64_t n, int64_t i)
+{
+    for (int64_t child; (child = 2 * i + 1) < n; i = child) {
+        child += child + 1 < n && before(p, heap[child + 1], heap[child]);
+        if (!before(p, heap[child], heap[i]))
+            return;
+        int32_t swap = heap[i];
+        heap[i] = heap[child];
+        heap[child] = swap;
+    }
+}
+
+/* Weights beyond the k largest become 0. */
+static void keep_largest(rg_sampler *s, int64_t k)
+{
+    int64_t n = s->V;
+    for (int32_t v = 0; v < n; v++)
+        s->heap[v] = v;
+    for (int64_t i = n / 2; i-- > 0;)
+        sift(s->p, s->heap, n, i);
+    for (; k > 0; k--) {
+        s->heap[0] = s->heap[--n];
+        sift(s->p, s->heap, n, 0);
+    }
+    for (int64_t i = 0; i < n; i++)
+        s->p[s->heap[i]] = 0;
+}
+
+/* p[v] = exp((z_v - max z)/temperature); the likeliest character, or -1 where z is no number. */
+static int32_t weigh(rg_sampler *s)
+{
+    const void *z = rg_plan_data(s->plan, s->lm.z);
+    int32_t best = 0;
+    for (int64_t v = 0; v < s->V; v++) {
+        s->p[v] = s->opts.plan.real == RG_F64 ? ((const double *)z)[v] : ((const float *)z)[v];
+        if (!isfinite(s->p[v]))
+            return -1;
+        best = s->p[v] > s->p[best] ? (int32_t)v : best;
+    }
+    double most = s->p[best], temperature = s->opts.temperature;
+    for (int64_t v = 0; temperature > 0 && v < s->V; v++)
+        s->p[v] = exp((s->p[v] - most) / temperature);
+    return best;
+}
+
+static int32_t draw(rg_sampler *s)
+{
+    double sum = 0, below = 0;
+    if (s->opts.top_k > 0 && s->opts.top_k < s->V)
+        keep_largest(s, s->opts.top_k);
+    for (int64_t v = 0; v < s->V; v++)
+        sum += s->p[v];
+    uint64_t tail = rg_stream_tail(rg_fnv1a("sample"), s->drawn++);
+    double u = rg_draw_uniform(s->opts.seed, RG_DOMAIN_SAMPLING, tail, 0) * sum;
+    int32_t chosen = -1;
+    for (int32_t v = 0; v < s->V; v++) {
+        if (s->p[v] > 0)
+            chosen = v; /* also the last one, should rounding leave u at the end */
+        below += s->p[v];
+        if (u < below)
+            break;
+    }
+    return chosen;
+}
+
+rg_status rg_sampler_next(int32_t *id, rg_sampler *s)
+{
+    if (!id || !s)
+        return RG_EARG;
+    rg_status st = read_one(s, s->unread);
+    if (st)
+        return st;
+    int32_t best = weigh(s);
+    if (best < 0)
+        return rg_fail(&s->err, RG_ENONFINITE, "sampler: the model's logits are not numbers");
+    *id = s->unread = s->opts.temperature > 0 ? draw(s) : best;
+    return RG_OK;
+}
