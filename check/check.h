@@ -1,0 +1,196 @@
+/* check/check.h -- a gradient check from the inside: rg_gradcheck() runs these parts in order.
+ *
+ * Two private copies of what the loss needs. In the *whole* copy every tensor is one leaf; its
+ * gradients are the totals that users see. In the *split* copy every use of a checked tensor at a
+ * time step reads a leaf of its own, a block, so that its contribution ḡ_t is a gradient like any
+ * other and can be disturbed alone. All numbers are f64; the user's graph, plan and store are only
+ * read. docs/MATH.md 13. */
+#ifndef RG_CHECK_CHECK_H
+#define RG_CHECK_CHECK_H
+
+#include <retrograd/check.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "graph/graph.h"
+#include "plan/plan.h"
+
+enum {
+    RG_CHECK_ALONE = 64,      /* up to so many elements each gets a direction of its own */
+    RG_CHECK_RANDOM = 4,      /* else so many random ones; in second order always */
+    RG_CHECK_STEPS = 32,      /* time steps of a tensor that are checked unless all are asked for */
+    RG_CHECK_LEVELS = 6,      /* step lengths h₀·2ᵏ to choose from */
+    RG_CHECK_PLACE = RG_SCOPE_TEXT + 72
+};
+
+/* A value to check. Points of evaluation are base + m·d: base, the directions d and the shortest
+ * step are multiples of `grain`, so every one of them is exact. */
+typedef struct rg_check_tensor {
+    uint32_t    id;           /* in the user's graph */
+    const char *name;
+    int64_t     n;
+    double     *base;         /* [n]; zeros for an inner value, which gets an addend */
+    double     *direction;    /* [RG_CHECK_RANDOM][n], of largest element h₀ */
+    double      step, grain;  /* h₀, and a power of two */
+    size_t      first, n_block;  /* its blocks in rg_check.block */
+} rg_check_tensor;
+
+/* What the uses of a tensor at one time step read. Where not all steps are checked, the last block
+ * is what all the others read. */
+typedef struct rg_check_block {
+    rg_check_tensor *tensor;
+    int64_t step;
+    bool    checked;
+    rg_val  leaf, use;        /* split copy; the use of an inner value is value + leaf */
+    double *x;                /* bound to the leaf */
+} rg_check_block;
+
+typedef struct rg_check_binding {
+    uint32_t id;              /* in the user's graph */
+    rg_val leaf;
+    void  *data;
+    size_t bytes;
+} rg_check_binding;
+
+typedef struct rg_check_copy {
+    rg_graph         *g;
+    uint32_t         *of;     /* by id of the user's graph; 0 = not needed */
+    rg_check_binding *bind;
+    size_t            n_bind;
+} rg_check_copy;
+
+/* Evidence on a block: along each direction j the gradient's slope and an oracle's. */
+typedef struct rg_check_result {
+    const rg_check_block *block;
+    const char *name;
+    int64_t  step;
+    const char *oracle, *reason;  /* reason: why undecided, else "" */
+    size_t   n;               /* directions */
+    double  *got, *want;
+    uint8_t *out;             /* excluded: a kink within its stencil */
+    double   sigma;           /* what `want` may be off */
+    double   rtol;            /* agreement asked for */
+    bool     same;            /* the value did not change in any bit */
+    const char *missing;      /* op without kernel for complex numbers */
+    rg_verdict verdict;
+    bool     suspect;
+    size_t   worst, excluded;
+    double   worst_got, worst_want;
+    double   error;           /* relative to the block, at `worst` */
+    double   scale;           /* of the block: what error and sigma are relative to */
+} rg_check_result;
+
+/* What is differentiated and differenced: the loss, or ⟨its gradient, constants⟩. */
+typedef struct rg_check_objective {
+    rg_val   value;           /* split copy */
+    rg_val  *grad;            /* by block */
+    const char *oracle;       /* "difference", "second order" */
+    size_t   n_alone;         /* elements up to which each gets a direction of its own */
+    rg_plan *eval;            /* roots: value, then the decisions */
+    rg_plan *diff;            /* roots: value, then the gradients */
+    rg_val  *decision;        /* values of masks and indices that depend on a block: which side of */
+    size_t   n_decision;      /* a kink each element is on */
+    uint8_t *side;            /* theirs at the base point, one after the other */
+    double   base, terms;     /* value there; Σ|terms| of it */
+    double  *jitter;          /* by block: how far the gradient may be off by rounding */
+    struct rg_check_complex *program;  /* for complex numbers */
+    rg_check_result *result;  /* by block */
+} rg_check_objective;
+
+typedef struct rg_check {
+    rg_alloc  alloc;
+    rg_arena  arena;          /* everything below that is not a graph or plan */
+    rg_err    err;
+    rg_graph *g;              /* the user's */
+    rg_val    loss;
+    double    rtol;
+    uint64_t  seed;
+    bool      all_steps, allow_inconclusive;
+    rg_plan  *bound;          /* where inputs come from; NULL = drawn */
+    uint8_t  *needed;         /* by id: the loss depends on it */
+    uint32_t *tensor_of;      /* by id: index into tensor + 1 */
+    void    **data;           /* by id, of needed leaves: f64, int32_t or uint8_t */
+    int64_t  *step_of_scope;
+
+    rg_check_tensor *tensor;
+    size_t           n_tensor;
+    rg_check_block  *block;   /* by tensor, then step */
+    size_t           n_block;
+    rg_check_copy    whole, split;
+    rg_val          *total;   /* whole copy: by tensor, its gradient */
+    rg_plan         *interpreted, *optimized;  /* of the loss and these */
+    rg_check_objective first, second;
+    rg_check_result *extra;   /* what is wrong with no block alone */
+    size_t           n_extra;
+    char             blame[RG_CHECK_PLACE + 64];  /* "; the rule of op 'x' (scope) is wrong", or "" */
+} rg_check;
+
+/* ---- tensors.c: what is checked, and where ------------------------------------------------- */
+
+rg_status rg_check_tensors(rg_check *c, const rg_val *x, size_t n);
+rg_status rg_check_blocks(rg_check *c);
+
+/* ---- copy.c -------------------------------------------------------------------------------- */
+
+rg_status rg_check_copy_whole(rg_check *c);
+rg_status rg_check_copy_split(rg_check *c);
+/* A new leaf of the copy, of the kind and shape of user's node @p id, bound to @p data. */
+rg_val rg_check_leaf(rg_check *c, rg_check_copy *to, const char *name, uint32_t id, void *data);
+
+/* ---- data.c: numbers for every leaf -------------------------------------------------------- */
+
+/* Reals and masks, and memory for all: before the whole copy exists. */
+rg_status rg_check_reals(rg_check *c);
+/* Indices, below what the plan of the whole copy says that their users allow. */
+rg_status rg_check_indices(rg_check *c);
+/* Step lengths and directions; base points snap to their grain. @p data[t]: the tensor's value. */
+void rg_check_directions(rg_check *c, rg_check_tensor *t, const double *value);
+
+/* ---- evaluate.c ---------------------------------------------------------------------------- */
+
+rg_status rg_check_plan(rg_check *c, rg_plan **out, const rg_check_copy *copy, const rg_val *roots,
+                        size_t n, rg_effort effort);
+/* One run, always as the first: random draws are the same every time. */
+rg_status rg_check_run(rg_check *c, rg_plan *plan);
+/* Gradients, decisions, plans of o->value; refuses what is not pure. */
+rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o);
+void rg_check_objective_free(rg_check_objective *o);
+/* The value where the blocks are now; *crossed: some decision differs from the base point's. */
+rg_status rg_check_value(rg_check *c, rg_check_objective *o, double *f, bool *crossed);
+/* "'log' (rnn step 3)": the first value of the last gradient run that is not finite; "" if none. */
+const char *rg_check_first_bad(char text[RG_CHECK_PLACE], const rg_check_objective *o);
+
+/* ---- Oracles and verdicts ------------------------------------------------------------------- */
+
+/* How many directions a block of the tensor has. */
+size_t rg_check_directions_of(const rg_check_tensor *t, size_t n_alone);
+/* Put the block m steps along direction j of n; m = 0 is the base point, bit for bit. */
+void rg_check_move(const rg_check_block *b, size_t n, size_t j, double m);
+/* The slope of the gradient @p g along direction j of n. */
+double rg_check_along(const rg_check_tensor *t, const double *g, size_t n, size_t j);
+
+/* Fill r->want and what it may be off: by differences, by complex numbers. */
+rg_status rg_check_difference(rg_check *c, rg_check_objective *o, rg_check_result *r);
+rg_status rg_check_complex_step(rg_check *c, rg_check_objective *o, rg_check_result *r);
+
+typedef void rg_check_judge_fn(const rg_check *c, rg_check_result *r);
+rg_check_judge_fn rg_check_judge;
+/* Gradient exactly zero, and no bit of the value moved. */
+bool rg_check_is_zero(const rg_check_result *r);
+/* Damage gradients in three ways; RG_EINTERNAL if @p judge lets one pass. */
+rg_status rg_check_control(rg_check *c, const rg_check_objective *o, rg_check_judge_fn *judge);
+
+/* ---- The whole ----------------------------------------------------------------------------- */
+
+/* Gradients of o->value against oracles, block by block; then the control. */
+rg_status rg_check_objective_run(rg_check *c, rg_check_objective *o);
+/* totals.c: the blocks of a tensor add up to its gradient, and the optimized plan computes it. */
+rg_status rg_check_totals(rg_check *c);
+/* second.c: the gradient of ⟨gradient, constants⟩, and the symmetry of the Hessian. */
+rg_status rg_check_second(rg_check *c);
+/* Say that something that is no block is wrong, or cannot be told. */
+rg_status rg_check_add_extra(rg_check *c, rg_check_result r);
+/* report.c: everything found; NULL without memory. @p c may be unfinished, with an error. */
+rg_gradcheck_report *rg_check_report(const rg_check *c);
+
+#endif

@@ -1,0 +1,243 @@
+/* check/evaluate.c -- plans of the private copies, run again and again with the same draws. */
+#include "check/check.h"
+
+#include "ops/ops.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static rg_status no_memory(rg_check *c)
+{
+    return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+}
+
+rg_status rg_check_plan(rg_check *c, rg_plan **out, const rg_check_copy *copy, const rg_val *roots,
+                        size_t n, rg_effort effort)
+{
+    const rg_plan_opts opts = { .real = RG_F64, .mode = RG_TRAIN, .effort = effort,
+                                .alloc = c->alloc };
+    rg_status st = rg_plan_create(out, roots, n, &opts);
+    if (st)
+        return rg_fail(&c->err, st, "%s", rg_graph_message(copy->g));
+    for (size_t i = 0; i < copy->n_bind && !st; i++)
+        st = rg_plan_bind(*out, copy->bind[i].leaf, copy->bind[i].data, copy->bind[i].bytes);
+    return st ? rg_fail(&c->err, st, "%s", rg_plan_message(*out)) : RG_OK;
+}
+
+rg_status rg_check_run(rg_check *c, rg_plan *plan)
+{
+    *(int64_t *)plan->run->data = 0;
+    rg_status st = rg_plan_run(plan);
+    return st ? rg_fail(&c->err, st, "%s", rg_plan_message(plan)) : RG_OK;
+}
+
+/* ---- An objective --------------------------------------------------------------------------- */
+
+/* Masks and indices among what value and gradients need, that depend on some block: on which side
+ * of its kinks the point is. The rules of kinked operations make them, so nobody need list those. */
+static rg_status find_decisions(rg_check *c, rg_check_objective *o)
+{
+    enum { NEEDED = 1, MOVES = 2 };
+    const rg_graph *g = c->split.g;
+    uint8_t *mark = rg_arena_get(&c->arena, g->n_node);
+    size_t n = 0;
+    if (!mark)
+        return no_memory(c);
+    mark[o->value.id] = NEEDED;
+    for (size_t i = 0; i < c->n_block; i++)
+        mark[o->grad[i].id] |= NEEDED;
+    for (uint32_t id = g->n_node; id-- > 1;)
+        for (uint32_t k = 0; k < rg_node_at(g, id)->n_in && mark[id]; k++)
+            mark[rg_node_at(g, id)->in[k]] |= NEEDED;
+    for (size_t i = 0; i < c->n_block; i++)
+        mark[c->block[i].leaf.id] |= MOVES;
+    for (uint32_t id = 1; id < g->n_node; id++) {
+        const rg_node *node = rg_node_at(g, id);
+        for (uint32_t k = 0; k < node->n_in; k++)
+            mark[id] |= mark[node->in[k]] & MOVES;
+        n += mark[id] == (NEEDED | MOVES) && node->kind != RG_F;
+    }
+    if (!(o->decision = rg_arena_get(&c->arena, (n + 1) * sizeof *o->decision)))
+        return no_memory(c);
+    for (uint32_t id = 1; id < g->n_node; id++)
+        if (mark[id] == (NEEDED | MOVES) && rg_node_at(g, id)->kind != RG_F)
+            o->decision[o->n_decision++] = (rg_val){ c->split.g, id };
+    return RG_OK;
+}
+
+static size_t decision_bytes(const rg_val v)
+{
+    return (size_t)rg_shape_count(rg_shape_of(v)) *
+           (rg_kind_of(v) == RG_INT ? sizeof(int32_t) : sizeof(uint8_t));
+}
+
+/* Compare the decisions of the last run with the base point's, or keep them as these. */
+static bool decided(rg_check_objective *o, bool keep)
+{
+    uint8_t *at = o->side;
+    bool differ = false;
+    for (size_t i = 0; i < o->n_decision; i++) {
+        const size_t n = decision_bytes(o->decision[i]);
+        const void *now = rg_plan_data(o->eval, o->decision[i]);
+        if (n && keep)
+            memcpy(at, now, n);
+        else if (n)
+            differ = differ || memcmp(at, now, n) != 0;
+        at += n;
+    }
+    return differ;
+}
+
+rg_status rg_check_value(rg_check *c, rg_check_objective *o, double *f, bool *crossed)
+{
+    rg_status st = rg_check_run(c, o->eval);
+    if (st)
+        return st;
+    *f = rg_plan_scalar(o->eval, o->value);
+    *crossed = decided(o, false);
+    return RG_OK;
+}
+
+static rg_status make_plans(rg_check *c, rg_check_objective *o)
+{
+    const size_t most = 1 + (o->n_decision > c->n_block ? o->n_decision : c->n_block);
+    size_t bytes = 0;
+    rg_val *roots = rg_arena_get(&c->arena, most * sizeof *roots);
+    rg_status st;
+    for (size_t i = 0; i < o->n_decision; i++)
+        bytes += decision_bytes(o->decision[i]);
+    if (!roots || !(o->side = rg_arena_get(&c->arena, bytes)))
+        return no_memory(c);
+    roots[0] = o->value;
+    memcpy(roots + 1, o->grad, c->n_block * sizeof *roots);
+    if ((st = rg_check_plan(c, &o->diff, &c->split, roots, 1 + c->n_block, RG_INTERPRET)))
+        return st;
+    memcpy(roots + 1, o->decision, o->n_decision * sizeof *roots);
+    return rg_check_plan(c, &o->eval, &c->split, roots, 1 + o->n_decision, RG_INTERPRET);
+}
+
+/* ---- Noise ---------------------------------------------------------------------------------- */
+
+static double sum_of_sizes(const rg_plan *plan, rg_val v)
+{
+    const double *x = plan->value[plan->prog.of_graph[v.id]];
+    double sum = 0;
+    for (int64_t i = 0; i < rg_shape_count(rg_shape_of(v)); i++)
+        sum += fabs(x[i]);
+    return sum;
+}
+
+/* Σ |terms| of the value: through sums, differences, scalings and changes of form, back to what is
+ * summed. Terms of one node share a factor, so one number each is carried. */
+static rg_status sum_of_terms(rg_check *c, const rg_check_objective *o, double *out)
+{
+    const rg_graph *g = c->split.g;
+    double *factor = rg_arena_get(&c->arena, ((size_t)o->value.id + 1) * sizeof *factor);
+    if (!factor)
+        return no_memory(c);
+    factor[o->value.id] = 1;
+    *out = 0;
+    for (uint32_t id = o->value.id; id > 0; id--) {
+        const rg_node *node = rg_node_at(g, id);
+        const double n = (double)rg_shape_count(*node->shape);
+        double f = factor[id];
+        if (f == 0)
+            continue;
+        bool sum = node->op == &rg_op_sum_over, form = node->op == &rg_op_reshape ||
+                   node->op == &rg_op_broadcast || node->op == &rg_op_neg;
+        if (node->op == &rg_op_scale)
+            f *= fabs(((const rg_attr_real *)node->attr)->c);
+        else if (node->op != &rg_op_add && node->op != &rg_op_sub && !sum && !form) {
+            *out += f * sum_of_sizes(o->diff, (rg_val){ c->split.g, id });
+            continue;
+        }
+        for (uint32_t k = 0; k < node->n_in; k++) {
+            const double from = (double)rg_shape_count(*rg_node_at(g, node->in[k])->shape);
+            factor[node->in[k]] += sum || from == 0 ? f : f * n / from;
+        }
+    }
+    return RG_OK;
+}
+
+/* ---- Purity --------------------------------------------------------------------------------- */
+
+/* "'tanh' (rnn step 3)" */
+static const char *place(char text[RG_CHECK_PLACE], const rg_plan *plan, uint32_t id)
+{
+    char scope[RG_SCOPE_TEXT];
+    const rg_node *node = &plan->prog.node[id];
+    rg_scope_text(scope, plan->graph, node->scope);
+    (void)snprintf(text, RG_CHECK_PLACE, "'%.60s'%s%s%s", node->op->name, *scope ? " (" : "", scope,
+                   *scope ? ")" : "");
+    return text;
+}
+
+/* Everything that the value and its gradients need, computed twice, must have the same bits. The
+ * first node that has not is the culprit: its operands were equal. */
+static rg_status check_pure(rg_check *c, rg_plan *plan)
+{
+    char text[RG_CHECK_PLACE];
+    rg_status st = rg_check_run(c, plan);
+    char *before = st ? NULL : rg_get_raw(&c->alloc, plan->memory_bytes);
+    if (st || !before)
+        return st ? st : no_memory(c);
+    memcpy(before, plan->memory, plan->memory_bytes);
+    st = rg_check_run(c, plan);
+    for (uint32_t id = 1; id < plan->prog.n_node && !st; id++) {
+        const size_t n = rg_plan_bytes(plan, id);
+        if (plan->prog.node[id].op != &rg_op_input && n &&
+            memcmp(before + ((char *)plan->value[id] - plan->memory), plan->value[id], n) != 0)
+            st = rg_fail(&c->err, RG_EUSER, "gradcheck: the loss is not pure: op %s gave other "
+                         "bits when it ran again on the same operands", place(text, plan, id));
+    }
+    rg_release(&c->alloc, before, plan->memory_bytes);
+    return st;
+}
+
+static bool all_finite(const rg_plan *plan, uint32_t id)
+{
+    const double *x = plan->value[id];
+    const int64_t n = rg_shape_count(*plan->prog.node[id].shape);
+    for (int64_t i = 0; i < n && plan->prog.node[id].kind == RG_F; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
+}
+
+const char *rg_check_first_bad(char text[RG_CHECK_PLACE], const rg_check_objective *o)
+{
+    for (uint32_t id = 1; id < o->diff->prog.n_node; id++)
+        if (!all_finite(o->diff, id))
+            return place(text, o->diff, id);
+    text[0] = '\0';
+    return text;
+}
+
+rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o)
+{
+    rg_graph *g = c->split.g;
+    rg_val *leaf = rg_arena_get(&c->arena, c->n_block * sizeof *leaf);
+    bool crossed;
+    rg_status st;
+    o->grad = rg_arena_get(&c->arena, c->n_block * sizeof *o->grad);
+    if (!leaf || !o->grad)
+        return no_memory(c);
+    for (size_t i = 0; i < c->n_block; i++)
+        leaf[i] = c->block[i].leaf;
+    rg_grad(o->grad, o->value, leaf, c->n_block);
+    if (g->status)
+        return rg_fail(&c->err, g->status, "%s", rg_graph_message(g));
+    if ((st = find_decisions(c, o)) || (st = make_plans(c, o)) || (st = check_pure(c, o->diff)) ||
+        (st = sum_of_terms(c, o, &o->terms)) || (st = rg_check_value(c, o, &o->base, &crossed)))
+        return st;
+    (void)decided(o, true);
+    return RG_OK;
+}
+
+void rg_check_objective_free(rg_check_objective *o)
+{
+    rg_plan_destroy(&o->eval);
+    rg_plan_destroy(&o->diff);
+}

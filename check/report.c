@@ -1,0 +1,234 @@
+/* check/report.c -- what was found: the struct, its one line, its table. */
+#include "check/check.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A report and its memory: the caller sees the first part. */
+struct box {
+    rg_gradcheck_report pub;
+    rg_alloc            alloc;
+    rg_arena            arena;  /* blocks and names */
+};
+
+static const char *const verdict_text[] = { "pass", "fail", "inconclusive", "not run" };
+
+/* ---- Sorting -------------------------------------------------------------------------------- */
+
+/* Failed, suspect, undecided, passed. */
+static int rank_of(const rg_check_result *r)
+{
+    return r->verdict == RG_FAIL ? 0 : r->verdict == RG_PASS ? 3 : r->suspect ? 1 : 2;
+}
+
+enum { RANKS = 4 };
+
+static bool add(struct box *box, rg_gradcheck_block *out, const rg_check_result *r)
+{
+    *out = (rg_gradcheck_block){
+        .name = rg_arena_text(&box->arena, r->name), .step = r->step, .verdict = r->verdict,
+        .oracle = r->oracle, .reason = r->missing ? "" : r->reason, .index = (int64_t)r->worst,
+        .got = r->worst_got, .want = r->worst_want, .error = r->error,
+        .sigma = r->scale > 0 ? r->sigma / r->scale : 0, .excluded = r->excluded,
+    };
+    if (r->missing && r->verdict == RG_INCONCLUSIVE) {
+        char text[256];
+        (void)snprintf(text, sizeof text, "%s; op '%s' has no kernel for complex numbers",
+                       r->reason, r->missing);
+        out->reason = rg_arena_text(&box->arena, text);
+    }
+    box->pub.passed += r->verdict == RG_PASS;
+    box->pub.failed += r->verdict == RG_FAIL;
+    box->pub.inconclusive += r->verdict == RG_INCONCLUSIVE;
+    if (r->verdict != RG_INCONCLUSIVE)
+        box->pub.worst_error = fmax(box->pub.worst_error, r->error);
+    return out->name && out->reason;
+}
+
+/* The results of one list that have a rank. */
+static bool add_ranked(struct box *box, rg_gradcheck_block *out, const rg_check_result *r, size_t n,
+                       int rank)
+{
+    bool ok = true;
+    for (size_t i = 0; i < n && r && ok; i++)
+        if (r[i].block->checked && rank_of(&r[i]) == rank)
+            ok = add(box, &out[box->pub.n_block++], &r[i]);
+    return ok;
+}
+
+static bool add_all(struct box *box, const rg_check *c)
+{
+    rg_gradcheck_block *out =
+        rg_arena_get(&box->arena, (2 * c->n_block + c->n_extra) * sizeof *out);
+    bool ok = out != NULL;
+    for (int rank = 0; rank < RANKS && ok; rank++)
+        ok = add_ranked(box, out, c->extra, c->n_extra, rank) &&
+             add_ranked(box, out, c->first.result, c->n_block, rank) &&
+             add_ranked(box, out, c->second.result, c->n_block, rank);
+    box->pub.block = out;
+    return ok;
+}
+
+/* ---- The line ------------------------------------------------------------------------------- */
+
+static const char *step_text(char text[32], int64_t step)
+{
+    if (step == RG_NO_STEP)
+        text[0] = '\0';
+    else
+        (void)snprintf(text, 32, " step %lld", (long long)step);
+    return text;
+}
+
+/* "lstm.Ui step 3 [5]: gradient 0.1, difference 0.2" */
+static void first_block(char *out, size_t n, const rg_gradcheck_block *b)
+{
+    char step[32], got[RG_NUMBER_TEXT], want[RG_NUMBER_TEXT];
+    (void)snprintf(out, n, "%.120s%s [%lld]: gradient %s, %s %s", b->name, step_text(step, b->step),
+                   (long long)b->index, rg_number(got, b->got, 6), b->oracle,
+                   rg_number(want, b->want, 6));
+}
+
+/* "; no path: a, b" of the tensors that have no gradient at all. */
+static void unreached(char *out, size_t n, const rg_check *c, rg_outcome outcome, const char *what)
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < c->n_tensor && at < n; i++)
+        if (rg_outcome_of(c->total[i]) == outcome) {
+            int k = snprintf(out + at, n - at, "%s%s", at ? ", " : what, c->tensor[i].name);
+            at += k > 0 ? (size_t)k : 0;
+        }
+}
+
+static void summarize(struct box *box, const rg_check *c)
+{
+    char first[320] = "", none[120], cut[120], worst[RG_NUMBER_TEXT];
+    rg_gradcheck_report *p = &box->pub;
+    const size_t resolved = p->passed + p->failed;
+    unreached(none, sizeof none, c, RG_NO_PATH, "; no path: ");
+    unreached(cut, sizeof cut, c, RG_BLOCKED, "; blocked: ");
+    if (p->failed || p->inconclusive)
+        first_block(first, sizeof first, &p->block[0]);
+    if (p->failed)
+        (void)snprintf(p->message, sizeof p->message, "fail: %zu of %zu blocks; %s%s%s%s", p->failed,
+                       p->n_block, first, c->blame, none, cut);
+    else if (p->inconclusive)
+        (void)snprintf(p->message, sizeof p->message, "%s: %zu of %zu blocks undecided; %s (%s)%s%s",
+                       verdict_text[p->verdict], p->inconclusive, p->n_block, first,
+                       *c->blame ? c->blame : p->block[0].reason, none, cut);
+    else
+        (void)snprintf(p->message, sizeof p->message, "pass: %zu blocks, worst error %s%s%s",
+                       resolved, rg_number(worst, p->worst_error, 3), none, cut);
+}
+
+rg_gradcheck_report *rg_check_report(const rg_check *c)
+{
+    struct box *box = rg_get(&c->alloc, sizeof *box);
+    if (!box)
+        return NULL;
+    box->alloc = c->alloc;
+    rg_arena_init(&box->arena, &c->alloc);
+    box->pub.verdict = RG_NOT_RUN;
+    box->pub.status = c->err.status;
+    (void)snprintf(box->pub.message, sizeof box->pub.message, "%s", c->err.text);
+    if (c->err.status)
+        return &box->pub;
+    if (!add_all(box, c)) {
+        box->pub = (rg_gradcheck_report){ .verdict = RG_NOT_RUN, .status = RG_ENOMEM,
+                                          .message = "gradcheck: no memory" };
+        return &box->pub;
+    }
+    box->pub.verdict = box->pub.failed ? RG_FAIL
+                     : box->pub.inconclusive && !c->allow_inconclusive ? RG_INCONCLUSIVE : RG_PASS;
+    summarize(box, c);
+    return &box->pub;
+}
+
+void rg_gradcheck_destroy(rg_gradcheck_report **report)
+{
+    struct box *box = report ? (struct box *)*report : NULL;
+    if (!box)
+        return;
+    rg_arena_free(&box->arena);
+    rg_alloc alloc = box->alloc;
+    rg_release(&alloc, box, sizeof *box);
+    *report = NULL;
+}
+
+/* ---- The table ------------------------------------------------------------------------------ */
+
+static size_t name_width(const rg_gradcheck_report *r)
+{
+    size_t most = sizeof "tensor" - 1;
+    for (size_t i = 0; i < r->n_block; i++) {
+        size_t n = strlen(r->block[i].name);
+        most = n > most ? n : most;
+    }
+    return most < 40 ? most : 40;
+}
+
+static void print_block(const rg_out *out, const rg_gradcheck_block *b, int width)
+{
+    char step[32] = "-", got[RG_NUMBER_TEXT], want[RG_NUMBER_TEXT], error[RG_NUMBER_TEXT],
+         sigma[RG_NUMBER_TEXT];
+    if (b->step != RG_NO_STEP)
+        (void)snprintf(step, sizeof step, "%lld", (long long)b->step);
+    rg_out_printf(out, "  %-12s  %-*.*s  %5s  %-14s  %6lld  %13s  %13s  %9s  %9s  %8zu%s%s\n",
+                  verdict_text[b->verdict], width, width, b->name, step, b->oracle,
+                  (long long)b->index, rg_number(got, b->got, 6), rg_number(want, b->want, 6),
+                  rg_number(error, b->error, 2), rg_number(sigma, b->sigma, 2), b->excluded,
+                  *b->reason ? "  " : "", b->reason);
+}
+
+/* Blocks of one tensor in one line. */
+static void print_tensor(const rg_out *out, const rg_gradcheck_report *r, size_t first, int width)
+{
+    char worst[RG_NUMBER_TEXT];
+    size_t count[3] = { 0 };
+    double error = 0;
+    for (size_t i = 0; i < r->n_block; i++) {
+        const rg_gradcheck_block *b = &r->block[i];
+        if (strcmp(b->name, r->block[first].name) != 0)
+            continue;
+        count[b->verdict]++;
+        if (b->verdict != RG_INCONCLUSIVE)
+            error = fmax(error, b->error);
+    }
+    rg_out_printf(out, "  %-*.*s  %6zu  %6zu  %9zu  %11s\n", width, width, r->block[first].name,
+                  count[RG_PASS], count[RG_FAIL], count[RG_INCONCLUSIVE],
+                  rg_number(worst, error, 2));
+}
+
+static bool seen_before(const rg_gradcheck_report *r, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(r->block[k].name, r->block[i].name) == 0)
+            return true;
+    return false;
+}
+
+void rg_gradcheck_print(const rg_gradcheck_report *report, rg_write_fn *write, void *user)
+{
+    const rg_out out = { write, user };
+    if (!report)
+        return;
+    rg_out_printf(&out, "gradcheck: %s%s\n", report->verdict == RG_NOT_RUN ? "not run: " : "",
+                  report->message);
+    const int width = (int)name_width(report);
+    if (report->failed + report->inconclusive)
+        rg_out_printf(&out, "  %-12s  %-*s  %5s  %-14s  %6s  %13s  %13s  %9s  %9s  %8s\n", "verdict",
+                      width, "tensor", "step", "oracle", "index", "gradient", "oracle says", "error",
+                      "sigma", "excluded");
+    for (size_t i = 0; i < report->failed + report->inconclusive; i++)
+        print_block(&out, &report->block[i], width);
+    if (report->n_block)
+        rg_out_printf(&out, "  %-*s  %6s  %6s  %9s  %11s\n", width, "tensor", "passed", "failed",
+                      "undecided", "worst error");
+    for (size_t i = 0; i < report->n_block; i++)
+        if (!seen_before(report, i))
+            print_tensor(&out, report, i, width);
+}

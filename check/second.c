@@ -1,0 +1,121 @@
+/* check/second.c -- second order: φ = Σ ⟨ḡ_b, u_b⟩ with constant u is an objective like the loss, and
+ * its gradient is H·u. docs/MATH.md 13.8. */
+#include "check/check.h"
+
+#include <retrograd/ops.h>
+
+#include "base/philox.h"
+
+#include <math.h>
+#include <string.h>
+
+static rg_status no_memory(rg_check *c)
+{
+    return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+}
+
+static double largest(const double *x, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, fabs(x[i]));
+    return most;
+}
+
+/* A vector over all blocks: uniform in ±1/‖ḡ_b‖, so that small blocks count as much; but none more
+ * than a thousand times the largest, since what is left of a zero is noise. */
+static void draw(const rg_check *c, double *const *u, const double *size, uint64_t which)
+{
+    double most = 0;
+    for (size_t b = 0; b < c->n_block; b++)
+        most = fmax(most, size[b]);
+    for (size_t b = 0; b < c->n_block; b++) {
+        const uint64_t tail = rg_stream_tail(rg_fnv1a("second"), which << 24 | b);
+        const double scale = most > 0 ? fmax(size[b], 1e-3 * most) : 1;
+        for (int64_t i = 0; i < c->block[b].tensor->n; i++)
+            u[b][i] = (2 * rg_draw_uniform(c->seed, RG_DOMAIN_CHECK, tail, (uint64_t)i) - 1) / scale;
+    }
+}
+
+/* Leaves for u, and φ as a value of the split copy. */
+static rg_status make_objective(rg_check *c, double **u, double *size)
+{
+    rg_graph *g = c->split.g;
+    rg_val phi = rg_const(g, 0);
+    for (size_t b = 0; b < c->n_block && !g->status; b++) {
+        const rg_check_tensor *t = c->block[b].tensor;
+        size[b] = largest(rg_plan_data(c->first.diff, c->first.grad[b]), t->n);
+        if (!(u[b] = rg_arena_get(&c->arena, (size_t)t->n * sizeof **u)))
+            return no_memory(c);
+        rg_val leaf = rg_check_leaf(c, &c->split, t->name, t->id, u[b]);
+        if (rg_outcome_of(c->first.grad[b]) != RG_GRADIENT)
+            continue;
+        rg_val product = rg_mul(c->first.grad[b], leaf);
+        phi = rg_add(phi, rg_sum(product));
+    }
+    c->second.value = phi;
+    return g->status ? rg_fail(&c->err, g->status, "%s", rg_graph_message(g)) : RG_OK;
+}
+
+/* ⟨a, H·b⟩ and Σ|a∘(H·b)| where the last gradient run had u = b. */
+static double product(const rg_check *c, double *const *a, double *size)
+{
+    double sum = 0;
+    for (size_t b = 0; b < c->n_block; b++) {
+        const double *hb = rg_plan_data(c->second.diff, c->second.grad[b]);
+        for (int64_t i = 0; i < c->block[b].tensor->n; i++) {
+            sum += a[b][i] * hb[i];
+            *size += fabs(a[b][i] * hb[i]);
+        }
+    }
+    return sum;
+}
+
+/* ⟨w, H·u⟩ = ⟨u, H·w⟩ */
+static rg_status check_symmetry(rg_check *c, double **u, const double *size)
+{
+    double **w = rg_arena_get(&c->arena, c->n_block * sizeof *w), sizes = 0;
+    rg_status st = w ? rg_check_run(c, c->second.diff) : no_memory(c);
+    for (size_t b = 0; b < c->n_block && !st; b++)
+        if (!(w[b] = rg_arena_get(&c->arena, (size_t)c->block[b].tensor->n * sizeof **w)))
+            return no_memory(c);
+    if (st)
+        return st;
+    draw(c, w, size, 2);
+    const double one = product(c, w, &sizes);
+    draw(c, u, size, 2);
+    st = rg_check_run(c, c->second.diff);
+    draw(c, w, size, 1);
+    const double two = st ? 0 : product(c, w, &sizes);
+    draw(c, u, size, 1);
+    const double off = fabs(one - two);
+    if (st || off <= 1e-10 * sizes)
+        return st;
+    rg_check_result r = { .block = c->block, .name = "Hessian", .step = RG_NO_STEP,
+                          .oracle = "symmetry", .reason = "", .verdict = RG_FAIL, .scale = sizes,
+                          .error = off / sizes, .worst_got = one, .worst_want = two };
+    if (off <= c->rtol * sizes) {
+        r.verdict = RG_INCONCLUSIVE;
+        r.reason = "not symmetric to rounding";
+    }
+    return rg_check_add_extra(c, r);
+}
+
+rg_status rg_check_second(rg_check *c)
+{
+    double **u = rg_arena_get(&c->arena, c->n_block * sizeof *u);
+    double *size = rg_arena_get(&c->arena, c->n_block * sizeof *size);
+    rg_status st;
+    if (!u || !size)
+        return no_memory(c);
+    if (!isfinite(c->first.base))
+        return RG_OK;
+    if ((st = rg_check_run(c, c->first.diff)) || (st = make_objective(c, u, size)))
+        return st;
+    draw(c, u, size, 1);
+    if ((st = rg_check_objective_make(c, &c->second)) || (st = check_symmetry(c, u, size)))
+        return st;
+    if ((st = rg_check_run(c, c->second.diff)))
+        return st;
+    return rg_check_objective_run(c, &c->second);
+}

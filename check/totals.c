@@ -1,0 +1,77 @@
+/* check/totals.c -- what users run: the gradient of a whole tensor, and the optimized plan of it. */
+#include "check/check.h"
+
+#include <math.h>
+
+static rg_check_result extra(const rg_check *c, const rg_check_tensor *t, const char *oracle,
+                             size_t at, double got, double want, double scale)
+{
+    rg_check_result r = { .block = &c->block[t->first], .name = t->name, .step = RG_NO_STEP,
+                          .oracle = oracle, .reason = "", .verdict = RG_FAIL, .worst = at,
+                          .scale = scale };
+    r.error = scale > 0 ? fabs(got - want) / scale : INFINITY;
+    r.worst_got = got;
+    r.worst_want = want;
+    return r;
+}
+
+static double largest(const double *x, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, fabs(x[i]));
+    return most;
+}
+
+/* Where got and want differ by more than tol; n if nowhere. A NaN differs. */
+static int64_t first_off(const double *got, const double *want, int64_t n, double tol)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabs(got[i] - want[i]) <= tol))
+            return i;
+    return n;
+}
+
+static rg_status check_tensor(rg_check *c, size_t i, double *sum)
+{
+    const rg_check_tensor *t = &c->tensor[i];
+    const double *total = rg_plan_data(c->interpreted, c->total[i]);
+    const double *optimized = rg_plan_data(c->optimized, c->total[i]);
+    double size = 0;
+    rg_status st = RG_OK;
+    for (int64_t k = 0; k < t->n; k++)
+        sum[k] = 0;
+    for (size_t b = t->first; b < t->first + t->n_block; b++) {
+        const double *g = rg_plan_data(c->first.diff, c->first.grad[b]);
+        for (int64_t k = 0; k < t->n; k++)
+            sum[k] += g[k];
+        size += largest(g, t->n);
+    }
+    int64_t at = first_off(total, sum, t->n, 1e-13 * size);
+    if (at < t->n)
+        st = rg_check_add_extra(c, extra(c, t, "sum over steps", (size_t)at, total[at], sum[at],
+                                         size));
+    at = first_off(optimized, total, t->n, c->rtol * size);
+    if (at < t->n && !st)
+        st = rg_check_add_extra(c, extra(c, t, "optimized plan", (size_t)at, optimized[at],
+                                         total[at], size));
+    return st;
+}
+
+rg_status rg_check_totals(rg_check *c)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < c->n_tensor; i++)
+        most = c->tensor[i].n > most ? c->tensor[i].n : most;
+    double *sum = rg_arena_get(&c->arena, (size_t)most * sizeof *sum);
+    rg_status st = sum ? rg_check_plan(c, &c->optimized, &c->whole, c->total, c->n_tensor,
+                                       RG_OPTIMIZE)
+                       : rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+    if (!st)
+        st = rg_check_run(c, c->optimized);
+    if (!isfinite(c->first.base))
+        return st; /* nothing to compare */
+    for (size_t i = 0; i < c->n_tensor && !st; i++)
+        st = check_tensor(c, i, sum);
+    return st;
+}
