@@ -291,6 +291,9 @@ RG_INLINE f32_v f32_fma(f32_v a, f32_v b, f32_v c)
 }
 #endif
 
+/* f64 has no promise across sets to keep: product and sum round, the same everywhere. */
+RG_INLINE f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return a * b + c; }
+
 /* p·2ᵏ for integral k in -200 .. 200, rounded once. */
 RG_INLINE f32_v f32_scale(f32_v p, f32_v k)
 {
