@@ -49,15 +49,22 @@ static const rg_rule table[] = {
     { &rg_op_slice,     rg_fold_slice_slice,     "slice of a slice = a slice" },
     { &rg_op_slice,     rg_fold_slice_concat,    "slice inside one part of a concat = slice of the part" },
     { &rg_op_slice,     rg_fold_slice_one_hot,   "slice(one_hot(i)) = one_hot(slice(i))" },
+    { &rg_op_slice,     rg_fold_slice_reshape,   "rows of a reshape = a reshape of rows" },
     { &rg_op_concat,    rg_fold_concat,
       "one part = the part, empty parts are none, neighbouring slices = their slice, equal numbers = one" },
+    { &rg_op_concat,    rg_fold_concat_reshape,  "a stack of reshapes = a reshape of the stack" },
+    { &rg_op_concat,    rg_fold_concat_columns,  "columns of stacks = a stack of columns" },
+    { &rg_op_concat,    rg_fold_concat_slices,   "a stack of equal columns = columns of the stack" },
     { &rg_op_sum_over,  rg_fold_sum_one,         "a sum over one = x up to the sign of zero" },
     { &rg_op_sum_over,  rg_fold_sum_zero,        "a sum of zeros = 0" },
 
     { &rg_op_matmul,    rg_fold_matmul_transpose, "transpose(A)*B is a product with A transposed" },
+    { &rg_op_matmul,    rg_fold_matmul_rows,     "a product of stacked rows with one matrix is one product" },
     { &rg_op_matmul,    rg_fold_matmul_one_hot,
       "one_hot(i)*W = W[i] up to the sign of zero, one_hot(i)'*d = scatter_add(d, i) up to the order "
       "of the sum; both where W and d are finite: a look-up never meets the 0*inf of other rows" },
+    { &rg_op_gather,    rg_fold_gather_rows,     "rows by indices of any shape = rows by a list" },
+    { &rg_op_scatter_add, rg_fold_scatter_rows,  "its transpose likewise" },
 
     { NULL,             rg_fold_elementwise_broadcast,
       "f(broadcast(x), y) = f(x, y), f(broadcast(x)) = broadcast(f(x))" },
