@@ -13,6 +13,7 @@ typedef struct lab {
     size_t    n;
     void     *copy[LAB_COPIES];  /* what f32 plans were bound to */
     size_t    n_copy;
+    bool      keep_subnormals;   /* what f32 plans are made with */
     bool      signed_zeros;      /* lab_expect() tells -0 from 0 */
 } lab;
 
