@@ -10,51 +10,51 @@
 #define INV_SQRT_2PI 0.39894228040143267793994605993438
 #define SQRT_HALF    0.70710678118654752440084436210485
 
-/*    name        value                      dL/dx                                ranges        */
+/*    name        value                    dL/dx                             ranges           */
 #define UNARY(_)                                                                                  \
-    _(neg,        -x,                        rg_neg(gy),                          -3, 3, -3, 3)   \
-    _(one_minus,  1 - x,                     rg_neg(gy),                          -3, 3, -3, 3)   \
-    _(square,     x * x,                     rg_mul(gy, rg_scale(x, 2)),          -3, 3, -3, 3)   \
-    _(sqrt,       sqrt(x),                   rg_div(gy, rg_scale(y, 2)),          .4, 3, 2, 9)    \
-    _(exp,        exp(x),                    rg_mul(gy, y),                       -3, 3, -9, 2)   \
-    _(log,        log(x),                    rg_div(gy, x),                       .4, 3, 2, 9)    \
-    _(sin,        sin(x),                    rg_mul(gy, rg_cos(x)),               -3, 3, -9, 9)   \
-    _(cos,        cos(x),                    rg_neg(rg_mul(gy, rg_sin(x))),       -3, 3, -9, 9)   \
-    _(abs,        RE(x) < 0 ? -x : 0 + x,    signed_like(gy, x),                  .2, 3, -3, -.2) \
-    _(sigmoid,    K(logistic)(x),            rg_mul(gy, rg_mul(y, rg_one_minus(y))), -3, 3, -9, 9) \
-    _(tanh,       tanh(x),                   rg_mul(gy, slope_of_tanh(y)),        -3, 3, -5, 5)   \
-    _(relu,       RE(x) <= 0 ? 0 : x,        rg_where(positive(x), gy, zero(x)),  .2, 3, -3, -.2) \
-    _(softplus,   K(log_1_exp)(x),           rg_mul(gy, rg_sigmoid(x)),           -3, 3, -9, 9)   \
-    _(normal_cdf, K(phi)(x),                 rg_mul(gy, normal_density(x)),       -3, 3, -5, 2)
+    _(neg,        -x,                      rg_neg(gy),                       -3, 3, -3, 3)        \
+    _(one_minus,  1 - x,                   rg_neg(gy),                       -3, 3, -3, 3)        \
+    _(square,     x * x,                   rg_mul(gy, rg_scale(x, 2)),       -3, 3, -3, 3)        \
+    _(sqrt,       sqrt(x),                 rg_div(gy, rg_scale(y, 2)),       .4, 3, 2, 9)         \
+    _(exp,        exp(x),                  rg_mul(gy, y),                    -3, 3, -9, 2)        \
+    _(log,        log(x),                  rg_div(gy, x),                    .4, 3, 2, 9)         \
+    _(sin,        sin(x),                  rg_mul(gy, rg_cos(x)),            -3, 3, -9, 9)        \
+    _(cos,        cos(x),                  rg_neg(rg_mul(gy, rg_sin(x))),    -3, 3, -9, 9)        \
+    _(abs,        K(absolute)(x),          signed_like(gy, x),               .2, 3, -3, -.2)      \
+    _(sigmoid,    K(logistic)(x),          rg_mul(gy, slope_of_sigmoid(y)),  -3, 3, -9, 9)        \
+    _(tanh,       tanh(x),                 rg_mul(gy, slope_of_tanh(y)),     -3, 3, -5, 5)        \
+    _(relu,       K(positive_part)(x),     rg_where(positive(x), gy, zero(x)), .2, 3, -3, -.2)    \
+    _(softplus,   K(log_1_exp)(x),         rg_mul(gy, rg_sigmoid(x)),        -3, 3, -9, 9)        \
+    _(normal_cdf, K(phi)(x),               rg_mul(gy, normal_density(x)),    -3, 3, -5, 2)
 
-/*    name        value                      dL/dx                                ranges, c      */
+/*    name        value                    dL/dx                             ranges, c        */
 #define UNARY_C(_)                                                                                \
-    _(scale,      c * x,                     rg_scale(gy, c),                     -3, 3, -3, 3, -1.5) \
-    _(shift,      x + c,                     gy,                                  -3, 3, -3, 3, .75)  \
-    _(power,      K(raised)(x, c),           power_slope(gy, x, c),               .4, 3, 1, 4, 2.5)   \
-    _(leaky_relu, RE(x) <= 0 ? c * x : x,                                                         \
-                          rg_where(positive(x), gy, rg_scale(gy, c)),             .2, 3, -3, -.2, .3) \
+    _(scale,      c * x,                   rg_scale(gy, c),                  -3, 3, -3, 3, -1.5)  \
+    _(shift,      x + c,                   gy,                               -3, 3, -3, 3, .75)   \
+    _(power,      K(raised)(x, c),         power_slope(gy, x, c),            .4, 3, 1, 4, 2.5)    \
+    _(leaky_relu, RE(x) <= 0 ? c * x : x,  leaky_slope(gy, x, c),            .2, 3, -3, -.2, .3)  \
     _(elu,        RE(x) <= 0 ? c * K(exp_1)(x) : x,                                               \
-                          rg_where(positive(x), gy, rg_mul(gy, rg_shift(y, c))),  .2, 3, -3, -.2, .7)
+                                           elu_slope(gy, x, y, c),           .2, 3, -3, -.2, .7)
 
-/*    name        value            dL/da                        dL/db                flags, range  */
+/*    name        value        dL/da                               dL/db           flags, range   */
 #define BINARY(_)                                                                                 \
-    _(add,        a + b,           gy,                          gy,                               \
-                                                                       RG_OP_COMMUTES, -3, 3)     \
-    _(sub,        a - b,           gy,                          rg_neg(gy),         0, -3, 3)     \
-    _(mul,        a * b,           rg_mul(gy, b),               rg_mul(gy, a),                    \
-                                                                       RG_OP_COMMUTES, -3, 3)     \
-    _(div,        a / b,           rg_div(gy, b),               rg_neg(rg_div(rg_mul(gy, y), b)), \
-                                                                                    0, .4, 3)     \
+    _(add,        a + b,       gy,                                 gy,                            \
+                                                                           RG_OP_COMMUTES, -3, 3) \
+    _(sub,        a - b,       gy,                                 rg_neg(gy),          0, -3, 3) \
+    _(mul,        a * b,       rg_mul(gy, b),                      rg_mul(gy, a),                 \
+                                                                           RG_OP_COMMUTES, -3, 3) \
+    _(div,        a / b,       rg_div(gy, b),                                                     \
+                               rg_neg(rg_div(rg_mul(gy, y), b)),                        0, .4, 3) \
     _(minimum,    RE(a) <= RE(b) || a != a ? a : b,                                               \
-                                   rg_where(rg_less_equal(a, b), gy, zero(a)),                    \
-                                   rg_where(rg_less_equal(a, b), zero(a), gy),      0, -3, 3)     \
+                               rg_where(rg_less_equal(a, b), gy, zero(a)),                        \
+                               rg_where(rg_less_equal(a, b), zero(a), gy),              0, -3, 3) \
     _(maximum,    RE(a) >= RE(b) || a != a ? a : b,                                               \
-                                   rg_where(rg_less_equal(b, a), gy, zero(a)),                    \
-                                   rg_where(rg_less_equal(b, a), zero(a), gy),      0, -3, 3)     \
-    _(binary_cross_entropy, K(positive_part)(a) - a * b + K(log_1_exp)(-K(absolute)(a)),          \
-                                   rg_mul(gy, rg_sub(rg_sigmoid(a), b)),                          \
-                                   rg_neg(rg_mul(gy, a)),                           0, .2, 3)
+                               rg_where(rg_less_equal(b, a), gy, zero(a)),                        \
+                               rg_where(rg_less_equal(b, a), zero(a), gy),              0, -3, 3) \
+    _(binary_cross_entropy,                                                                       \
+                  K(positive_part)(a) - a * b + K(log_1_exp)(-K(absolute)(a)),                    \
+                               rg_mul(gy, rg_sub(rg_sigmoid(a), b)),                              \
+                               rg_neg(rg_mul(gy, a)),                                   0, .2, 3)
 
 #ifdef REAL /* ---- Reference kernels, see ops/reals.h ------------------------------------------ */
 
@@ -171,6 +171,11 @@ static rg_val signed_like(rg_val gy, rg_val x)
     return rg_where(positive(x), gy, rg_where(rg_less(x, zero(x)), rg_neg(gy), zero(x)));
 }
 
+static rg_val slope_of_sigmoid(rg_val y)
+{
+    return rg_mul(y, rg_one_minus(y));
+}
+
 /* 1 - y² without cancellation */
 static rg_val slope_of_tanh(rg_val y)
 {
@@ -180,6 +185,17 @@ static rg_val slope_of_tanh(rg_val y)
 static rg_val normal_density(rg_val x)
 {
     return rg_scale(rg_exp(rg_scale(rg_square(x), -0.5)), INV_SQRT_2PI);
+}
+
+static rg_val leaky_slope(rg_val gy, rg_val x, double slope)
+{
+    return rg_where(positive(x), gy, rg_scale(gy, slope));
+}
+
+/* For x <= 0 the slope is α·eˣ = y + α. */
+static rg_val elu_slope(rg_val gy, rg_val x, rg_val y, double alpha)
+{
+    return rg_where(positive(x), gy, rg_mul(gy, rg_shift(y, alpha)));
 }
 
 /* gy · n·xⁿ⁻¹; 0 for n = 0 also at x = 0 */

@@ -39,7 +39,7 @@ static int K(one_hot)(const rg_kernel_args *k)
     return 0;
 }
 
-#else /* ---- Kernels that move data, rules, descriptors ----------------------------------------- */
+#else /* ---- Kernels that move data, rules, descriptors ---------------------------------------- */
 
 enum { BEYOND = 1 };
 
@@ -110,7 +110,8 @@ static int length_mask_any(const rg_kernel_args *k)
 }
 
 /* [V, rest], [rows] -> [rows, rest] */
-static rg_status gather_infer(rg_sig *out, const rg_sig *in, size_t n, const void *attr, rg_err *err)
+static rg_status gather_infer(rg_sig *out, const rg_sig *in, size_t n, const void *attr,
+                              rg_err *err)
 {
     char table[RG_SHAPE_TEXT], rows[RG_SHAPE_TEXT];
     const rg_shape *t = &in[0].shape, *r = &in[1].shape;
@@ -218,8 +219,8 @@ static rg_status place_infer(rg_sig *out, const rg_sig *in, size_t n, const void
     if (st || (st = rg_want_kind(in, 1, RG_INT, err)))
         return st;
     if (!rg_shape_equal(in[0].shape, in[1].shape))
-        return rg_fail(err, RG_ESHAPE, "index %s does not fit %s", rg_shape_text(of_i, &in[1].shape),
-                       rg_shape_text(of_x, &in[0].shape));
+        return rg_fail(err, RG_ESHAPE, "index %s does not fit %s",
+                       rg_shape_text(of_i, &in[1].shape), rg_shape_text(of_x, &in[0].shape));
     if (at->axis < 0 || at->axis > in[0].shape.rank)
         return rg_fail(err, RG_EINDEX, "axis %lld is out of range for a new one of %s",
                        (long long)at->axis, rg_shape_text(of_x, &in[0].shape));

@@ -1,10 +1,9 @@
 /* ops/matmul.c -- matrix products over the last two axes, and what is affine. */
 #include "ops/family.h"
 
-#ifdef REAL /* ---- Reference kernel, see ops/reals.h -------------------------------------------- */
+#ifdef REAL /* ---- Reference kernel, see ops/reals.h ------------------------------------------- */
 
-/* One product y[M,N] = A[M,K]·B[K,N]; a step is the distance between elements along an axis. Sixteen
- * sums of a row at a time, each in order of k. */
+/* One product y[M,N] = A[M,K]·B[K,N]: sixteen sums of a row at a time, each in order of k. */
 static void K(product)(REAL *y, const REAL *a, const REAL *b, const product *p)
 {
     enum { FEW = 16 };
@@ -79,7 +78,8 @@ static rg_status matmul_infer(rg_sig *out, const rg_sig *in, size_t n, const voi
         return rg_fail(err, RG_ESHAPE, "operands need two axes or more: %s x %s", sa, sb);
     if (last(a, t->transpose_a) != last(b, !t->transpose_b))
         return rg_fail(err, RG_ESHAPE, "inner extents differ: %s%s x %s%s", sa,
-                       t->transpose_a ? " transposed" : "", sb, t->transpose_b ? " transposed" : "");
+                       t->transpose_a ? " transposed" : "", sb,
+                       t->transpose_b ? " transposed" : "");
     for (int i = 0; b->rank > 2 && i < b->rank - 2; i++)
         if (a->rank != b->rank || a->dim[i] != b->dim[i])
             return rg_fail(err, RG_ESHAPE, "leading axes differ: %s x %s", sa, sb);

@@ -27,7 +27,7 @@ rg_val rg_sum_to(rg_val x, rg_shape shape);
 rg_val rg_normal_cdf(rg_val x);
 /* y[o,i] = x[o, index[o,i], i], the middle axis being @p axis, which @p index lacks. */
 rg_val rg_pick(rg_val x, rg_val index, int axis);
-/* Its transpose: x put where @p index says along a new axis of so many elements, zeros elsewhere. */
+/* Its transpose: x where @p index says along a new axis of so many elements, zeros elsewhere. */
 rg_val rg_place(rg_val x, rg_val index, int axis, int64_t extent);
 
 /* ---- Attributes: compared by bytes, so none has holes but rg_shape (see rg_attr_of_shape) --- */

@@ -1,5 +1,5 @@
-/* ops/random.c -- chance, as a function of (seed, stream, run, element): base/philox.h. A kernel may
- * be called on any part of the result, in any thread, again: the numbers are the same. */
+/* ops/random.c -- chance, as a function of (seed, stream, run, element): base/philox.h. A kernel
+ * may be called on any part of the result, in any thread, again: the numbers are the same. */
 #include "ops/family.h"
 
 #include "base/philox.h"
@@ -40,7 +40,7 @@ static int K(normal)(const rg_kernel_args *k)
     return 0;
 }
 
-#else /* ---- Inference, rules, descriptors ------------------------------------------------------ */
+#else /* ---- Inference, rules, descriptors ----------------------------------------------------- */
 
 /* ⌊(1-p)·2³²⌋ */
 static uint64_t kept_below(double p)
@@ -75,7 +75,8 @@ static rg_status dropout_infer(rg_sig *out, const rg_sig *in, size_t n, const vo
     return want_countable(&in[0].shape, 4, err);
 }
 
-static rg_status random_infer(rg_sig *out, const rg_sig *in, size_t n, const void *attr, rg_err *err)
+static rg_status random_infer(rg_sig *out, const rg_sig *in, size_t n, const void *attr,
+                              rg_err *err)
 {
     (void)in;
     *out = (rg_sig){ RG_F, ((const rg_attr_stream *)attr)->shape };

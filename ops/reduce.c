@@ -87,7 +87,7 @@ static int K(cumsum)(const rg_kernel_args *k)
     return 0;
 }
 
-#else /* ---- Inference, rules, descriptors ------------------------------------------------------ */
+#else /* ---- Inference, rules, descriptors ----------------------------------------------------- */
 
 /* The operand as rows along the axis: n elements, `step` apart. */
 typedef struct rows {

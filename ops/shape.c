@@ -244,7 +244,8 @@ static const rg_op_sample transpose_sample[] = {
     { .in = { RG_BOOLS(3, 4) }, .attr = &turned },
 };
 static const rg_op_error transpose_error[] = {
-    { .in = { RG_REALS(3, 4) }, .attr = &twice, .status = RG_EARG, .says = "axis 1 is named twice" },
+    { .in = { RG_REALS(3, 4) }, .attr = &twice, .status = RG_EARG,
+      .says = "axis 1 is named twice" },
     { .in = { RG_REALS(3, 4) }, .attr = &outside, .status = RG_EINDEX,
       .says = "axis 2 is out of range for [3,4]" },
 };

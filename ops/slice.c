@@ -1,5 +1,5 @@
-/* ops/slice.c -- parts and wholes: slice, select, split; concat, stack, pad. Kernels move bytes, so one
- * serves every kind and precision. */
+/* ops/slice.c -- parts and wholes: slice, select, split; concat, stack, pad. Kernels move bytes,
+ * so one serves every kind and precision. */
 #include "ops/family.h"
 
 /* Copy @p n elements along an axis, from index @p from of an array with extent @p of to index @p to
@@ -241,7 +241,8 @@ rg_val rg_pad(rg_val x, int axis, int64_t before, int64_t after, double c)
         return rg_poison(x.graph, RG_EARG, "pad: %lld before and %lld after; neither is negative",
                          (long long)before, (long long)after);
     if (kind == RG_INT && !(c >= INT32_MIN && c <= INT32_MAX && c == (int32_t)c))
-        return rg_poison(x.graph, RG_EARG, "pad: indices are padded with a whole number of 32 bits");
+        return rg_poison(x.graph, RG_EARG,
+                         "pad: indices are padded with a whole number of 32 bits");
     const rg_shape s = rg_shape_of(x);
     const rg_val part[3] = { filled(x.graph, kind, rg_shape_with(s, k, before), c), x,
                              filled(x.graph, kind, rg_shape_with(s, k, after), c) };

@@ -61,7 +61,7 @@ static int K(softmax_cross_entropy)(const rg_kernel_args *k)
     return 0;
 }
 
-#else /* ---- Inference, rules, descriptors ------------------------------------------------------ */
+#else /* ---- Inference, rules, descriptors ----------------------------------------------------- */
 
 /* or_zero: a row of nothing but -∞ gives 0, not NaN. */
 typedef struct rg_attr_softmax { int32_t axis, or_zero; } rg_attr_softmax;

@@ -18,7 +18,7 @@ static rg_val noisy(lab *l, double p, const char *stream)
     return rg_dropout(lab_input(l, RG_F, RG_SHAPE(N), ones), p, stream);
 }
 
-/* Element i is kept iff word i mod 4 of block i/4 < (1-p)·2³², then scaled: seed 0, run 0, no scope. */
+/* Element i is kept iff word i mod 4 of block i/4 < (1-p)·2³². Seed 0, run 0, no scope. */
 RGT_TEST(chance, dropout_is_the_documented_mask)
 {
     lab l;
@@ -64,7 +64,7 @@ static int differences(const double *a, const double *b)
     return n;
 }
 
-/* The mask of a stream differs from step to step, and from run to run; made again it is the same. */
+/* A mask differs from step to step and from run to run; made again it is the same. */
 RGT_TEST(chance, masks_follow_scope_stream_and_run)
 {
     lab l;
@@ -103,7 +103,8 @@ RGT_TEST(chance, dropout_is_the_identity_in_evaluation_and_at_zero)
     rg_val y = noisy(&l, 0.5, "m"), x = l.in[0];
     RGT_CHECK(rg_dropout(x, 0, "m").id == x.id);
     for (int effort = RG_OPTIMIZE; effort <= RG_INTERPRET; effort++) {
-        const rg_plan_opts opts = { .real = RG_F64, .mode = RG_EVALUATE, .effort = (rg_effort)effort };
+        const rg_plan_opts opts = { .real = RG_F64, .mode = RG_EVALUATE,
+                                    .effort = (rg_effort)effort };
         RGT_CHECK(rg_plan_create(&plan, &y, 1, &opts) == RG_OK);
         RGT_CHECK(rg_plan_bind(plan, x, l.data[0], N * sizeof(double)) == RG_OK);
         RGT_CHECK(rg_plan_run(plan) == RG_OK);

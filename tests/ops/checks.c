@@ -61,8 +61,8 @@ static size_t targets(const trial *t, unsigned wanted, rg_val *x, double **data,
     return k;
 }
 
-/* First order: root L = ⟨c, y⟩. Each order more: root G = Σ ⟨d, ∂root/∂x⟩, an analytic gradient that
- * is differenced once. The last gradient is compared with differences of the last root. */
+/* First order: root L = ⟨c, y⟩. Each order more: root G = Σ ⟨d, ∂root/∂x⟩, an analytic gradient,
+ * differenced once. The last gradient is compared with differences of the last root. */
 double error_of_gradient(const rg_op *op, const rg_op_sample *s, int order, unsigned wanted,
                          uint64_t seed)
 {
@@ -341,7 +341,8 @@ double error_of_precision(const rg_op *op, const rg_op_sample *s, uint64_t seed)
             ((double *)t.lab.data[k])[i] = (float)((double *)t.lab.data[k])[i];
     double *narrow = lab_values(&t.lab, t.y, RG_F32, RG_INTERPRET);
     double *wide = lab_values(&t.lab, t.y, RG_F64, RG_INTERPRET);
-    const double error = worst_error(narrow, wide, rg_shape_count(rg_shape_of(t.y)), input_scale(s));
+    const double error = worst_error(narrow, wide, rg_shape_count(rg_shape_of(t.y)),
+                                     input_scale(s));
     free(narrow);
     free(wide);
     trial_end(&t);

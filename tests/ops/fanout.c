@@ -40,7 +40,8 @@ RGT_TEST(fanout, gradients_of_many_uses_are_the_ordered_sum)
             double *wide = lab_values(&l, dx, RG_F64, (rg_effort)effort);
             double *narrow = lab_values(&l, dx, RG_F32, (rg_effort)effort);
             RGT_CHECK_MSG(*wide == want, "%d uses: %.17g, not %.17g", uses[k], *wide, want);
-            RGT_CHECK_MSG(*narrow == want_f32, "%d uses: %.9g, not %.9g", uses[k], *narrow, want_f32);
+            RGT_CHECK_MSG(*narrow == want_f32, "%d uses: %.9g, not %.9g", uses[k], *narrow,
+                          want_f32);
             free(wide);
             free(narrow);
         }
@@ -58,8 +59,8 @@ RGT_TEST(fanout, an_operand_twice_is_two_uses)
     rg_val y = rg_add(rg_mul(x, x), rg_add(rg_div(x, x), rg_mul(w, x)));
     rg_grad(&dx, rg_sum(y), &x, 1);
     LAB_EXPECT(&l, dx, 11, 3);
-    rg_grad(&dx, rg_sum(rg_matmul_t(rg_reshape(x, RG_SHAPE(1, 2)), rg_reshape(x, RG_SHAPE(1, 2)), false,
-                                    true)), &x, 1);
+    rg_val row = rg_reshape(x, RG_SHAPE(1, 2));
+    rg_grad(&dx, rg_sum(rg_matmul_t(row, row, false, true)), &x, 1);
     LAB_EXPECT(&l, dx, 6, -4);
     rg_grad(&dx, rg_sum(rg_mul(rg_concat((const rg_val[]){ x, x, x }, 3, 0),
                                LAB_ROW(&l, 1, 2, 3, 4, 5, 6))), &x, 1);
@@ -73,9 +74,8 @@ RGT_TEST(fanout, broadcasting_is_undone_for_every_use)
     lab l;
     rg_val dx;
     lab_begin(&l);
-    rg_val x = lab_input(&l, RG_F, RG_SHAPE(2, 1), (const double[]){ 1, 2 });
-    rg_val a = lab_input(&l, RG_F, RG_SHAPE(3, 2, 2), (const double[]){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
-                                                                       12 });
+    rg_val x = LAB_REALS(&l, RG_SHAPE(2, 1), 1, 2);
+    rg_val a = LAB_REALS(&l, RG_SHAPE(3, 2, 2), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
     rg_val y = rg_add(rg_sum(rg_mul(a, x)), rg_sum(rg_add(x, LAB_ROW(&l, 1, 1, 1))));
     rg_grad(&dx, y, &x, 1);
     LAB_EXPECT(&l, dx, 36, 48);

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define LN_2 0.69314718055994531
+
 typedef rg_val function(rg_val x);
 
 static rg_val leaky(rg_val x)
@@ -61,7 +63,8 @@ static const struct point {
     AT(rg_sigmoid, 800, 1, 0), AT(rg_sigmoid, -800, 0, 0), AT(rg_sigmoid, NAN, NAN, NAN),
     AT(rg_tanh, INFINITY, 1, 0), AT(rg_tanh, -INFINITY, -1, 0), AT(rg_tanh, 0, 0, 1),
     AT(rg_tanh, 1e-10, 1e-10, 1), AT(rg_tanh, -20, -1, 0), AT(rg_tanh, NAN, NAN, NAN),
-    AT(rg_softplus, 800, 800, 1), AT(rg_softplus, -800, 0, 0), AT(rg_softplus, INFINITY, INFINITY, 1),
+    AT(rg_softplus, 800, 800, 1), AT(rg_softplus, -800, 0, 0),
+    AT(rg_softplus, INFINITY, INFINITY, 1),
     AT(rg_softplus, -INFINITY, 0, 0), AT(rg_softplus, NAN, NAN, NAN),
     AT(rg_gelu, 0, 0, 0.5), AT(rg_gelu, 50, 50, 1), AT(rg_gelu, -50, -0.0, 0),
     AT(rg_silu, 0, 0, 0.5), AT(rg_silu, 800, 800, 1), AT(rg_silu, -800, -0.0, 0),
@@ -69,7 +72,7 @@ static const struct point {
     AT(rg_hard_sigmoid_5, 3, 1, 0), AT(rg_hard_sigmoid_5, 0, 0.5, 0.2),
     AT(rg_hard_sigmoid_6, -3, 0, 1.0 / 6), AT(rg_hard_sigmoid_6, 3, 1, 1.0 / 6),
     AT(rg_hard_sigmoid_6, -3.5, 0, 0), AT(rg_hard_sigmoid_6, 0, 0.5, 1.0 / 6),
-    AT(rg_safe_log, 0, 0, 0), AT(rg_safe_log, -1, 0, 0), AT(rg_safe_log, 2, 0.69314718055994531, 0.5),
+    AT(rg_safe_log, 0, 0, 0), AT(rg_safe_log, -1, 0, 0), AT(rg_safe_log, 2, LN_2, 0.5),
     AT(rg_safe_log, NAN, NAN, NAN),
     AT(rg_safe_sqrt, 0, 0, 0), AT(rg_safe_sqrt, -4, 0, 0), AT(rg_safe_sqrt, 4, 2, 0.25),
     AT(rg_one_minus, INFINITY, -INFINITY, -1), AT(rg_neg, 0, -0.0, -1),
@@ -107,11 +110,13 @@ static const struct pair {
     AT(rg_minimum, 2, NAN, NAN, 0, 1), AT(rg_maximum, NAN, 2, NAN, 0, 1),
     AT(rg_maximum, 2, NAN, NAN, 0, 1), AT(rg_minimum, 2, -INFINITY, -INFINITY, 0, 1),
     AT(rg_div, 1, 0, INFINITY, INFINITY, -INFINITY), AT(rg_div, 0, 0, NAN, INFINITY, NAN),
-    AT(rg_safe_div, 3, 0, 0, 0, 0), AT(rg_safe_div, 0, 0, 0, 0, 0), AT(rg_safe_div, 6, 2, 3, 0.5, -1.5),
+    AT(rg_safe_div, 3, 0, 0, 0, 0), AT(rg_safe_div, 0, 0, 0, 0, 0),
+    AT(rg_safe_div, 6, 2, 3, 0.5, -1.5),
     AT(rg_safe_div, INFINITY, 0, 0, 0, 0),
     AT(rg_mul, 0, INFINITY, NAN, INFINITY, 0), AT(rg_add, INFINITY, -INFINITY, NAN, 1, 1),
-    AT(rg_binary_cross_entropy, 0, 0.25, 0.69314718055994531, 0.25, 0),
-    AT(rg_binary_cross_entropy, 800, 1, 0, 0, -800), AT(rg_binary_cross_entropy, -800, 1, 800, -1, 800),
+    AT(rg_binary_cross_entropy, 0, 0.25, LN_2, 0.25, 0),
+    AT(rg_binary_cross_entropy, 800, 1, 0, 0, -800),
+    AT(rg_binary_cross_entropy, -800, 1, 800, -1, 800),
     AT(rg_binary_cross_entropy, 20, 1, 2.0611536203143808e-9, -2.0611536e-9, -20),
 #undef AT
 };
@@ -152,15 +157,15 @@ RGT_TEST(kinks, the_largest_is_the_first_of_equals_and_nan_is_larger_still)
 {
     lab l;
     lab_begin(&l);
-    rg_val x = lab_input(&l, RG_F, RG_SHAPE(4, 3), (const double[]){ 1, 5, 5,   -INFINITY, -INFINITY,
-                                                                     -INFINITY, 1, NAN, NAN, NAN, 9,
-                                                                     INFINITY });
-    LAB_EXPECT(&l, rg_max_over(x, 1, false), 5, -INFINITY, NAN, NAN);
-    LAB_EXPECT(&l, rg_max_over(x, -1, true), 5, -INFINITY, NAN, NAN);
+    const double inf = INFINITY;
+    rg_val x = LAB_REALS(&l, RG_SHAPE(4, 3), 1, 5, 5, -inf, -inf, -inf, 1, NAN, NAN, NAN, 9, inf);
+    rg_val most = rg_max_over(x, 1, false), kept = rg_max_over(x, -1, true);
+    LAB_EXPECT(&l, most, 5, -INFINITY, NAN, NAN);
+    LAB_EXPECT(&l, kept, 5, -INFINITY, NAN, NAN);
     LAB_EXPECT(&l, rg_argmax(x, 1), 1, 0, 1, 0);
-    LAB_EXPECT(&l, weighted_slope(&l, rg_max_over(x, 1, false), x), 0, 1, 0, 2, 0, 0, 0, 3, 0, 4, 0, 0);
-    LAB_EXPECT(&l, weighted_slope(&l, rg_max_over(x, 1, true), x), 0, 1, 0, 2, 0, 0, 0, 3, 0, 4, 0, 0);
-    rg_val column = lab_input(&l, RG_F, RG_SHAPE(3, 2), (const double[]){ 1, 7, 4, 7, 4, 2 });
+    LAB_EXPECT(&l, weighted_slope(&l, most, x), 0, 1, 0, 2, 0, 0, 0, 3, 0, 4, 0, 0);
+    LAB_EXPECT(&l, weighted_slope(&l, kept, x), 0, 1, 0, 2, 0, 0, 0, 3, 0, 4, 0, 0);
+    rg_val column = LAB_REALS(&l, RG_SHAPE(3, 2), 1, 7, 4, 7, 4, 2);
     LAB_EXPECT(&l, rg_max_over(column, 0, false), 4, 7);
     LAB_EXPECT(&l, rg_argmax(column, 0), 1, 0);
     LAB_EXPECT(&l, rg_max(column), 7);
@@ -173,14 +178,12 @@ RGT_TEST(kinks, logsumexp_and_softmax_keep_their_heads_at_infinity)
     const double inf = INFINITY;
     lab l;
     lab_begin(&l);
-    rg_val x = lab_input(&l, RG_F, RG_SHAPE(4, 2), (const double[]){ -inf, -inf, 0, -inf, 1000, 1000,
-                                                                     inf, 0 });
+    rg_val x = LAB_REALS(&l, RG_SHAPE(4, 2), -inf, -inf, 0, -inf, 1000, 1000, inf, 0);
     LAB_EXPECT(&l, rg_logsumexp_over(x, 1, false), -inf, 0, 1000.6931471805599453, NAN);
     LAB_EXPECT(&l, weighted_slope(&l, rg_logsumexp_over(rg_slice(x, 0, 0, 3), 1, false), x),
                0, 0, 2, 0, 1.5, 1.5, 0, 0);
     LAB_EXPECT(&l, rg_softmax(x, 1), NAN, NAN, 1, 0, 0.5, 0.5, NAN, NAN);
-    LAB_EXPECT(&l, rg_log_softmax(x, 1), NAN, NAN, 0, -inf, -0.69314718055994531, -0.69314718055994531,
-               NAN, NAN);
+    LAB_EXPECT(&l, rg_log_softmax(x, 1), NAN, NAN, 0, -inf, -LN_2, -LN_2, NAN, NAN);
     lab_end(&l);
 }
 
@@ -188,12 +191,11 @@ RGT_TEST(kinks, a_masked_softmax_of_nothing_is_zero_and_garbage_stays_under_the_
 {
     lab l;
     lab_begin(&l);
-    rg_val x = lab_input(&l, RG_F, RG_SHAPE(3, 3), (const double[]){ 1, NAN, 1, NAN, INFINITY, 2, 0, 0,
-                                                                     NAN });
-    rg_val m = lab_input(&l, RG_BOOL, RG_SHAPE(3, 3), (const double[]){ 1, 0, 1, 0, 0, 0, 1, 1, 0 });
+    rg_val x = LAB_REALS(&l, RG_SHAPE(3, 3), 1, NAN, 1, NAN, INFINITY, 2, 0, 0, NAN);
+    rg_val m = rg_reshape(LAB_MASK(&l, 1, 0, 1, 0, 0, 0, 1, 1, 0), RG_SHAPE(3, 3));
     rg_val y = rg_masked_softmax(x, m, 1);
     LAB_EXPECT(&l, y, 0.5, 0, 0.5, 0, 0, 0, 0.5, 0.5, 0);
-    rg_val w = lab_input(&l, RG_F, RG_SHAPE(3, 3), (const double[]){ 1, 2, 3, 4, 5, 6, 7, 9, 9 }), dx;
+    rg_val w = LAB_REALS(&l, RG_SHAPE(3, 3), 1, 2, 3, 4, 5, 6, 7, 9, 9), dx;
     rg_vjp(&dx, &y, &w, 1, &x, 1);
     LAB_EXPECT(&l, dx, -0.5, 0, 0.5, 0, 0, 0, -0.5, 0.5, 0);
     lab_end(&l);
@@ -203,12 +205,11 @@ RGT_TEST(kinks, cross_entropy_holds_where_probabilities_vanish)
 {
     lab l;
     lab_begin(&l);
-    rg_val z = lab_input(&l, RG_F, RG_SHAPE(4, 3), (const double[]){ 0, 0, 0, 1e4, 0, 0, 1e4, 0, 0, 0,
-                                                                     -INFINITY, 0 });
+    rg_val z = LAB_REALS(&l, RG_SHAPE(4, 3), 0, 0, 0, 1e4, 0, 0, 1e4, 0, 0, 0, -INFINITY, 0);
     rg_val y = LAB_INTS(&l, 2, 0, 1, 2);
     rg_val loss = rg_softmax_cross_entropy(z, y);
-    LAB_EXPECT(&l, loss, 1.0986122886681098, 0, 1e4, 0.69314718055994531);
-    rg_val ones = lab_input(&l, RG_F, RG_SHAPE(4), (const double[]){ 3, 1, 1, 2 }), dz;
+    LAB_EXPECT(&l, loss, 1.0986122886681098, 0, 1e4, LN_2);
+    rg_val ones = LAB_REALS(&l, RG_SHAPE(4), 3, 1, 1, 2), dz;
     rg_vjp(&dz, &loss, &ones, 1, &z, 1);
     LAB_EXPECT(&l, dz, 1, 1, -2, 0, 0, 0, 1, -1, 0, 1, 0, -1);
     lab_end(&l);
@@ -219,8 +220,8 @@ RGT_TEST(kinks, a_norm_has_no_slope_at_zero_to_any_order)
     lab l;
     rg_val dx, hv;
     lab_begin(&l);
-    rg_val x = lab_input(&l, RG_F, RG_SHAPE(2, 2), (const double[]){ 0, 0, 3, 4 });
-    rg_val v = lab_input(&l, RG_F, RG_SHAPE(2, 2), (const double[]){ 1, 1, 1, 0 });
+    rg_val x = LAB_REALS(&l, RG_SHAPE(2, 2), 0, 0, 3, 4);
+    rg_val v = LAB_REALS(&l, RG_SHAPE(2, 2), 1, 1, 1, 0);
     rg_val y = rg_sum(rg_norm_over(x, 1, false));
     rg_grad(&dx, y, &x, 1);
     LAB_EXPECT(&l, dx, 0, 0, 0.6, 0.8);
@@ -263,7 +264,8 @@ RGT_TEST(kinks, nothing_sums_to_zero)
     lab l;
     rg_val d[2];
     lab_begin(&l);
-    rg_val x = lab_input(&l, RG_F, RG_SHAPE(2, 0), NULL), y = lab_input(&l, RG_F, RG_SHAPE(0, 3), NULL);
+    rg_val x = lab_input(&l, RG_F, RG_SHAPE(2, 0), NULL);
+    rg_val y = lab_input(&l, RG_F, RG_SHAPE(0, 3), NULL);
     LAB_EXPECT(&l, rg_sum(x), 0);
     LAB_EXPECT(&l, rg_sum_over(x, 1, false), 0, 0);
     LAB_EXPECT(&l, rg_norm(x), 0);
@@ -272,7 +274,8 @@ RGT_TEST(kinks, nothing_sums_to_zero)
     rg_grad(d, rg_sum(rg_matmul(x, y)), both, 2);
     RGT_CHECK(rg_shape_count(rg_shape_of(d[0])) == 0 && rg_shape_count(rg_shape_of(d[1])) == 0);
     lab_expect(&l, d[0], "empty", NULL, 0);
-    rg_val one = lab_input(&l, RG_F, RG_SHAPE(1), NULL), none = lab_input(&l, RG_F, RG_SHAPE(0), NULL);
+    rg_val one = lab_input(&l, RG_F, RG_SHAPE(1), NULL);
+    rg_val none = lab_input(&l, RG_F, RG_SHAPE(0), NULL);
     lab_expect(&l, rg_add(one, none), "1 broadcasts to 0", NULL, 0);
     lab_end(&l);
 }

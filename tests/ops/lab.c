@@ -61,7 +61,8 @@ rg_plan *lab_plan(lab *l, const rg_val *roots, size_t n, rg_dtype real, rg_effor
     rg_plan *plan = NULL;
     const rg_plan_opts opts = { .real = real, .mode = RG_TRAIN, .effort = effort, .threads = 1,
                                 .keep_subnormals = l->keep_subnormals, .verify = true };
-    RGT_CHECK_MSG(rg_plan_create(&plan, roots, n, &opts) == RG_OK, "%s", rg_graph_message(l->graph));
+    RGT_CHECK_MSG(rg_plan_create(&plan, roots, n, &opts) == RG_OK, "%s",
+                  rg_graph_message(l->graph));
     for (size_t k = 0; k < l->n; k++) {
         const rg_kind kind = rg_kind_of(l->in[k]);
         const int64_t count = rg_shape_count(rg_shape_of(l->in[k]));

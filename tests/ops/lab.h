@@ -1,4 +1,4 @@
-/* tests/ops/lab.h -- a graph whose inputs hold numbers, and the values of its expressions by any plan. */
+/* tests/ops/lab.h -- a graph whose inputs hold numbers; what its expressions are by any plan. */
 #ifndef RGT_OPS_LAB_H
 #define RGT_OPS_LAB_H
 
@@ -21,13 +21,13 @@ void lab_begin(lab *l);
 void lab_end(lab *l);
 /* An input that holds these numbers; x NULL: zeros. */
 rg_val lab_input(lab *l, rg_kind kind, rg_shape shape, const double *x);
-/* A real one of rank 1: LAB_ROW(&l, 1, 2, 3). */
-#define LAB_ROW(l, ...)                                                                        \
-    lab_input(l, RG_F, RG_SHAPE((int64_t)LAB_COUNT(__VA_ARGS__)), (const double[]){ __VA_ARGS__ })
-#define LAB_INTS(l, ...)                                                                       \
-    lab_input(l, RG_INT, RG_SHAPE((int64_t)LAB_COUNT(__VA_ARGS__)), (const double[]){ __VA_ARGS__ })
-#define LAB_MASK(l, ...)                                                                       \
-    lab_input(l, RG_BOOL, RG_SHAPE((int64_t)LAB_COUNT(__VA_ARGS__)), (const double[]){ __VA_ARGS__ })
+/* A real one: LAB_REALS(&l, RG_SHAPE(2, 2), 1, 2, 3, 4). Of rank 1: LAB_ROW(&l, 1, 2, 3). */
+#define LAB_REALS(l, shape, ...) lab_input(l, RG_F, shape, (const double[]){ __VA_ARGS__ })
+#define LAB_RANK_1(l, kind, ...)                                                               \
+    lab_input(l, kind, RG_SHAPE((int64_t)LAB_COUNT(__VA_ARGS__)), (const double[]){ __VA_ARGS__ })
+#define LAB_ROW(l, ...) LAB_RANK_1(l, RG_F, __VA_ARGS__)
+#define LAB_INTS(l, ...) LAB_RANK_1(l, RG_INT, __VA_ARGS__)
+#define LAB_MASK(l, ...) LAB_RANK_1(l, RG_BOOL, __VA_ARGS__)
 #define LAB_COUNT(...) (sizeof((const double[]){ __VA_ARGS__ }) / sizeof(double))
 
 /* A plan for training with everything bound. */
@@ -43,8 +43,8 @@ void lab_expect(lab *l, rg_val v, const char *what, const double *want, size_t n
 #define LAB_EXPECT(l, v, ...)                                                                  \
     lab_expect(l, v, #v, (const double[]){ __VA_ARGS__ }, LAB_COUNT(__VA_ARGS__))
 
-/* Largest |a-b| against the scale of b: max|a-b| / (max|b| + floor). NaN or infinity in one place and
- * not the other is an infinite error. */
+/* Largest |a-b| against the scale of b: max|a-b| / (max|b| + floor). NaN or infinity in one and not
+ * the other is an infinite error. */
 double worst_error(const double *a, const double *b, int64_t n, double floor);
 
 #endif

@@ -55,19 +55,24 @@ RGT_TEST(refuse, axes_and_indices_out_of_range)
 
 RGT_TEST(refuse, shapes_that_do_not_fit)
 {
-    REFUSES(rg_add(x, rg_zeros(g, RG_SHAPE(3))), RG_ESHAPE, "add: shapes do not broadcast: [3,4] and [3]");
+    REFUSES(rg_add(x, rg_zeros(g, RG_SHAPE(3))), RG_ESHAPE,
+            "add: shapes do not broadcast: [3,4] and [3]");
     REFUSES(rg_matmul(x, x), RG_ESHAPE, "matmul: inner extents differ: [3,4] x [3,4]");
     REFUSES(rg_matmul_t(x, x, true, true), RG_ESHAPE,
             "matmul: inner extents differ: [3,4] transposed x [3,4] transposed");
-    REFUSES(rg_matmul(x, rg_zeros(g, RG_SHAPE(4))), RG_ESHAPE, "matmul: operands need two axes or more");
+    REFUSES(rg_matmul(x, rg_zeros(g, RG_SHAPE(4))), RG_ESHAPE,
+            "matmul: operands need two axes or more");
     REFUSES(rg_affine(x, rg_zeros(g, RG_SHAPE(4, 5)), rg_zeros(g, RG_SHAPE(4))), RG_ESHAPE,
             "affine: bias [4] does not fit the product [3,5]");
     REFUSES(rg_affine(x, rg_zeros(g, RG_SHAPE(4, 5)), rg_zeros(g, RG_SHAPE(1))), RG_ESHAPE,
             "affine: bias [1] does not fit the product [3,5]");
-    REFUSES(rg_reshape(x, RG_SHAPE(5, 3)), RG_ESHAPE, "reshape: [3,4] has 12 elements, which [5,3]");
-    REFUSES(rg_reshape(x, RG_SHAPE(-1, -1)), RG_ESHAPE, "reshape: [3,4] has 12 elements, which [-1,-1]");
+    REFUSES(rg_reshape(x, RG_SHAPE(5, 3)), RG_ESHAPE,
+            "reshape: [3,4] has 12 elements, which [5,3]");
+    REFUSES(rg_reshape(x, RG_SHAPE(-1, -1)), RG_ESHAPE,
+            "reshape: [3,4] has 12 elements, which [-1,-1]");
     REFUSES(rg_squeeze(x, 1), RG_ESHAPE, "squeeze: axis 1 of [3,4] is not 1");
-    REFUSES(rg_broadcast(x, RG_SHAPE(4, 3)), RG_ESHAPE, "broadcast: [3,4] does not expand to [4,3]");
+    REFUSES(rg_broadcast(x, RG_SHAPE(4, 3)), RG_ESHAPE,
+            "broadcast: [3,4] does not expand to [4,3]");
     REFUSES(rg_concat(((const rg_val[]){ x, rg_zeros(g, RG_SHAPE(3, 5)) }), 2, 0), RG_ESHAPE,
             "concat: part 1 is [3,5], part 0 is [3,4]: they differ on axis 1");
     REFUSES(rg_stack(((const rg_val[]){ x, rg_zeros(g, RG_SHAPE(3, 5)) }), 2, 0), RG_ESHAPE,
@@ -78,11 +83,14 @@ RGT_TEST(refuse, shapes_that_do_not_fit)
     REFUSES(rg_mean_over(rg_zeros(g, RG_SHAPE(0, 3)), 0, true), RG_ESHAPE,
             "mean_over: axis 0 of [0,3] is empty");
     REFUSES(rg_max(rg_zeros(g, RG_SHAPE(0))), RG_ESHAPE, "max_over: axis 0 of [0] is empty");
-    REFUSES(rg_argmax(rg_zeros(g, RG_SHAPE(0, 2)), 0), RG_ESHAPE, "argmax: axis 0 of [0,2] is empty");
-    REFUSES(rg_softmax(rg_zeros(g, RG_SHAPE(2, 0)), 1), RG_ESHAPE, "softmax: axis 1 of [2,0] is empty");
+    REFUSES(rg_argmax(rg_zeros(g, RG_SHAPE(0, 2)), 0), RG_ESHAPE,
+            "argmax: axis 0 of [0,2] is empty");
+    REFUSES(rg_softmax(rg_zeros(g, RG_SHAPE(2, 0)), 1), RG_ESHAPE,
+            "softmax: axis 1 of [2,0] is empty");
     REFUSES(rg_softmax_cross_entropy(x, n), RG_ESHAPE,
             "softmax_cross_entropy: classes [3,4] do not fit logits [3,4]");
-    REFUSES(rg_scatter_add(x, rg_slice(n, 0, 0, 2), 9), RG_ESHAPE, "scatter_add: rows [2,4] are not");
+    REFUSES(rg_scatter_add(x, rg_slice(n, 0, 0, 2), 9), RG_ESHAPE,
+            "scatter_add: rows [2,4] are not");
     REFUSES(rg_uniform(g, "u", RG_SHAPE(-2)), RG_ESHAPE, "uniform: [-2] cannot be filled");
 }
 
@@ -100,7 +108,8 @@ RGT_TEST(refuse, kinds_that_do_not_fit)
     REFUSES(rg_one_hot(x, 5), RG_EDTYPE, "one_hot: operand 0 is real, int is needed");
     REFUSES(rg_softmax_cross_entropy(x, x), RG_EDTYPE,
             "softmax_cross_entropy: operand 1 is real, int is needed");
-    REFUSES(rg_concat(((const rg_val[]){ x, n }), 2, 0), RG_EDTYPE, "concat: part 1 is int, part 0 is real");
+    REFUSES(rg_concat(((const rg_val[]){ x, n }), 2, 0), RG_EDTYPE,
+            "concat: part 1 is int, part 0 is real");
     REFUSES(rg_sum(n), RG_EDTYPE, "sum_over: operand 0 is int, real is needed");
 }
 
@@ -109,8 +118,10 @@ RGT_TEST(refuse, arguments_without_meaning)
     REFUSES(rg_slice(x, 1, 2, 5), RG_EARG, "slice: 2 .. 5 is no part of axis 1 of [3,4]");
     REFUSES(rg_slice(x, 1, -1, 2), RG_EARG, "slice: -1 .. 2 is no part of axis 1 of [3,4]");
     REFUSES(rg_slice(x, 1, 3, 2), RG_EARG, "slice: 3 .. 2 is no part of axis 1 of [3,4]");
-    REFUSES(rg_transpose(x, ((const int[]){ 1, 1 }), 2), RG_EARG, "transpose: axis 1 is named twice");
-    REFUSES(rg_transpose(x, ((const int[]){ 1 }), 1), RG_EARG, "transpose: 1 axes are given for [3,4]");
+    REFUSES(rg_transpose(x, ((const int[]){ 1, 1 }), 2), RG_EARG,
+            "transpose: axis 1 is named twice");
+    REFUSES(rg_transpose(x, ((const int[]){ 1 }), 1), RG_EARG,
+            "transpose: 1 axes are given for [3,4]");
     REFUSES(rg_clip(x, 2, 1), RG_EARG, "clip: bounds 2 and 1 are no interval");
     REFUSES(rg_clip(x, NAN, 1), RG_EARG, "clip: bounds nan and 1 are no interval");
     REFUSES(rg_dropout(x, 1, "d"), RG_EARG, "dropout: probability 1 is not in [0, 1)");
@@ -123,8 +134,10 @@ RGT_TEST(refuse, arguments_without_meaning)
 
 RGT_TEST(refuse, too_much)
 {
-    REFUSES(rg_uniform(g, "u", RG_SHAPE(INT64_C(1) << 34)), RG_ELIMIT, "uniform: [17179869184] cannot");
-    REFUSES(rg_broadcast(s, RG_SHAPE(INT64_C(1) << 40, INT64_C(1) << 40)), RG_ELIMIT, "broadcast: []");
+    REFUSES(rg_uniform(g, "u", RG_SHAPE(INT64_C(1) << 34)), RG_ELIMIT,
+            "uniform: [17179869184] cannot");
+    REFUSES(rg_broadcast(s, RG_SHAPE(INT64_C(1) << 40, INT64_C(1) << 40)), RG_ELIMIT,
+            "broadcast: []");
     REFUSES(rg_pad(x, 0, INT64_C(1) << 47, INT64_C(1) << 47, 0), RG_ELIMIT, "");
     REFUSES(rg_unsqueeze(rg_zeros(g, RG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2)), 0), RG_ELIMIT,
             "unsqueeze: [1,1,1,1,1,1,1,2] has all 8 axes");
@@ -251,7 +264,7 @@ RGT_TEST(refuse, indices_out_of_range_when_a_plan_runs)
     RGT_CHECK(run_with(gather_computed, 5, says) == RG_EINDEX);
 }
 
-/* ---- No derivative ---------------------------------------------------------------------------- */
+/* ---- No derivative --------------------------------------------------------------------------- */
 
 static int halve(const rg_kernel_args *k)
 {
@@ -260,7 +273,8 @@ static int halve(const rg_kernel_args *k)
     return 0;
 }
 
-static const rg_op no_rule = { .name = "halve", .arity = 1, .flags = RG_OP_ELEMENTWISE | RG_OP_NODIFF,
+static const rg_op no_rule = { .name = "halve", .arity = 1,
+                               .flags = RG_OP_ELEMENTWISE | RG_OP_NODIFF,
                                .kernel_f64 = halve };
 
 static void first_order_only(const rg_vjp_ctx *v)
@@ -279,7 +293,8 @@ RGT_TEST(refuse, a_derivative_that_does_not_exist_is_named)
     rg_val x = rg_input(g, "x", RG_F, RG_SHAPE(3));
     rg_grad(&dx, rg_sum(rg_mul(x, rg_emit1(&no_rule, NULL, x))), &x, 1);
     RGT_CHECK(!dx.id && rg_graph_status(g) == RG_ENOGRAD);
-    RGT_CHECK_MSG(rgt_has(rg_graph_message(g), "op 'halve' has no gradient"), "%s", rg_graph_message(g));
+    RGT_CHECK_MSG(rgt_has(rg_graph_message(g), "op 'halve' has no gradient"), "%s",
+                  rg_graph_message(g));
     rg_graph_destroy(&g);
 }
 
@@ -293,7 +308,8 @@ RGT_TEST(refuse, a_second_derivative_that_does_not_exist_is_named)
     RGT_CHECK(dx.id && rg_outcome_of(dx) == RG_GRADIENT);
     rg_grad(&ddx, rg_sum(rg_mul(x, dx)), &x, 1);
     RGT_CHECK(!ddx.id && rg_graph_status(g) == RG_ENOGRAD);
-    RGT_CHECK_MSG(rgt_has(rg_graph_message(g), "op 'halve' has no gradient"), "%s", rg_graph_message(g));
+    RGT_CHECK_MSG(rgt_has(rg_graph_message(g), "op 'halve' has no gradient"), "%s",
+                  rg_graph_message(g));
     rg_graph_destroy(&g);
 }
 

@@ -68,7 +68,8 @@ RGT_TEST(ops, error_samples_are_refused_with_their_code_and_words)
             const rg_op_error *e = &rg_op_at(o)->error[k];
             const char *why = how_refusal_fails(rg_op_at(o), e);
             if (why) {
-                rgt_note("%s, error sample %zu: %s than '%s'\n", rg_op_at(o)->name, k, why, e->says);
+                rgt_note("%s, error sample %zu: %s than '%s'\n", rg_op_at(o)->name, k, why,
+                         e->says);
                 failed++;
             }
         }
