@@ -15,10 +15,12 @@ static const struct stage {
     { "fold", rg_pass_fold },  /* rules with a law each                                        */
     { "cse",  rg_pass_cse },   /* equal nodes become one                                       */
     { "dce",  rg_pass_dce },   /* what no root needs disappears                                */
+    { "split", rg_pass_split }, /* [x|h]*W = x*W_x + h*W_h                                      */
     { "join", rg_pass_join },  /* sums over gates are one product                              */
     { "reduce", rg_pass_reduce }, /* sums over time are one product                            */
     { "pack", rg_pass_pack },  /* products with one left operand are one                       */
     { "batch", rg_pass_batch }, /* products with one right operand are one                     */
+    { "accumulate", rg_pass_accumulate }, /* products on top of what they are added to         */
 };
 enum { N_STAGE = sizeof pipeline / sizeof *pipeline };
 

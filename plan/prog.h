@@ -28,6 +28,7 @@ typedef struct rg_prog {
     bool            keep;      /* every node of the graph is a root */
     bool            fold, cse, dce; /* what each pass ends in (plan/builder.h) */
     bool            folded, consed; /* what holds now */
+    bool            lift;      /* while `split` runs */
     bool            joined;    /* sums over gates are: stacks of slices may become slices of stacks */
     uint64_t        visits;    /* nodes and operands touched by passes so far */
     uint32_t       *fired;     /* by rule of plan/passes/fold.h, for tests; may be NULL */

@@ -150,6 +150,28 @@ uint32_t rg_fold_concat_slices(rg_builder *b, rg_node *n)
     return whole ? rg_rewrite(b, n, &rg_op_slice, at, 1, whole, 0, 0) : 0;
 }
 
+/* While `split` runs: the sum of two concats with borders in the same places is the concat of sums. */
+uint32_t rg_fold_add_concats(rg_builder *b, rg_node *n)
+{
+    const rg_node *x = rg_operand(b, n, 0), *y = rg_operand(b, n, 1);
+    if (!b->p->lift || x->op != &rg_op_concat || y->op != &rg_op_concat || x->n_in != y->n_in ||
+        memcmp(x->attr, y->attr, sizeof(rg_attr_axis)) != 0)
+        return 0;
+    const int axis = ((const rg_attr_axis *)x->attr)->axis;
+    const uint32_t count = x->n_in, *left = x->in, *right = y->in;
+    uint32_t *part = rg_arena_get(&b->p->arena, count * sizeof *part);
+    b->failed |= !part;
+    b->p->visits += count;
+    for (uint32_t k = 0; k < count && !b->failed; k++)
+        if (!rg_shape_equal(*rg_built(b, left[k])->shape, *rg_built(b, right[k])->shape))
+            return 0;
+    for (uint32_t k = 0; k < count && !b->failed; k++) {
+        const uint32_t in[2] = { left[k], right[k] };
+        part[k] = rg_make(b, n, &rg_op_add, NULL, in, 2);
+    }
+    return b->failed ? 0 : rg_make_concat(b, n, part, count, axis);
+}
+
 /* ---- Rows of higher rank are matrices ---------------------------------------------------------- */
 
 /* x as a matrix of its last axis. */
