@@ -10,7 +10,7 @@ rg_status rg_json_fail(const rg_json *j, const char *what)
                    j->field ? j->field : "", j->field ? ": " : "", what);
 }
 
-static void skip_blanks(rg_json *j)
+void rg_json_skip(rg_json *j)
 {
     while (j->at < j->end && (*j->at == ' ' || *j->at == '\n' || *j->at == '\r' || *j->at == '\t'))
         j->at++;
@@ -18,7 +18,7 @@ static void skip_blanks(rg_json *j)
 
 bool rg_json_next(rg_json *j, char c)
 {
-    skip_blanks(j);
+    rg_json_skip(j);
     if (j->at == j->end || *j->at != c)
         return false;
     j->at++;
@@ -42,7 +42,7 @@ rg_status rg_json_natural(rg_json *j, int64_t *out)
 {
     const char *bad = "a decimal integer without sign or leading zero is missing";
     int64_t x = 0;
-    skip_blanks(j);
+    rg_json_skip(j);
     const char *from = j->at;
     for (; j->at < j->end && *j->at >= '0' && *j->at <= '9'; j->at++)
         if (__builtin_mul_overflow(x, 10, &x) || __builtin_add_overflow(x, *j->at - '0', &x))
@@ -101,7 +101,7 @@ static int32_t take_escape(const char **at, const char *end)
 
 rg_status rg_json_string(rg_json *j, rg_json_text *out)
 {
-    skip_blanks(j);
+    rg_json_skip(j);
     if (j->at == j->end || *j->at != '"')
         return rg_json_fail(j, "a string is missing");
     const char *c = j->at + 1;

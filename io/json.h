@@ -24,6 +24,7 @@ typedef struct rg_json_text {
 
 /* RG_EFORMAT "byte 57: field: what", at the cursor. */
 rg_status rg_json_fail(const rg_json *j, const char *what);
+void rg_json_skip(rg_json *j); /* blanks */
 /* Skips blanks; takes c if it is next. */
 bool rg_json_next(rg_json *j, char c);
 /* c must be next. */
