@@ -29,7 +29,7 @@ class Book:
     """What the blocks are held against."""
 
     def __init__(self, root, cc, library, program=None):
-        self.root, self.cc, self.library = Path(root), cc, Path(library).resolve()
+        self.root, self.cc, self.library = Path(root).resolve(), cc, Path(library).resolve()
         self.program = Path(program).resolve() if program else None
 
     def run(self, command, folder):
