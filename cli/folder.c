@@ -71,6 +71,11 @@ static void default_name(char out[FOLDER_BYTES], const settings *s, int n)
     (void)snprintf(out, FOLDER_BYTES, "runs/%s-%s-%d", k ? text : "text", cell, n);
 }
 
+int folder_taken(const char *path)
+{
+    return fail(USAGE, "%s exists; go on with it by --resume %s, or choose another --run", path, path);
+}
+
 int folder_create(folder *f, const settings *s)
 {
     f->lock = -1;
@@ -92,8 +97,7 @@ int folder_create(folder *f, const settings *s)
         if (errno != EEXIST)
             return fail(RUN_TIME, "%s: %s", f->path, strerror(errno));
         if (s->run)
-            return fail(USAGE, "%s exists; go on with it by --resume %s, or choose another --run",
-                        s->run, s->run);
+            return folder_taken(s->run);
     }
 }
 

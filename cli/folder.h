@@ -13,6 +13,8 @@ typedef struct folder {
 
 /* A new folder, with its parents; the name given, or runs/TEXT-CELL-N. Locked. */
 int folder_create(folder *f, const settings *s);
+/* Says that the name is taken. */
+int folder_taken(const char *path);
 /* An existing one. Locked. */
 int folder_open(folder *f, const char *path);
 /* Let go of the lock. */

@@ -36,7 +36,7 @@ static char *json_line(const metrics_row *r)
     json_object_set_new(object, "epoch", json_real(r->epoch));
     json_object_set_new(object, "split", json_string(r->split));
     put(object, nonfinite, "loss", r->loss);
-    put(object, nonfinite, "bpc", r->loss / LN2);
+    put(object, nonfinite, "bpc", r->bpc);
     if (!(r->grad_norm < 0))
         put(object, nonfinite, "grad_norm", r->grad_norm);
     if (r->lr >= 0)
@@ -66,8 +66,7 @@ static void csv_line(char *out, size_t size, const metrics_row *r)
     csv_number(lr, sizeof lr, r->lr);
     csv_number(speed, sizeof speed, r->tok_s);
     (void)snprintf(out, size, "%.9g,%llu,%.9g,%s,%.9g,%.9g%s%s%s\n", r->time,
-                   (unsigned long long)r->step, r->epoch, r->split, r->loss, r->loss / LN2, norm, lr,
-                   speed);
+                   (unsigned long long)r->step, r->epoch, r->split, r->loss, r->bpc, norm, lr, speed);
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */
@@ -97,8 +96,10 @@ static int keep(metrics *m, const metrics_row *row)
     return DONE;
 }
 
-int metrics_add(metrics *m, const metrics_row *row, bool echo)
+int metrics_add(metrics *m, const metrics_row *given, bool echo)
 {
+    metrics_row whole = *given, *row = &whole;
+    row->bpc = row->loss / LN2;
     char csv[512], *json = json_line(row);
     if (!json)
         return fail(RUN_TIME, "no memory");
@@ -126,7 +127,7 @@ static bool parse(metrics_row *r, const char *line, size_t n, uint64_t step)
     const char *split = json_string_value(json_object_get(object, "split"));
     const json_t *at = json_object_get(object, "step"), *loss = json_object_get(object, "loss");
     const json_t *norm = json_object_get(object, "grad_norm"), *lr = json_object_get(object, "lr");
-    const json_t *speed = json_object_get(object, "tok_s");
+    const json_t *speed = json_object_get(object, "tok_s"), *bpc = json_object_get(object, "bpc");
     bool good = split && json_is_integer(at) && (uint64_t)json_integer_value(at) <= step;
     if (good)
         *r = (metrics_row){
@@ -136,6 +137,7 @@ static bool parse(metrics_row *r, const char *line, size_t n, uint64_t step)
             .split = strcmp(split, "train") == 0 ? "train" : strcmp(split, "valid") == 0 ? "valid"
                    : "test",
             .loss = json_is_number(loss) ? json_number_value(loss) : NAN,
+            .bpc = json_is_number(bpc) ? json_number_value(bpc) : NAN,
             .grad_norm = norm ? json_is_number(norm) ? json_number_value(norm) : NAN : -1,
             .lr = lr ? json_number_value(lr) : -1,
             .tok_s = speed ? json_number_value(speed) : -1,
@@ -236,7 +238,7 @@ static size_t curve_of(const metrics *m, const char *split, double *x, double *y
     for (size_t i = 0; i < m->n; i++)
         if (strcmp(m->row[i].split, split) == 0) {
             x[n] = (double)m->row[i].step;
-            y[n++] = m->row[i].loss / LN2;
+            y[n++] = m->row[i].bpc;
         }
     return n;
 }

@@ -10,6 +10,7 @@ typedef struct metrics_row {
     double      epoch;
     const char *split;      /* "train", "valid", "test" */
     double      loss;       /* nats per character */
+    double      bpc;        /* bits; set by metrics_add() */
     double      grad_norm;  /* before clipping; < 0: none */
     double      lr;         /* < 0: none */
     double      tok_s;      /* characters per second; < 0: none */

@@ -206,7 +206,8 @@ const option_spec *option_nearest(const command *c, const char *name)
     for (size_t i = 0; i < n_options; i++) {
         if (!option_of(&options[i], c))
             continue;
-        if (listed(options[i].aliases, plain))
+        bool begins = n > 1 && strncmp(options[i].name, plain, n) == 0;
+        if (begins || listed(options[i].aliases, plain))
             return &options[i];
         size_t d = distance(plain, options[i].name);
         if (d < least && d < n) {

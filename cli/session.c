@@ -33,16 +33,21 @@ static int load_text(session *x)
         return fail(exit_code(st), "%s%s", c->message, st == RG_EFORMAT ? " (try --bytes)" : "");
     if (c->n == 0)
         return fail(BAD_DATA, "%s: the text is empty", s->data);
+    x->train = rg_corpus_part(c, RG_PART_TRAIN);
+    x->valid = rg_corpus_part(c, RG_PART_VALID);
+    x->test = rg_corpus_part(c, RG_PART_TEST);
+    return DONE;
+}
+
+static void line_ends(const session *x)
+{
+    const rg_corpus *c = &x->corpus;
     if (c->bom)
         note("data   the byte order mark is dropped");
     if (c->crlf)
         note("data   %zu lines end in CR LF; both characters stay in the text", c->crlf);
     if (c->cr)
         note("data   %zu lone CR stay in the text", c->cr);
-    x->train = rg_corpus_part(c, RG_PART_TRAIN);
-    x->valid = rg_corpus_part(c, RG_PART_VALID);
-    x->test = rg_corpus_part(c, RG_PART_TEST);
-    return DONE;
 }
 
 /* Every part must hold one window: of all rows for training, of one row for the others. */
@@ -220,12 +225,14 @@ int session_open(session *x, settings *s)
     *x = (session){ .s = s, .f = f, .horizon = horizon, .metrics = { .jsonl = -1, .csv = -1 },
                     .at = { .best_loss = INFINITY }, .began = seconds() };
     progress_setup(s);
-    banner(x);
     int code = load_text(x);
     if (code == DONE)
         code = check_parts(x);
-    if (code == DONE)
-        code = count_models(x);
+    if (code)
+        return code;
+    banner(x);
+    line_ends(x);
+    code = count_models(x);
     if (code)
         return code;
     plan_schedule(x);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /* SIGINT, SIGTERM and SIGHUP ask to stop, a second one leaves at once; SIGUSR1 asks to save; a
- * closed pipe is no signal any more. */
+ * closed pipe and a file beyond its limit are errors of write(), no signals. */
 void signals_install(void);
 /* The signal that asked to stop, or 0. */
 int signals_stop(void);

@@ -61,6 +61,8 @@ static int settle(settings *s)
     if (s->schedule == RG_COSINE && !s->epochs && !s->steps)
         return fail(USAGE, "--schedule cosine needs --steps or --epochs: --minutes does not say where "
                     "it ends");
+    if (s->run && !s->resume && file_exists(s->run))
+        return folder_taken(s->run);
     if (!s->data)
         return fail(USAGE, "--data is missing: the text to learn (retrograd train --help)");
     return DONE;

@@ -1,0 +1,134 @@
+"""output.py -- who writes where: results on stdout, all else on stderr, no escapes in pipes."""
+import pty
+import re
+import select
+
+from driver import *
+
+
+def terminal(*arguments, env=None, columns=80, seconds=30):
+    """Everything that the program writes to a terminal as stderr, and its exit code."""
+    import fcntl
+    import struct
+    import termios
+    control, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=end,
+                               env={**BASE_ENV, "TERM": "xterm", **(env or {})})
+    os.close(end)
+    text, stop = b"", time.monotonic() + seconds
+    while time.monotonic() < stop:
+        if select.select([control], [], [], 0.1)[0]:
+            try:
+                piece = os.read(control, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            text += piece
+    os.close(control)
+    return text.decode(errors="replace"), process.wait()
+
+
+@case
+def results_go_to_stdout_and_everything_else_to_stderr():
+    done = train("r", "--steps", 20)
+    assert done.stdout.startswith("bits per character") and "step=" not in done.stdout
+    assert "step=5 of=20" in done.stderr and "\r" not in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    quiet = train("q", "--steps", 20, "-q")
+    assert quiet.stderr == "" and quiet.stdout == done.stdout
+    loud = train("v", "--steps", 20, "-v", "--progress", "none")
+    assert "step=5" not in loud.stderr and "plan " in loud.stderr
+
+
+@case
+def json_is_one_object_per_line_and_nothing_else():
+    done = train("r", "--steps", 20, "--json")
+    objects = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(o["v"] == 1 for o in objects) and len(objects) == len(rows("r")) + 1
+    final = objects[-1]
+    assert final["part"] == "test" and len(final["count_models"]) == 6 and final["run"] == "r"
+    for line in (["eval", "r"], ["sample", "r", "--length", 9], ["info"], ["info", "r"],
+                 ["info", "--cell", "gru"], ["version"]):
+        assert json.loads(good(*line, "--json").stdout)["v"] == 1, line
+
+
+@case
+def a_terminal_gets_a_bar_of_its_width_that_leaves_nothing():
+    corpus()
+    for columns in (40, 80, 200):
+        text, code = terminal("train", "--data", "text.txt", "--run", f"r{columns}",
+                              *tiny("--steps", 400, "--eval-every", 200), columns=columns)
+        assert code == 0 and "\r" in text, text[-500:]
+        drawn = [t for t in re.split(r"\r|\n", re.sub(r"\x1b\[K", "", text)) if t.startswith("step ")]
+        assert drawn and max(map(len, drawn)) < columns, max(map(len, drawn))
+        assert "step=" not in text
+
+
+@case
+def a_dumb_terminal_and_no_color_get_plain_lines():
+    corpus()
+    text, code = terminal("train", "--data", "text.txt", "--run", "a", *tiny(), "--steps", 20,
+                          env={"TERM": "dumb"})
+    assert code == 0 and "\x1b" not in text and "step=5" in text
+    text, _ = terminal("train", "--data", "nowhere", env={"NO_COLOR": "1"})
+    assert "\x1b[3" not in text and "nowhere" in text
+    text, _ = terminal("train", "--data", "nowhere")
+    assert "\x1b[31m" in text
+    done = run("train", "--data", "nowhere", env={"CLICOLOR_FORCE": "1"})
+    assert "\x1b[31m" in done.stderr
+    done = run("train", "--data", "nowhere", "--color", "never", env={"CLICOLOR_FORCE": "1"})
+    assert "\x1b" not in done.stderr
+    done = run("train", "--data", "nowhere", "--color", "always", env={"NO_COLOR": "1"})
+    assert "\x1b[31m" in done.stderr
+
+
+def closed(*numbers):
+    return lambda: [os.close(n) for n in numbers]
+
+
+@case
+def closed_streams_do_not_stop_a_training():
+    corpus()
+    for i, numbers in enumerate(((1,), (2,), (1, 2), (0, 1, 2))):
+        line = [PROGRAM, "train", "--data", "text.txt", "--run", f"r{i}", "--steps", "20",
+                *map(str, tiny())]
+        done = subprocess.run(line, env=BASE_ENV, preexec_fn=closed(*numbers), timeout=60,
+                              stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, (numbers, done.returncode)
+        assert len(rows(f"r{i}")) == 4 + 2 + 1
+        assert checkpoint(f"r{i}") == checkpoint("r0")
+
+
+@case
+def a_reader_that_leaves_ends_other_commands_quietly():
+    train("r", "--steps", 5)
+    process = start("sample", "r", "--length", 10**6)
+    process.stdout.read(10)
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(timeout=20) == -signal.SIGPIPE and err == b"", (process.returncode, err)
+
+
+@case
+def a_full_stdout_is_an_error():
+    train("r", "--steps", 5)
+    for line in (["sample", "r"], ["eval", "r"], ["info"], ["train", "--help"], ["--help"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([PROGRAM, *line], env=BASE_ENV, stdout=full,
+                                  stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 1 and "No space left" in done.stderr, (line, done)
+
+
+@case
+def info_describes_cells():
+    for cell, count in (("rnn", 3), ("gru", 9), ("gru-after", 9), ("lstm", 12)):
+        told = json.loads(good("info", "--cell", cell, "--json").stdout)
+        assert len(told["parameters"]) == count and told["states"] == 1 + (cell == "lstm")
+    text = good("info", "--cell", "lstm").stdout
+    assert "c' = f\u2218c + i\u2218g" in text and "[I,H]" in text and "[H,H]" in text
+
+
+main()
