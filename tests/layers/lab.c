@@ -1,0 +1,165 @@
+/* tests/layers/lab.c -- the laboratory: data by name, a run in one call, comparisons. */
+#include "tests/layers/lab.h"
+
+#include "base/philox.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const lab_cell lab_cells[] = {
+    { "rnn", rg_rnn, { .bias = RG_BIAS_SINGLE }, 1 },
+    { "rnn relu", rg_rnn, { .nonlinearity = RG_RELU }, 1 },
+    { "gru", rg_gru, { .bias = RG_BIAS_SINGLE }, 1 },
+    { "gru after", rg_gru, { .reset_after = true, .bias = RG_BIAS_SPLIT }, 1 },
+    { "gru take", rg_gru, { .update_take = true, .bias = RG_BIAS_DOUBLE }, 1 },
+    { "lstm", rg_lstm, { .bias = RG_BIAS_SINGLE }, 2 },
+    { "lstm founding", rg_lstm, { .bias = RG_BIAS_NONE }, 2 },
+};
+const size_t lab_n_cells = sizeof lab_cells / sizeof *lab_cells;
+
+void lab_open(lab *l, rg_dtype real)
+{
+    l->real = real;
+    l->effort = RG_INTERPRET;
+    RGT_CHECK(rg_params_create(&l->ps, l->seed, &(rg_params_opts){ .real = real }) == RG_OK);
+    RGT_CHECK(rg_graph_create(&l->g, l->ps, NULL) == RG_OK);
+}
+
+void lab_close(lab *l)
+{
+    rg_plan_destroy(&l->plan);
+    rg_graph_destroy(&l->g);
+    rg_params_destroy(&l->ps);
+    for (size_t i = 0; i < l->n_input; i++)
+        free(l->input[i].data);
+    l->n_input = 0;
+}
+
+double lab_draw(uint64_t seed, const char *name, size_t i)
+{
+    return 2 * rg_draw_uniform(seed, RG_DOMAIN_USER, rg_stream_tail(rg_fnv1a(name), 0), i) - 1;
+}
+
+static lab_input *add(lab *l, const char *name, rg_kind kind, rg_shape shape, size_t item)
+{
+    RGT_CHECK(l->n_input < LAB_INPUTS);
+    lab_input *in = &l->input[l->n_input++];
+    in->v = rg_input(l->g, name, kind, shape);
+    in->bytes = (size_t)rg_shape_count(shape) * item;
+    in->data = calloc(in->bytes + 1, 1);
+    RGT_CHECK(in->data);
+    return in;
+}
+
+static void put(const lab *l, void *data, size_t i, double x)
+{
+    if (l->real == RG_F64)
+        ((double *)data)[i] = x;
+    else
+        ((float *)data)[i] = (float)x;
+}
+
+static size_t real_size(const lab *l)
+{
+    return l->real == RG_F64 ? sizeof(double) : sizeof(float);
+}
+
+rg_val lab_drawn(lab *l, const char *name, rg_shape shape)
+{
+    lab_input *in = add(l, name, RG_F, shape, real_size(l));
+    for (size_t i = 0; i < in->bytes / real_size(l); i++)
+        put(l, in->data, i, lab_draw(l->seed, name, i));
+    return in->v;
+}
+
+rg_val lab_given(lab *l, const char *name, rg_shape shape, const double *data)
+{
+    lab_input *in = add(l, name, RG_F, shape, real_size(l));
+    for (size_t i = 0; i < in->bytes / real_size(l); i++)
+        put(l, in->data, i, data[i]);
+    return in->v;
+}
+
+rg_val lab_bits(lab *l, const char *name, rg_kind kind, rg_shape shape, const void *data)
+{
+    lab_input *in = add(l, name, kind, shape, kind == RG_INT ? sizeof(int32_t) : 1);
+    memcpy(in->data, data, in->bytes);
+    return in->v;
+}
+
+void lab_poke(lab *l, rg_val input, size_t i, double x)
+{
+    for (size_t k = 0; k < l->n_input; k++)
+        if (l->input[k].v.id == input.id)
+            put(l, l->input[k].data, i, x);
+}
+
+void lab_fill(lab *l, double scale)
+{
+    const rg_init init = rg_init_uniform(scale);
+    for (size_t i = 0; i < rg_params_count(l->ps); i++) {
+        rg_param_info p = rg_params_at(l->ps, i);
+        size_t n = (size_t)rg_shape_count(p.shape);
+        double *w = calloc(n + 1, sizeof *w);
+        RGT_CHECK(w && init.fill(&init, w, p.shape, l->seed, p.name) == RG_OK);
+        for (size_t k = 0; k < n; k++)
+            put(l, p.data, k, w[k]);
+        free(w);
+    }
+}
+
+void lab_again(lab *l)
+{
+    for (size_t i = 0; i < l->n_input; i++)
+        (void)rg_plan_bind(l->plan, l->input[i].v, l->input[i].data, l->input[i].bytes);
+    RGT_CHECK_MSG(rg_plan_run(l->plan) == RG_OK, "%s", rg_plan_message(l->plan));
+}
+
+void lab_run(lab *l, const rg_val *roots, size_t n)
+{
+    rg_plan_destroy(&l->plan);
+    rg_status st = rg_plan_create(&l->plan, roots, n,
+                                  &(rg_plan_opts){ .real = l->real, .effort = l->effort });
+    RGT_CHECK_MSG(st == RG_OK, "%s", rg_graph_message(l->g));
+    lab_again(l);
+}
+
+double *lab_read(lab *l, rg_val v, size_t *count)
+{
+    size_t n = (size_t)rg_shape_count(rg_shape_of(v));
+    const void *data = rg_plan_data(l->plan, v);
+    double *out = calloc(n + 1, sizeof *out);
+    RGT_CHECK_MSG(data && out, "%s", rg_plan_message(l->plan));
+    for (size_t i = 0; i < n; i++)
+        out[i] = l->real == RG_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
+    if (count)
+        *count = n;
+    return out;
+}
+
+bool lab_same(lab *a, rg_val x, lab *b, rg_val y)
+{
+    size_t n, m;
+    double *p = lab_read(a, x, &n), *q = lab_read(b, y, &m);
+    bool same = n == m && memcmp(p, q, n * sizeof *p) == 0;
+    free(p);
+    free(q);
+    return same;
+}
+
+double lab_apart(lab *a, rg_val x, lab *b, rg_val y)
+{
+    size_t n, m;
+    double *p = lab_read(a, x, &n), *q = lab_read(b, y, &m), worst = 0, scale = 0;
+    RGT_CHECK(n == m);
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs(p[i] - q[i]));
+        scale = fmax(scale, fabs(q[i]));
+        if (isnan(p[i]) || isnan(q[i]))
+            worst = INFINITY;
+    }
+    free(p);
+    free(q);
+    return scale > 0 ? worst / scale : worst;
+}

@@ -1,0 +1,65 @@
+/* tests/layers/lab.h -- a store, a graph and a plan for one experiment; data drawn by name. */
+#ifndef TESTS_LAYERS_LAB_H
+#define TESTS_LAYERS_LAB_H
+
+#include <retrograd/retrograd.h>
+
+#include "tests/rgt.h"
+
+enum { LAB_INPUTS = 16 };
+
+typedef struct lab_input {
+    rg_val v;
+    void  *data;   /* in the lab's precision, or int32_t, uint8_t */
+    size_t bytes;
+} lab_input;
+
+typedef struct lab {
+    rg_params *ps;
+    rg_graph  *g;
+    rg_plan   *plan;
+    rg_dtype   real;    /* of store and plan */
+    rg_effort  effort;
+    uint64_t   seed;
+    lab_input  input[LAB_INPUTS];
+    size_t     n_input;
+} lab;
+
+/* RG_F64 unless told otherwise: lab l = { .seed = 3 }; lab_open(&l, RG_F64). */
+void lab_open(lab *l, rg_dtype real);
+void lab_close(lab *l);
+
+/* Element i of the stream that the golden vectors use: 2u - 1. */
+double lab_draw(uint64_t seed, const char *name, size_t i);
+/* An input filled with draws in [-1,1) under its name; with reals that are given; with others. */
+rg_val lab_drawn(lab *l, const char *name, rg_shape shape);
+rg_val lab_given(lab *l, const char *name, rg_shape shape, const double *data);
+rg_val lab_bits(lab *l, const char *name, rg_kind kind, rg_shape shape, const void *data);
+/* Overwrite one element of an input before the next run. */
+void lab_poke(lab *l, rg_val input, size_t i, double x);
+/* Fill every parameter of the store with scale·(2u - 1), drawn under its name. */
+void lab_fill(lab *l, double scale);
+
+/* Plan these roots, bind every input, run; fails the test if anything fails. */
+void lab_run(lab *l, const rg_val *roots, size_t n);
+/* Bind again, and run again. */
+void lab_again(lab *l);
+/* The elements of a root as doubles; malloc'ed. *n may be NULL. */
+double *lab_read(lab *l, rg_val v, size_t *n);
+/* The same bits as what another lab computed? Both are roots. */
+bool lab_same(lab *a, rg_val x, lab *b, rg_val y);
+/* Largest |difference| relative to the largest |element| of y. */
+double lab_apart(lab *a, rg_val x, lab *b, rg_val y);
+
+/* One cell of each kind, for sweeps. */
+typedef struct lab_cell {
+    const char  *name;
+    rg_cell_fn  *make;
+    rg_cell_opts opts;
+    size_t       n_state;
+} lab_cell;
+
+extern const lab_cell lab_cells[];
+extern const size_t lab_n_cells;
+
+#endif
