@@ -1,4 +1,4 @@
-/* tests/kernels/programs.c -- whole tile programs: random ones against one loop per instruction,
+/* tests/kernels/tiles.c -- whole tile programs: random ones against one loop per instruction,
  * cut in any way; views, calls, results over operands, refusals, memory. */
 #include "tests/rgt.h"
 #include "tests/kernels/help.h"
@@ -300,7 +300,7 @@ static size_t try_random(uint64_t seed, rg_isa isa, size_t *merged)
     return over;
 }
 
-RGT_TEST(programs, random_ones_equal_one_loop_per_instruction_bit_for_bit)
+RGT_TEST(tiles, random_ones_equal_one_loop_per_instruction_bit_for_bit)
 {
     size_t over = 0, merged = 0;
     for (uint64_t seed = 0; seed < 3000; seed++) {
@@ -321,7 +321,7 @@ static const rg_tile_ins lstm_ins[] = {
     { .code = RG_TILE_MUL, .in = { 8, 12 } },
 };
 
-RGT_TEST(programs, products_that_are_added_merge_and_registers_are_few)
+RGT_TEST(tiles, products_that_are_added_merge_and_registers_are_few)
 {
     enum { B = 5, H = 200 };
     static const rg_tile_operand in[] = { { RG_F, 4 * H, 1 }, { RG_F, 4 * H, 1 }, { RG_F, 4 * H, 1 },
@@ -335,7 +335,7 @@ RGT_TEST(programs, products_that_are_added_merge_and_registers_are_few)
     rg_arena_free(&arena);
 }
 
-RGT_TEST(programs, gradients_of_sigmoid_and_tanh_are_one_instruction_each)
+RGT_TEST(tiles, gradients_of_sigmoid_and_tanh_are_one_instruction_each)
 {
     /* g·(y·(1 - y)) and g·((1 - y)·(y + 1)) */
     static const rg_tile_ins ins[] = {
@@ -353,7 +353,7 @@ RGT_TEST(programs, gradients_of_sigmoid_and_tanh_are_one_instruction_each)
 }
 
 /* A kernel is told which elements it has, in any cut. */
-RGT_TEST(programs, calls_know_the_index_of_their_elements)
+RGT_TEST(tiles, calls_know_the_index_of_their_elements)
 {
     enum { R = 37, C = 11 };
     static const rg_tile_call call = { .op = &index_op, .in_shape = &any_shape,
@@ -383,7 +383,7 @@ RGT_TEST(programs, calls_know_the_index_of_their_elements)
     }
 }
 
-RGT_TEST(programs, a_failing_kernel_is_named_by_its_instruction)
+RGT_TEST(tiles, a_failing_kernel_is_named_by_its_instruction)
 {
     static const double forbidden = 3;
     static const rg_tile_call call = { .op = &user_op, .attr = &forbidden, .n_in = 2,
@@ -422,7 +422,7 @@ static rg_status status_of(const rg_tile_source *s)
 }
 
 #if !defined(RG_TRAP_INVARIANTS)
-RGT_TEST(programs, a_source_that_breaks_the_rules_is_refused)
+RGT_TEST(tiles, a_source_that_breaks_the_rules_is_refused)
 {
     rg_tile_operand in[] = { { RG_F, 4, 1 }, { RG_BOOL, 4, 1 } };
     rg_tile_ins ins[] = { { .code = RG_TILE_ADD, .in = { 0, 0 } },
@@ -451,7 +451,7 @@ RGT_TEST(programs, a_source_that_breaks_the_rules_is_refused)
 }
 #endif
 
-RGT_TEST(programs, too_many_values_are_refused_and_the_most_allowed_are_not)
+RGT_TEST(tiles, too_many_values_are_refused_and_the_most_allowed_are_not)
 {
     enum { MANY = RG_TILE_MAX_VALUES };
     static rg_tile_ins ins[MANY];
@@ -482,7 +482,7 @@ static rg_status compile_with(const rg_alloc *hooks, struct rgt_text *result)
     return status;
 }
 
-RGT_TEST(programs, each_failing_allocation_is_an_error)
+RGT_TEST(tiles, each_failing_allocation_is_an_error)
 {
     RGT_CHECK(rgt_fail_each(compile_with) > 0);
 }
