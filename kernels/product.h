@@ -1,0 +1,44 @@
+/* kernels/product.h -- our own f32 products, for weights that serve many steps: packed once, then
+ * multiplied with few rows at a time.
+ *
+ * Every element of C has one accumulator that starts at zero and runs over k in ascending order with
+ * fused multiply-adds; C is added at the end where asked. So the bits of a row depend on that row
+ * alone: not on the number of rows, on threads, or on the instruction set. */
+#ifndef RG_KERNELS_PRODUCT_H
+#define RG_KERNELS_PRODUCT_H
+
+#include <retrograd/base.h>
+
+#include "base/cpu.h"
+
+/* C[m,n] (+)= A[m,k]·B[k,n]. Element (i,k) of A lies at a[i·a_row + k·a_k]: rows and columns are
+ * alike, so a transposed A needs no copy. */
+typedef struct rg_product {
+    int64_t m, n, k;
+    int64_t a_row, a_k;
+    int64_t b_k;          /* row k of B begins at b + k·b_k; 0 = B lies in panels */
+    int64_t ldc;
+    bool    accumulate;
+} rg_product;
+
+typedef struct rg_product_kernels {
+    rg_isa  isa;
+    int64_t panel;        /* columns of a panel of packed B */
+    int64_t rows;         /* rows of the largest register block */
+    /* Rows m0 .. m1, columns n0 .. n1 of C; n0 is a multiple of `panel`. Pointers are to whole
+     * operands. */
+    void (*run)(const rg_product *p, const float *a, const float *b, float *c, int64_t m0, int64_t m1,
+                int64_t n0, int64_t n1);
+} rg_product_kernels;
+
+/* Those for an instruction set; the next narrower one where the build has it not. */
+const rg_product_kernels *rg_product_table(rg_isa isa);
+
+/* Elements of packed B [k,n]. */
+int64_t rg_product_packed(const rg_product_kernels *kernels, int64_t k, int64_t n);
+/* Pack the panels of columns n0 .. n1 (n0 a multiple of `panel`) of B [k,n], whose element (k,n) lies
+ * at b[k·b_k + n·b_n]. */
+void rg_product_pack(const rg_product_kernels *kernels, float *out, const float *b, int64_t k,
+                     int64_t n, int64_t b_k, int64_t b_n, int64_t n0, int64_t n1);
+
+#endif
