@@ -1,6 +1,7 @@
 /* plan/interpret.c -- effort `interpret`: every node by its reference kernel, in order, each value
  * in memory of its own. The oracle for every pass and every fast kernel; it must stay this simple. */
 #include "plan/plan.h"
+#include "plan/convert.h"
 
 #include "base/checked.h"
 #include "kernels/team.h"
@@ -20,16 +21,6 @@ rg_kernel_fn *rg_plan_kernel(const rg_op *op, rg_dtype real, bool *convert)
 {
     *convert = real == RG_F32 && !op->kernel_f32;
     return real == RG_F64 || *convert ? op->kernel_f64 : op->kernel_f32;
-}
-
-static bool is_leaf(const rg_node *node)
-{
-    return node->op == &rg_op_input || node->op == &rg_op_param;
-}
-
-static bool is_constant(const rg_node *node)
-{
-    return node->op == &rg_op_constant || node->op == &rg_op_full;
 }
 
 /* ---- Setting up ----------------------------------------------------------------------------- */
@@ -70,18 +61,18 @@ static rg_status place(rg_plan *plan, rg_err *err)
         }
         plan->value[id] = plan->memory + total;
         total += rounded(rg_plan_bytes(plan, id));
-        if (is_constant(node))
+        if (rg_node_is_constant(node))
             rg_plan_fill_constant(plan->value[id], node, plan->opts.real);
     }
     return RG_OK;
 }
 
-static rg_status check_kernels(const rg_plan *plan, rg_err *err)
+rg_status rg_plan_check_kernels(const rg_plan *plan, rg_err *err)
 {
     for (uint32_t id = 1; id < plan->prog.n_node; id++) {
         const rg_node *node = &plan->prog.node[id];
         bool convert;
-        if (!is_leaf(node) && !is_constant(node) &&
+        if (!rg_node_is_leaf(node) &&
             !rg_plan_kernel(node->op, plan->opts.real, &convert))
             return rg_fail(err, RG_EARG, "plan: op '%s' has no %s kernel", node->op->name,
                            rg_dtype_text(plan->opts.real));
@@ -110,7 +101,7 @@ static rg_status make_scratch(rg_plan *plan, struct interpreter *it, rg_err *err
     for (uint32_t id = 1; id < plan->prog.n_node; id++) {
         const rg_node *node = &plan->prog.node[id];
         bool convert = false;
-        if (!is_leaf(node) && !is_constant(node))
+        if (!rg_node_is_leaf(node))
             (void)rg_plan_kernel(node->op, plan->opts.real, &convert);
         if ((convert || node->op->flags & RG_OP_ELEMENTWISE) && node->n_in + 1 > need)
             need = (size_t)node->n_in + 1;
@@ -134,7 +125,7 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     plan->exec = &it->exec;
     plan->threads = 1;
     plan->report.steps = plan->prog.n_node - 1;
-    if ((st = check_kernels(plan, err)) || (st = place(plan, err)))
+    if ((st = rg_plan_check_kernels(plan, err)) || (st = place(plan, err)))
         return st;
     return plan->opts.dry_run ? RG_OK : make_scratch(plan, it, err);
 }
@@ -146,25 +137,6 @@ static void destroy(rg_plan *plan)
 }
 
 /* ---- Running -------------------------------------------------------------------------------- */
-
-static void convert_all(void *out, const void *in, int64_t n, bool to_double)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (to_double)
-            ((double *)out)[i] = ((const float *)in)[i];
-        else
-            ((float *)out)[i] = (float)((const double *)in)[i];
-}
-
-/* Float -> double inside one block, from the end so that nothing is overwritten unread. */
-static void widen_in_place(void *block, int64_t n)
-{
-    for (int64_t i = n; i-- > 0;) {
-        float x;
-        memcpy(&x, (char *)block + (size_t)i * sizeof x, sizeof x);
-        ((double *)block)[i] = x;
-    }
-}
 
 static const void *prepare(const rg_plan *plan, const struct interpreter *it, const rg_node *node,
                            uint32_t k, bool convert)
@@ -181,9 +153,9 @@ static const void *prepare(const rg_plan *plan, const struct interpreter *it, co
         wide = true;
     }
     if (real && wide)
-        widen_in_place(it->scratch[k], n);
+        rg_widen_in_place(it->scratch[k], n);
     else if (real)
-        convert_all(it->scratch[k], data, n, true);
+        rg_convert(it->scratch[k], data, n, true);
     return real ? it->scratch[k] : data;
 }
 
@@ -208,7 +180,7 @@ static rg_status run_node(rg_plan *plan, const struct interpreter *it, uint32_t 
     int code = kernel(&args);
     if (code == 0) {
         if (back)
-            convert_all(plan->value[id], out, args.n, false);
+            rg_convert(plan->value[id], out, args.n, false);
         return RG_OK;
     }
     rg_scope_text(scope, plan->graph, node->scope);
@@ -230,7 +202,7 @@ static void run_all(void *arg, int rank, int size)
     rg_plan *plan = job->plan;
     (void)size;
     for (uint32_t id = 1; id < plan->prog.n_node && rank == 0 && !job->status; id++)
-        if (!is_leaf(&plan->prog.node[id]) && !is_constant(&plan->prog.node[id]))
+        if (!rg_node_is_leaf(&plan->prog.node[id]))
             job->status = run_node(plan, (struct interpreter *)plan->exec, id, job->run);
 }
 

@@ -2,6 +2,7 @@
 #include "plan/pipeline.h"
 
 #include "plan/clock.h"
+#include "plan/code.h"
 #include "plan/passes/passes.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ static const struct stage {
     { "pack", rg_pass_pack },  /* products with one left operand are one                       */
     { "batch", rg_pass_batch }, /* products with one right operand are one                     */
     { "accumulate", rg_pass_accumulate }, /* products on top of what they are added to         */
+    { "fuse", rg_pass_fuse },  /* elementwise nodes become tile programs                       */
 };
 enum { N_STAGE = sizeof pipeline / sizeof *pipeline };
 
@@ -92,7 +94,7 @@ rg_status rg_pipeline_run(rg_prog *p, const rg_plan_opts *o, rg_err *err)
 
 rg_status rg_pipeline_setup(rg_plan *plan, rg_err *err)
 {
-    return rg_interpreter.setup(plan, err);
+    return (plan->opts.effort == RG_INTERPRET ? rg_interpreter : rg_optimizer).setup(plan, err);
 }
 
 void rg_pipeline_destroy(rg_plan *plan)

@@ -92,6 +92,8 @@ extern const rg_executor rg_interpreter;  /* plan/interpret.c */
 size_t rg_plan_bytes(const rg_plan *plan, uint32_t id);
 /* The kernel to call in the plan's precision; *convert: it is the f64 one in an f32 plan. */
 rg_kernel_fn *rg_plan_kernel(const rg_op *op, rg_dtype real, bool *convert);
+/* Every op has one? RG_EARG names the op that has none. */
+rg_status rg_plan_check_kernels(const rg_plan *plan, rg_err *err);
 /* Elements of a leaf that lies in the plan's own memory: numbers and constants, filled once. */
 void rg_plan_fill_constant(void *out, const rg_node *node, rg_dtype real);
 /* What plan->value of a parameter's node shows: its slot, or a converted copy made before a run. */

@@ -32,17 +32,13 @@ static rg_val operand(lab *l, rg_kind kind, size_t which, size_t n_in)
     return v;
 }
 
-static bool same_number(double have, double want, int ulps)
+/* @p least: what is below may have been flushed, also on the way. */
+static bool same_number(double have, double want, int ulps, double least)
 {
-    const double unit = fmax(fabs(want) * FLT_EPSILON, 0x1p-149);
+    const double unit = fmax(fabs(want) * FLT_EPSILON, least);
     if (!isfinite(want))
         return isnan(want) ? isnan(have) : have == want;
     return fabs(have - want) <= ulps * unit;
-}
-
-static bool subnormal(double x)
-{
-    return x != 0 && fabs(x) < FLT_MIN;
 }
 
 /* Elements of op where one precision or effort disagrees with the other. */
@@ -61,7 +57,7 @@ static size_t disagreements(const rg_op *op, bool fused)
     double *want = lab_values(&l, y, fused ? RG_F32 : RG_F64, RG_INTERPRET);
     for (int64_t i = 0; i < rg_shape_count(rg_shape_of(y)); i++) {
         const double rounded = (float)want[i];
-        if (same_number(have[i], rounded, 4) || (fused && subnormal(rounded)))
+        if (same_number(have[i], rounded, 4, fused ? FLT_MIN : 0x1p-149))
             continue;
         if (bad++ < 5)
             rgt_note("%s, element %d: %.9g, not %.9g\n", op->name, (int)i, have[i], rounded);

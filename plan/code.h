@@ -1,0 +1,198 @@
+/* plan/code.h -- what effort `optimize` makes of a program: steps over one arena.
+ *
+ * A value either is computed by a step, or is a view of another value (a slice costs nothing), or is
+ * a leaf. Steps are grouped in intervals: those of one interval do not depend on each other, and the
+ * team meets between intervals. Every size and cut here follows from shapes alone. */
+#ifndef RG_PLAN_CODE_H
+#define RG_PLAN_CODE_H
+
+#include "plan/plan.h"
+
+/* How a value comes to be. */
+typedef enum rg_form {
+    RG_LEAF,      /* input, parameter, constant: somebody else's memory, or filled once */
+    RG_VIEW,      /* other elements of its operand's memory */
+    RG_COMPUTED   /* a step writes it: by its op, or by copying where no view would do */
+} rg_form;
+
+/* Where a value's elements lie. */
+typedef struct rg_view {
+    uint32_t       base;    /* the value whose storage it is; itself if it owns it */
+    int64_t        offset;  /* elements from the start of that storage */
+    const int64_t *stride;  /* by axis, in elements; NULL = dense, row-major */
+} rg_view;
+
+/* The same, on its way. */
+typedef struct rg_layout {
+    int64_t offset, stride[RG_MAX_RANK];
+} rg_layout;
+
+/* A place in memory that a step reads or writes. */
+typedef struct rg_ref {
+    uint32_t base;
+    size_t   offset;  /* bytes */
+} rg_ref;
+
+typedef struct rg_step rg_step;
+typedef struct rg_machine rg_machine;
+
+/* What runs a step: parts first .. last-1 of it. Returns 0, or a kernel's own complaint. */
+typedef int rg_step_fn(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank);
+
+struct rg_step {
+    rg_step_fn *run;
+    const char *name;       /* of the kernel, for printouts */
+    uint32_t    node;       /* the value it is named after */
+    uint32_t    interval;
+    uint32_t    n_in, n_out;
+    rg_ref     *arg;        /* n_in operands, then n_out results, then what the kernel wants */
+    const void *detail;
+    int64_t     parts;      /* pieces of work, cut by shape */
+    uint64_t    unit;       /* cost of a part */
+    uint64_t    before;     /* cost of the interval's steps before this one */
+    uint64_t    total;      /* cost of the interval */
+    double      flop, bytes;
+};
+
+/* A piece of the arena. Buffers of values carry their ids; scratch ones follow. */
+typedef struct rg_buffer {
+    size_t   bytes;
+    uint32_t birth, death;  /* intervals; death >= RG_FOREVER: until the next run */
+    uint32_t same_as;       /* lies exactly over this buffer, which it outlives; 0 = alone */
+    uint32_t reader, readers; /* in the interval of death: the last unit that reads it, how many */
+    bool     constant;      /* filled once: nothing may ever reuse it */
+    size_t   offset;
+} rg_buffer;
+#define RG_FOREVER UINT32_MAX
+
+typedef struct rg_code {
+    struct rg_exec exec;
+    rg_prog    *p;
+    rg_alloc    alloc;
+    rg_arena   *arena;      /* the plan's: details of steps */
+    rg_arena    work;       /* until the steps are made: arrays by id and by unit */
+    const rg_plan_opts *opts;
+    const uint8_t *readable;  /* by id: must lie dense in memory of its own, for ever */
+    rg_err     *err;
+
+    uint8_t    *form;       /* by id: rg_form */
+    rg_view    *view;       /* by id */
+    uint32_t   *source;     /* by id: the value behind all views */
+    uint8_t    *escapes;    /* by id: somebody outside its own tile program reads it */
+    uint32_t   *value;      /* by id: for lower_tile.c, zero between units */
+    bool        in_place;   /* results may take over what dies */
+
+    uint32_t   *unit;       /* by id: what computes it; 0 = a leaf or a view */
+    uint32_t    n_unit;     /* 1 .. n_unit-1 */
+    uint32_t   *member;     /* ids by unit, ascending */
+    uint32_t   *first;      /* unit u has member[first[u]] .. member[first[u+1]-1] */
+    uint32_t   *order;      /* units in order of running: n_unit-1 of them */
+    uint32_t   *interval;   /* by unit */
+    uint32_t   *ready;      /* by unit: the first interval that may read it */
+    uint32_t    n_interval;
+
+    rg_step    *step;
+    size_t      n_step, step_cap;
+    rg_buffer  *buffer;     /* by base id; [0] unused */
+    size_t      n_buffer, buffer_cap;
+    size_t      arena_bytes, scratch_bytes;  /* scratch: of one thread */
+
+    void      **at;         /* by base: where its storage is now */
+    char       *memory;
+    size_t      memory_bytes;
+    char       *scratch;
+    struct rg_failure *failure;  /* by thread */
+    double     *seconds;    /* by step, with a trace */
+} rg_code;
+
+/* A step that failed, and for which value. */
+typedef struct rg_failure {
+    size_t   step;  /* + 1; 0 = none */
+    uint32_t node;
+    int      code;
+} rg_failure;
+
+/* What steps see of a run. */
+struct rg_machine {
+    const rg_code *code;
+    void *const   *at;
+    uint64_t       seed, run;
+    char          *scratch;
+    size_t         scratch_bytes;
+};
+
+/* In a step: the kernel of @p node returned this. */
+static inline int rg_fail_step(const rg_machine *m, int rank, uint32_t node, int code)
+{
+    m->code->failure[rank].node = node;
+    m->code->failure[rank].code = code;
+    return code;
+}
+
+static inline void *rg_at(const rg_machine *m, const rg_ref *r)
+{
+    return (char *)m->at[r->base] + r->offset;
+}
+
+static inline void *rg_scratch_of(const rg_machine *m, int rank)
+{
+    return m->scratch + (size_t)rank * m->scratch_bytes;
+}
+
+/* ---- views.c: which values are views, and where everything lies ----------------------------- */
+
+rg_status rg_code_views(rg_code *c);
+/* Strides of a value, dense or not. */
+void rg_view_strides(int64_t stride[RG_MAX_RANK], const rg_view *v, const rg_shape *shape);
+/* Where the elements of a view node lie, from where those of its operand do; false: no strides will
+ * do it. */
+bool rg_layout_of_view(const rg_code *c, const rg_node *node, rg_layout *out);
+/* Can elements that lie like this be read as another shape in place? Writes the strides for it. */
+bool rg_strides_reshape(int64_t out[RG_MAX_RANK], const rg_shape *to, const int64_t *stride,
+                        const rg_shape *from);
+bool rg_strides_dense(const int64_t *stride, const rg_shape *shape);
+
+/* ---- slots.c: parts of a concat that are written where they belong -------------------------- */
+
+/* @p dense: values that some consumer can only read dense. RG_ENOMEM. */
+rg_status rg_code_slots(rg_code *c, const uint8_t *dense);
+/* Where a part of a concat belongs: the first, the one after part k, and does part k lie there? */
+rg_layout rg_slot_first(const rg_code *c, uint32_t concat);
+void rg_slot_next(const rg_code *c, uint32_t concat, uint32_t k, rg_layout *at);
+bool rg_slot_holds(const rg_code *c, uint32_t concat, uint32_t k, const rg_layout *at);
+
+/* ---- schedule.c: units, their order, intervals ---------------------------------------------- */
+
+rg_status rg_code_schedule(rg_code *c);
+static inline uint32_t rg_unit_first(const rg_code *c, uint32_t unit)
+{
+    return c->member[c->first[unit]];
+}
+/* The last member: what a unit is named after. */
+static inline uint32_t rg_unit_last(const rg_code *c, uint32_t unit)
+{
+    return c->member[c->first[unit + 1] - 1];
+}
+
+/* ---- lower.c and its family: from units to steps -------------------------------------------- */
+
+rg_status rg_code_lower(rg_code *c);
+/* Can the kernel of this node read operand k through strides? Else it must lie dense. */
+bool rg_reads_strided(const rg_prog *p, const rg_node *node, uint32_t k);
+/* Can it write its result in rows apart (columns together)? */
+bool rg_writes_strided(const rg_prog *p, const rg_node *node);
+
+/* ---- place.c: lives and offsets ------------------------------------------------------------- */
+
+/* Scratch memory of a step in the arena; 0 without memory. */
+uint32_t rg_buffer_new(rg_code *c, size_t bytes, uint32_t birth, uint32_t death);
+/* Births and deaths of all buffers, as far as units tell. Before lowering. */
+rg_status rg_code_lives(rg_code *c);
+/* Offsets in one arena. After lowering. */
+rg_status rg_code_place(rg_code *c);
+/* Buffers that live at the same time do not overlap, and all are aligned. */
+rg_status rg_code_verify(const rg_code *c, rg_err *err);
+
+extern const rg_executor rg_optimizer;  /* exec.c */
+
+#endif

@@ -1,0 +1,134 @@
+/* plan/lower.c -- from units to steps: which kernel computes what.
+ *
+ * A table says which ops have fast kernels; tile programs and copies have files of their own; all
+ * else goes to the op's reference kernel (lower_call.c). A new fast kernel is a row here. */
+#include "plan/lower.h"
+
+#include "base/checked.h"
+#include "ops/ops.h"
+#include "plan/passes/fusible.h"
+
+static const struct lowering {
+    const rg_op *op;
+    rg_status  (*lower)(rg_code *c, uint32_t node);
+    bool         reads_strided, writes_strided;
+} table[] = {
+    { &rg_op_concat, rg_lower_concat, true, true },
+};
+enum { N_LOWERING = sizeof table / sizeof *table };
+
+static const struct lowering *lowering_of(const rg_node *node)
+{
+    for (int i = 0; i < N_LOWERING; i++)
+        if (table[i].op == node->op)
+            return &table[i];
+    return NULL;
+}
+
+bool rg_reads_strided(const rg_prog *p, const rg_node *node, uint32_t k)
+{
+    const struct lowering *l = lowering_of(node);
+    (void)p, (void)k;
+    return rg_node_is_fusible(node) || (l && l->reads_strided);
+}
+
+bool rg_writes_strided(const rg_prog *p, const rg_node *node)
+{
+    const struct lowering *l = lowering_of(node);
+    (void)p;
+    return rg_node_is_fusible(node) || (rg_node_is_view(node) && node->op != &rg_op_reshape) ||
+           (l && l->writes_strided);
+}
+
+/* ---- Making steps --------------------------------------------------------------------------- */
+
+size_t rg_round_up(size_t bytes, size_t to)
+{
+    return (bytes + to - 1) / to * to;
+}
+
+rg_step *rg_step_new(rg_code *c, rg_step_fn *run, const char *name, uint32_t node, size_t n_arg,
+                     size_t detail_bytes)
+{
+    if (!rg_reserve(&c->alloc, &c->step, &c->step_cap, c->n_step + 1, sizeof *c->step))
+        return NULL;
+    rg_step *s = &c->step[c->n_step];
+    *s = (rg_step){ .run = run, .name = name, .node = node, .interval = c->interval[c->unit[node]],
+                    .parts = 1 };
+    s->arg = rg_arena_get(c->arena, n_arg * sizeof *s->arg);
+    s->detail = rg_arena_get(c->arena, detail_bytes);
+    if (!s->arg || !s->detail)
+        return NULL;
+    c->n_step++;
+    return s;
+}
+
+/* A constant takes memory only if somebody reads it there. */
+static void need_constant(rg_code *c, uint32_t base)
+{
+    const rg_node *node = &c->p->node[base];
+    const int64_t n = c->view[base].stride ? 1 : rg_shape_count(*node->shape);
+    c->buffer[base].bytes = (size_t)n * rg_kind_size((rg_kind)node->kind, c->p->real);
+    c->buffer[base].constant = true;
+}
+
+rg_ref rg_ref_of(rg_code *c, uint32_t id)
+{
+    const rg_view *v = &c->view[id];
+    const rg_node *base = &c->p->node[v->base];
+    if (rg_node_is_constant(base) && !c->buffer[v->base].bytes)
+        need_constant(c, v->base);
+    return (rg_ref){ v->base, (size_t)v->offset * rg_kind_size((rg_kind)base->kind, c->p->real) };
+}
+
+void rg_need_scratch(rg_code *c, size_t bytes)
+{
+    if (bytes > c->scratch_bytes)
+        c->scratch_bytes = bytes;
+}
+
+rg_status rg_lower_no_memory(rg_code *c)
+{
+    return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %zu steps", c->n_step);
+}
+
+/* ---- All units ------------------------------------------------------------------------------ */
+
+/* Parameters of the other precision are converted before a run, to memory of their own. */
+static void place_converted(rg_code *c)
+{
+    for (uint32_t id = 1; id < c->p->n_node; id++) {
+        const rg_node *node = &c->p->node[id];
+        if (node->op != &rg_op_param ||
+            ((const rg_attr_param *)node->attr)->slot->dtype == c->p->real)
+            continue;
+        c->buffer[id].bytes = (size_t)rg_shape_count(*node->shape) * rg_dtype_size(c->p->real);
+        c->buffer[id].constant = true;
+    }
+}
+
+static rg_status lower_unit(rg_code *c, uint32_t unit)
+{
+    const uint32_t id = rg_unit_first(c, unit);
+    const rg_node *node = &c->p->node[id];
+    const struct lowering *l = lowering_of(node);
+    if (rg_node_is_fusible(node))
+        return rg_lower_tile(c, unit);
+    if (rg_shape_count(*node->shape) == 0)
+        return RG_OK;
+    if (rg_node_is_view(node))
+        return rg_lower_view(c, id);
+    return l ? l->lower(c, id) : rg_lower_call(c, id);
+}
+
+rg_status rg_code_lower(rg_code *c)
+{
+    rg_status st = RG_OK;
+    for (uint32_t id = 1; id < c->p->n_node; id++)
+        if (rg_node_is_constant(&c->p->node[id]) && c->readable[id])
+            (void)rg_ref_of(c, id);
+    place_converted(c);
+    for (uint32_t i = 0; i + 1 < c->n_unit && !st; i++)
+        st = lower_unit(c, c->order[i]);
+    return st;
+}

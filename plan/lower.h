@@ -1,0 +1,49 @@
+/* plan/lower.h -- what the files that make steps share. */
+#ifndef RG_PLAN_LOWER_H
+#define RG_PLAN_LOWER_H
+
+#include "plan/code.h"
+
+/* ---- lower_tile.c: elementwise units -------------------------------------------------------- */
+
+rg_status rg_lower_tile(rg_code *c, uint32_t unit);
+
+/* ---- lower_copy.c: what moves elements ------------------------------------------------------ */
+
+/* Parts of a concat that do not lie in place. */
+rg_status rg_lower_concat(rg_code *c, uint32_t node);
+/* A view for which no strides would do. */
+rg_status rg_lower_view(rg_code *c, uint32_t node);
+
+/* ---- lower_call.c: reference kernels -------------------------------------------------------- */
+
+rg_status rg_lower_call(rg_code *c, uint32_t node);
+
+/* ---- Shared --------------------------------------------------------------------------------- */
+
+/* A new step of the unit that node belongs to, with room for references and for what the kernel
+ * wants to know; NULL without memory. */
+rg_step *rg_step_new(rg_code *c, rg_step_fn *run, const char *name, uint32_t node, size_t n_arg,
+                     size_t detail_bytes);
+/* Where a value lies. */
+rg_ref rg_ref_of(rg_code *c, uint32_t id);
+/* Every thread must have so much scratch. */
+void rg_need_scratch(rg_code *c, size_t bytes);
+size_t rg_round_up(size_t bytes, size_t to);
+rg_status rg_lower_no_memory(rg_code *c);
+
+/* Loops over arrays of one shape that lie differently: extents of 1 are dropped, axes that continue
+ * each other in all arrays become one. At least two axes remain (extents of 1 in front). */
+typedef struct rg_nest {
+    int      rank;
+    int64_t  dim[RG_MAX_RANK];
+    int64_t *stride;   /* [array][RG_MAX_RANK]; the caller's, rewritten in place */
+    size_t   n;        /* arrays */
+} rg_nest;
+void rg_nest_simplify(rg_nest *nest, const rg_shape *shape);
+/* Product of all extents but the last two. */
+int64_t rg_nest_outer(const rg_nest *nest);
+/* Elements from the start of array a at which outer iteration i begins. */
+int64_t rg_nest_offset(const rg_nest *nest, size_t a, int64_t i);
+
+#endif

@@ -1,0 +1,128 @@
+/* plan/lower_call.c -- everything without a fast kernel: the op's reference kernel, by one thread. */
+#include "plan/lower.h"
+
+#include "base/checked.h"
+#include "plan/convert.h"
+
+/* Elements of a part, where the op allows to call it on parts. */
+enum { PIECE = 4096 };
+
+struct detail {
+    rg_kernel_fn   *kernel;
+    const rg_node  *node;
+    uint32_t        id;
+    const rg_shape *in_shape;
+    const rg_kind  *in_kind;
+    bool            convert;  /* an f64 kernel in an f32 plan */
+    rg_dtype        real;
+    int64_t         count, a_part;
+};
+
+/* Operand k as the kernel wants it; temporary memory is argument n_in + 1 + k. */
+static const void *prepare(const rg_machine *m, const rg_step *s, const struct detail *d, uint32_t k)
+{
+    const rg_shape *from = &d->in_shape[k], *to = d->node->shape;
+    const void *data = rg_at(m, &s->arg[k]);
+    const bool real = d->convert && d->in_kind[k] == RG_F;
+    const bool spread = d->node->op->flags & RG_OP_ELEMENTWISE && !rg_shape_equal(*from, *to);
+    if (!real && !spread)
+        return data;
+    void *own = rg_at(m, &s->arg[s->n_in + 1 + k]);
+    if (spread)
+        rg_shape_spread(own, data, from, to, rg_kind_size(d->in_kind[k], d->real));
+    if (spread && real)
+        rg_widen_in_place(own, d->count);
+    else if (real)
+        rg_convert(own, data, rg_shape_count(*from), true);
+    return own;
+}
+
+static int run_call(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+{
+    const struct detail *d = s->detail;
+    const void **in = rg_scratch_of(m, rank);
+    const bool back = d->convert && d->node->kind == RG_F;
+    const size_t item = rg_kind_size((rg_kind)d->node->kind, d->real);
+    const int64_t begin = first * d->a_part;
+    const int64_t end = last * d->a_part < d->count ? last * d->a_part : d->count;
+    char *result = rg_at(m, &s->arg[s->n_in]);
+    for (uint32_t k = 0; k < s->n_in; k++) {
+        in[k] = prepare(m, s, d, k);
+        if (s->parts > 1)
+            in[k] = (const char *)in[k] + (size_t)begin * rg_kind_size(d->in_kind[k], d->real);
+    }
+    const rg_kernel_args args = {
+        .n = end - begin, .first = begin, .n_in = s->n_in, .in = in, .in_shape = d->in_shape,
+        .out = back ? rg_at(m, &s->arg[2 * s->n_in + 1]) : result + (size_t)begin * item,
+        .out_shape = d->node->shape, .attr = d->node->attr, .seed = m->seed, .run = m->run,
+        .item = back ? sizeof(double) : item,
+    };
+    const int code = d->kernel(&args);
+    if (code)
+        return rg_fail_step(m, rank, d->id, code);
+    if (back)
+        rg_convert(result, args.out, args.n, false);
+    return 0;
+}
+
+/* Temporary memory for converted and spread operands and a converted result: as many doubles. */
+static bool add_temporaries(rg_code *c, rg_step *s, const struct detail *d)
+{
+    const uint32_t t = s->interval;
+    for (uint32_t k = 0; k <= s->n_in; k++) {
+        const bool result = k == s->n_in;
+        const rg_shape *shape = result ? d->node->shape : &d->in_shape[k];
+        const bool spread = !result && d->node->op->flags & RG_OP_ELEMENTWISE &&
+                            !rg_shape_equal(*shape, *d->node->shape);
+        const bool real = d->convert && (result ? d->node->kind : d->in_kind[k]) == RG_F;
+        if (!spread && !real)
+            continue;
+        const int64_t n = spread ? d->count : rg_shape_count(*shape);
+        s->arg[s->n_in + 1 + k] = (rg_ref){ rg_buffer_new(c, (size_t)n * sizeof(double), t, t), 0 };
+        if (!s->arg[s->n_in + 1 + k].base)
+            return false;
+    }
+    return true;
+}
+
+/* Elementwise, all operands of the result's shape, nothing to convert: any part will do. */
+static bool may_cut(const struct detail *d, uint32_t n_in)
+{
+    for (uint32_t k = 0; k < n_in; k++)
+        if (!rg_shape_equal(d->in_shape[k], *d->node->shape))
+            return false;
+    return d->node->op->flags & RG_OP_ELEMENTWISE && !d->convert;
+}
+
+rg_status rg_lower_call(rg_code *c, uint32_t id)
+{
+    const rg_node *node = &c->p->node[id];
+    const uint32_t n = node->n_in;
+    struct detail d = { .node = node, .id = id, .real = c->p->real,
+                        .count = rg_shape_count(*node->shape) };
+    rg_step *s = rg_step_new(c, run_call, node->op->name, id, 2 * (size_t)n + 2, sizeof d);
+    rg_shape *shape = rg_arena_get(c->arena, n * sizeof *shape);
+    rg_kind *kind = rg_arena_get(c->arena, n * sizeof *kind);
+    if (!s || !shape || !kind)
+        return rg_lower_no_memory(c);
+    d.kernel = rg_plan_kernel(node->op, c->p->real, &d.convert);
+    s->n_in = n;
+    s->n_out = 1;
+    for (uint32_t k = 0; k < n; k++) {
+        shape[k] = *c->p->node[node->in[k]].shape;
+        kind[k] = (rg_kind)c->p->node[node->in[k]].kind;
+        s->arg[k] = rg_ref_of(c, node->in[k]);
+        s->bytes += (double)rg_shape_count(shape[k]) * (double)rg_kind_size(kind[k], d.real);
+    }
+    d.in_shape = shape;
+    d.in_kind = kind;
+    s->arg[n] = rg_ref_of(c, id);
+    d.a_part = may_cut(&d, n) ? PIECE : d.count;
+    s->parts = (d.count + d.a_part - 1) / d.a_part;
+    s->flop = (double)d.count;
+    s->bytes += (double)d.count * (double)rg_kind_size((rg_kind)node->kind, d.real);
+    s->unit = 1 + (uint64_t)((s->flop + s->bytes) / (double)s->parts);
+    *(struct detail *)(uintptr_t)s->detail = d;
+    rg_need_scratch(c, n * sizeof(void *));
+    return add_temporaries(c, s, &d) ? RG_OK : rg_lower_no_memory(c);
+}

@@ -1,0 +1,115 @@
+/* plan/lower_copy.c -- steps that move elements: parts of a concat, views that strides cannot do. */
+#include "plan/lower.h"
+
+#include "base/checked.h"
+#include "kernels/rows.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+/* rows x cols elements at a time, cut by rows, or by columns where there is one row. */
+struct detail {
+    rg_copy copy;
+    rg_nest nest;  /* [0] destination, [1] source */
+    int64_t rows, a_part, parts_a_turn;
+};
+
+static int run_copy(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+{
+    const struct detail *d = s->detail;
+    const int64_t item = (int64_t)d->copy.item;
+    (void)rank;
+    for (; first < last; first++) {
+        const int64_t turn = first / d->parts_a_turn, begin = first % d->parts_a_turn * d->a_part;
+        const int64_t all = d->rows > 1 ? d->rows : d->copy.cols;
+        const int64_t end = begin + d->a_part < all ? begin + d->a_part : all;
+        char *to = (char *)rg_at(m, &s->arg[1]) + rg_nest_offset(&d->nest, 0, turn) * item;
+        const char *from = (const char *)rg_at(m, &s->arg[0]) +
+                           rg_nest_offset(&d->nest, 1, turn) * item;
+        rg_copy copy = d->copy;
+        if (d->rows > 1) {
+            rg_copy_rows(&copy, to, from, begin, end);
+            continue;
+        }
+        copy.cols = end - begin;
+        rg_copy_rows(&copy, to + begin * copy.dst_col * item, from + begin * copy.src_col * item, 0,
+                     1);
+    }
+    return 0;
+}
+
+enum { PIECE = 4096 };  /* elements of a part */
+
+static void set_detail(struct detail *d, rg_step *s, int64_t *stride, const rg_shape *shape,
+                       size_t item)
+{
+    d->nest = (rg_nest){ .stride = stride, .n = 2 };
+    rg_nest_simplify(&d->nest, shape);
+    const int64_t *to = stride + d->nest.rank - 2, *from = to + RG_MAX_RANK;
+    const int64_t cols = d->nest.dim[d->nest.rank - 1];
+    d->rows = d->nest.dim[d->nest.rank - 2];
+    d->a_part = d->rows > 1 ? 1 + PIECE / cols : PIECE;
+    d->parts_a_turn = ((d->rows > 1 ? d->rows : cols) + d->a_part - 1) / d->a_part;
+    d->copy = (rg_copy){ item, cols, to[0], to[1], from[0], from[1] };
+    s->parts = rg_nest_outer(&d->nest) * d->parts_a_turn;
+    s->bytes = 2 * (double)rg_shape_count(*shape) * (double)item;
+    s->unit = 1 + (uint64_t)(s->bytes / (double)s->parts / 32);
+}
+
+/* Copy elements of @p shape that belong to value @p from, on behalf of @p node. */
+static rg_status copy(rg_code *c, uint32_t node, const rg_shape *shape, uint32_t from,
+                      const rg_layout *source, const rg_layout *to)
+{
+    const size_t item = rg_kind_size((rg_kind)c->p->node[node].kind, c->p->real);
+    rg_step *s = rg_step_new(c, run_copy, "copy", node, 2, sizeof(struct detail));
+    int64_t *stride = rg_arena_get(c->arena, 2 * RG_MAX_RANK * sizeof *stride);
+    if (!s || !stride)
+        return rg_lower_no_memory(c);
+    memcpy(stride, to->stride, sizeof to->stride);
+    memcpy(stride + RG_MAX_RANK, source->stride, sizeof source->stride);
+    s->n_in = s->n_out = 1;
+    s->arg[0] = rg_ref_of(c, from);
+    s->arg[0].offset = (size_t)source->offset * item;
+    s->arg[1] = (rg_ref){ c->view[node].base, (size_t)to->offset * item };
+    set_detail((struct detail *)(uintptr_t)s->detail, s, stride, shape, item);
+    return RG_OK;
+}
+
+static rg_layout layout_of(const rg_code *c, uint32_t id)
+{
+    rg_layout l = { .offset = c->view[id].offset };
+    rg_view_strides(l.stride, &c->view[id], c->p->node[id].shape);
+    return l;
+}
+
+rg_status rg_lower_concat(rg_code *c, uint32_t id)
+{
+    const rg_node *node = &c->p->node[id];
+    rg_layout at = rg_slot_first(c, id);
+    rg_status st = RG_OK;
+    for (uint32_t k = 0; k < node->n_in && !st; rg_slot_next(c, id, k++, &at)) {
+        const rg_layout from = layout_of(c, node->in[k]);
+        if (!rg_slot_holds(c, id, k, &at))
+            st = copy(c, id, c->p->node[node->in[k]].shape, node->in[k], &from, &at);
+    }
+    return st;
+}
+
+/* A reshape is copied in its operand's shape, to where the result lies dense; other views in their
+ * own. */
+rg_status rg_lower_view(rg_code *c, uint32_t id)
+{
+    const rg_node *node = &c->p->node[id];
+    const rg_shape *shape = node->shape;
+    rg_layout from = layout_of(c, node->in[0]), to = layout_of(c, id);
+    if (node->op == &rg_op_reshape) {
+        shape = c->p->node[node->in[0]].shape;
+        rg_shape_strides(to.stride, shape, shape);
+        for (int i = 0; i < shape->rank; i++)
+            if (shape->dim[i] == 1)
+                to.stride[i] = 0;
+    } else {
+        (void)rg_layout_of_view(c, node, &from);
+    }
+    return copy(c, id, shape, node->in[0], &from, &to);
+}

@@ -1,0 +1,365 @@
+/* plan/lower_tile.c -- an elementwise unit as a tile program (kernels/tile.h). */
+#include "plan/lower.h"
+
+#include "base/checked.h"
+#include "kernels/tile.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+/* Which instruction computes an op; what its constants are. Any other op is called by its kernel. */
+enum constants { NONE, NUMBER, RANGE };
+static const struct tile_op {
+    const rg_op   *op;
+    rg_tile_code   code;
+    enum constants constants;
+} tile_op[] = {
+    { &rg_op_add, RG_TILE_ADD, NONE },             { &rg_op_mul, RG_TILE_MUL, NONE },
+    { &rg_op_sub, RG_TILE_SUB, NONE },             { &rg_op_one_minus, RG_TILE_ONE_MINUS, NONE },
+    { &rg_op_sigmoid, RG_TILE_SIGMOID, NONE },     { &rg_op_tanh, RG_TILE_TANH, NONE },
+    { &rg_op_scale, RG_TILE_SCALE, NUMBER },       { &rg_op_shift, RG_TILE_SHIFT, NUMBER },
+    { &rg_op_neg, RG_TILE_NEG, NONE },             { &rg_op_div, RG_TILE_DIV, NONE },
+    { &rg_op_minimum, RG_TILE_MINIMUM, NONE },         { &rg_op_maximum, RG_TILE_MAXIMUM, NONE },
+    { &rg_op_square, RG_TILE_SQUARE, NONE },       { &rg_op_sqrt, RG_TILE_SQRT, NONE },
+    { &rg_op_abs, RG_TILE_ABS, NONE },             { &rg_op_relu, RG_TILE_RELU, NONE },
+    { &rg_op_exp, RG_TILE_EXP, NONE },             { &rg_op_log, RG_TILE_LOG, NONE },
+    { &rg_op_softplus, RG_TILE_SOFTPLUS, NONE },   { &rg_op_elu, RG_TILE_ELU, NUMBER },
+    { &rg_op_leaky_relu, RG_TILE_LEAKY_RELU, NUMBER }, { &rg_op_clip, RG_TILE_CLIP, RANGE },
+    { &rg_op_binary_cross_entropy, RG_TILE_BINARY_CROSS_ENTROPY, NONE },
+    { &rg_op_less, RG_TILE_LESS, NONE },           { &rg_op_less_equal, RG_TILE_LESS_EQUAL, NONE },
+    { &rg_op_equal, RG_TILE_EQUAL, NONE },         { &rg_op_and, RG_TILE_AND, NONE },
+    { &rg_op_not, RG_TILE_NOT, NONE },             { &rg_op_where, RG_TILE_WHERE, NONE },
+    { &rg_op_bool_to_real, RG_TILE_BOOL_TO_REAL, NONE },
+    { &rg_op_int_to_real, RG_TILE_INT_TO_REAL, NONE },
+};
+
+/* A unit on its way to a program. */
+struct tile {
+    rg_code         *c;
+    uint32_t         unit;
+    uint32_t        *operand, *result, *node;  /* ids; node: which one an instruction computes */
+    rg_tile_ins     *ins;
+    rg_tile_operand *in;
+    rg_tile_result  *out;
+    size_t           n_operand, n_result, n_ins;
+    rg_nest          nest;
+    void            *memory;
+    size_t           bytes;
+};
+
+/* What a run needs to know. Offsets of the outer loops are in elements, for all data. */
+struct detail {
+    const rg_tile_program *program;
+    const uint32_t        *node;      /* by instruction */
+    rg_nest                nest;
+    size_t                *item;      /* bytes of an element, by datum */
+    size_t                 n_data;
+    int64_t                rows, cols, rows_a_part, cols_a_part, parts_a_turn;
+};
+
+/* ---- Running -------------------------------------------------------------------------------- */
+
+static int run_tile(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+{
+    const struct detail *d = s->detail;
+    void **data = rg_scratch_of(m, rank);
+    const size_t head = rg_round_up(d->n_data * sizeof *data, RG_ALIGN);
+    while (first < last) {
+        const int64_t turn = first / d->parts_a_turn, begin = first % d->parts_a_turn;
+        const int64_t left = d->parts_a_turn - begin, n = last - first < left ? last - first : left;
+        const int64_t row0 = begin * d->rows_a_part, col0 = begin * d->cols_a_part;
+        rg_tile_run run = {
+            .data = data, .row1 = d->rows, .col1 = d->cols, .first = turn * d->rows * d->cols,
+            .seed = m->seed, .run = m->run, .scratch = (char *)data + head,
+        };
+        if (d->rows_a_part) {
+            run.row0 = row0;
+            run.row1 = row0 + n * d->rows_a_part < d->rows ? row0 + n * d->rows_a_part : d->rows;
+        } else {
+            run.col0 = col0;
+            run.col1 = col0 + n * d->cols_a_part < d->cols ? col0 + n * d->cols_a_part : d->cols;
+        }
+        for (size_t k = 0; k < d->n_data; k++)
+            data[k] = (char *)rg_at(m, &s->arg[k]) +
+                      rg_nest_offset(&d->nest, k, turn) * (int64_t)d->item[k];
+        const int code = rg_tile_execute(d->program, &run);
+        if (code)
+            return rg_fail_step(m, rank, d->node[run.failed], code);
+        first += n;
+    }
+    return 0;
+}
+
+/* ---- Operands, instructions, results -------------------------------------------------------- */
+
+/* How many uses of operands, for room. */
+static size_t count_uses(const rg_code *c, uint32_t unit)
+{
+    size_t n = 0;
+    for (uint32_t m = c->first[unit]; m < c->first[unit + 1]; m++)
+        n += c->p->node[c->member[m]].n_in;
+    return n;
+}
+
+static bool take_memory(struct tile *t)
+{
+    const rg_code *c = t->c;
+    const size_t uses = count_uses(c, t->unit), n = c->first[t->unit + 1] - c->first[t->unit];
+    const size_t most = uses + n, align = sizeof(max_align_t);
+    const size_t part[] = { most * sizeof *t->operand, n * sizeof *t->result,
+                            most * sizeof *t->node, most * sizeof *t->ins, most * sizeof *t->in,
+                            n * sizeof *t->out, most * RG_MAX_RANK * sizeof *t->nest.stride };
+    size_t at[8] = { 0 };
+    for (int i = 0; i < 7; i++)
+        at[i + 1] = at[i] + rg_round_up(part[i], align);
+    t->bytes = at[7];
+    char *memory = t->memory = rg_get(&c->alloc, t->bytes);
+    if (!memory)
+        return false;
+    t->operand = (void *)(memory + at[0]);
+    t->result = (void *)(memory + at[1]);
+    t->node = (void *)(memory + at[2]);
+    t->ins = (void *)(memory + at[3]);
+    t->in = (void *)(memory + at[4]);
+    t->out = (void *)(memory + at[5]);
+    t->nest.stride = (void *)(memory + at[6]);
+    return true;
+}
+
+static bool is_number(const rg_code *c, uint32_t id)
+{
+    double x;
+    return rg_node_is_number(&c->p->node[id], &x);
+}
+
+/* Values that come from memory first, then numbers, which instructions fill in; c->value says of
+ * each id which value of the program it is, plus one. */
+static void find_operands(struct tile *t)
+{
+    rg_code *c = t->c;
+    for (int numbers = 0; numbers < 2; numbers++)
+        for (uint32_t m = c->first[t->unit]; m < c->first[t->unit + 1]; m++) {
+            const rg_node *node = &c->p->node[c->member[m]];
+            for (uint32_t k = 0; k < node->n_in; k++) {
+                const uint32_t id = node->in[k];
+                if (c->value[id] || c->unit[id] == t->unit || is_number(c, id) != (numbers == 1))
+                    continue;
+                if (!numbers)
+                    t->operand[t->n_operand++] = id;
+                else
+                    (void)rg_node_is_number(&c->p->node[id], &t->ins[t->n_ins].c0);
+                if (numbers)
+                    t->ins[t->n_ins++].code = RG_TILE_FILL;
+                c->value[id] = (uint32_t)(t->n_operand + t->n_ins);
+            }
+        }
+}
+
+static const struct tile_op *op_of(const rg_code *c, const rg_node *node)
+{
+    if (node->op == &rg_op_where && node->kind != RG_F)
+        return NULL;
+    (void)c;
+    for (size_t i = 0; i < sizeof tile_op / sizeof *tile_op; i++)
+        if (tile_op[i].op == node->op)
+            return &tile_op[i];
+    return NULL;
+}
+
+static const rg_tile_call *call_of(rg_code *c, const rg_node *node)
+{
+    rg_tile_call *call = rg_arena_get(c->arena, sizeof *call);
+    rg_shape *shape = rg_arena_get(c->arena, node->n_in * sizeof *shape);
+    if (!call || !shape)
+        return NULL;
+    for (uint32_t k = 0; k < node->n_in; k++) {
+        shape[k] = *c->p->node[node->in[k]].shape;
+        call->in_kind[k] = (rg_kind)c->p->node[node->in[k]].kind;
+    }
+    call->op = node->op;
+    call->attr = node->attr;
+    call->in_shape = shape;
+    call->out_shape = node->shape;
+    call->n_in = node->n_in;
+    call->out_kind = (rg_kind)node->kind;
+    return call;
+}
+
+static bool add_instruction(struct tile *t, uint32_t id)
+{
+    rg_code *c = t->c;
+    const rg_node *node = &c->p->node[id];
+    const struct tile_op *known = op_of(c, node);
+    rg_tile_ins *ins = &t->ins[t->n_ins];
+    ins->code = known ? known->code : RG_TILE_CALL;
+    if (!known && !(ins->call = call_of(c, node)))
+        return false;
+    if (known && known->constants == NUMBER)
+        ins->c0 = ((const rg_attr_real *)node->attr)->c;
+    if (known && known->constants == RANGE) {
+        ins->c0 = ((const rg_attr_range *)node->attr)->lo;
+        ins->c1 = ((const rg_attr_range *)node->attr)->hi;
+    }
+    for (uint32_t k = 0; k < node->n_in; k++)
+        ins->in[k] = c->value[node->in[k]] - 1;
+    t->node[t->n_ins++] = id;
+    c->value[id] = (uint32_t)(t->n_operand + t->n_ins);
+    if (c->escapes[id])
+        t->result[t->n_result++] = id;
+    return true;
+}
+
+static void forget_values(struct tile *t)
+{
+    rg_code *c = t->c;
+    for (uint32_t m = c->first[t->unit]; m < c->first[t->unit + 1]; m++) {
+        const rg_node *node = &c->p->node[c->member[m]];
+        c->value[c->member[m]] = 0;
+        for (uint32_t k = 0; k < node->n_in; k++)
+            c->value[node->in[k]] = 0;
+    }
+}
+
+/* ---- Where they lie ------------------------------------------------------------------------- */
+
+/* Strides of a value in the iteration space, 0 where it is broadcast. */
+static void strides_in(const rg_code *c, int64_t *stride, uint32_t id, const rg_shape *space)
+{
+    const rg_shape *shape = c->p->node[id].shape;
+    int64_t own[RG_MAX_RANK];
+    const int more = space->rank - shape->rank;
+    rg_view_strides(own, &c->view[id], shape);
+    for (int i = 0; i < space->rank; i++)
+        stride[i] = i < more || shape->dim[i - more] == 1 ? 0 : own[i - more];
+}
+
+static void find_strides(struct tile *t, const rg_shape *space)
+{
+    rg_code *c = t->c;
+    t->nest.n = t->n_operand + t->n_result;
+    for (size_t k = 0; k < t->n_operand; k++)
+        strides_in(c, t->nest.stride + k * RG_MAX_RANK, t->operand[k], space);
+    for (size_t k = 0; k < t->n_result; k++)
+        strides_in(c, t->nest.stride + (t->n_operand + k) * RG_MAX_RANK, t->result[k], space);
+    rg_nest_simplify(&t->nest, space);
+    for (size_t k = 0; k < t->nest.n; k++) {
+        const int64_t *s = t->nest.stride + k * RG_MAX_RANK + t->nest.rank - 2;
+        if (k < t->n_operand)
+            t->in[k] = (rg_tile_operand){ (rg_kind)c->p->node[t->operand[k]].kind, s[0], s[1] };
+        else
+            t->out[k - t->n_operand] = (rg_tile_result){
+                .value = c->value[t->result[k - t->n_operand]] - 1, .row = s[0], .col = s[1] };
+    }
+}
+
+/* May this result take over that operand's memory? It dies here, is all of its buffer, nobody else
+ * reads it now, and the program is done with an element before it writes there. */
+static bool may_take_over(struct tile *t, const rg_tile_source *source, size_t r, size_t k)
+{
+    rg_code *c = t->c;
+    const uint32_t out = t->result[r], in = t->operand[k], base = c->view[in].base;
+    const rg_buffer *b = &c->buffer[base];
+    if (c->view[out].base != out || c->form[base] != RG_COMPUTED || c->view[in].stride ||
+        b->bytes != c->buffer[out].bytes || b->death != c->interval[t->unit] || b->readers != 1 ||
+        b->reader != t->unit || !rg_tile_may_overwrite(source, r, k))
+        return false;
+    for (size_t j = 0; j < t->n_operand; j++)
+        if (j != k && c->view[t->operand[j]].base == base)
+            return false;
+    for (size_t j = 0; j < t->n_result; j++)
+        if (t->out[j].over == k + 1)
+            return false;
+    return true;
+}
+
+static void take_over(struct tile *t, const rg_tile_source *source)
+{
+    for (size_t r = 0; r < t->n_result && t->c->in_place; r++)
+        for (size_t k = 0; k < t->n_operand && !t->out[r].over; k++)
+            if (may_take_over(t, source, r, k)) {
+                t->out[r].over = (uint32_t)k + 1;
+                t->c->buffer[t->result[r]].same_as = t->c->view[t->operand[k]].base;
+            }
+}
+
+/* ---- The step ------------------------------------------------------------------------------- */
+
+/* Pieces of at least so many elements; neighbouring ones that a thread owns run as one. */
+enum { PIECE = 512 };
+
+static void cut(struct detail *d, rg_step *s, size_t n_ins)
+{
+    const int64_t per = d->cols ? (PIECE + d->cols - 1) / d->cols : 1;
+    if (d->rows > 1) {
+        d->rows_a_part = per;
+        d->parts_a_turn = (d->rows + per - 1) / per;
+    } else {
+        d->cols_a_part = PIECE;
+        d->parts_a_turn = (d->cols + PIECE - 1) / PIECE;
+    }
+    s->parts = rg_nest_outer(&d->nest) * d->parts_a_turn;
+    s->flop = (double)rg_nest_outer(&d->nest) * (double)d->rows * (double)d->cols * (double)n_ins;
+    s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 8);
+}
+
+static rg_status add_step(struct tile *t, const rg_tile_program *program)
+{
+    rg_code *c = t->c;
+    const size_t n = t->nest.n;
+    struct detail d = { .program = program, .nest = t->nest, .n_data = n,
+                        .rows = t->nest.dim[t->nest.rank - 2], .cols = t->nest.dim[t->nest.rank - 1] };
+    rg_step *s = rg_step_new(c, run_tile, "tile", rg_unit_last(c, t->unit), n, sizeof d);
+    uint32_t *node = rg_arena_get(c->arena, t->n_ins * sizeof *node);
+    d.nest.stride = rg_arena_get(c->arena, n * RG_MAX_RANK * sizeof *d.nest.stride);
+    d.item = rg_arena_get(c->arena, n * sizeof *d.item);
+    if (!s || !node || !d.nest.stride || !d.item)
+        return rg_lower_no_memory(c);
+    memcpy(node, t->node, t->n_ins * sizeof *node);
+    memcpy(d.nest.stride, t->nest.stride, n * RG_MAX_RANK * sizeof *d.nest.stride);
+    d.node = node;
+    s->n_in = (uint32_t)t->n_operand;
+    s->n_out = (uint32_t)t->n_result;
+    for (size_t k = 0; k < n; k++) {
+        const uint32_t id = k < t->n_operand ? t->operand[k] : t->result[k - t->n_operand];
+        d.item[k] = rg_kind_size((rg_kind)c->p->node[id].kind, c->p->real);
+        s->arg[k] = rg_ref_of(c, id);
+        s->bytes += (double)rg_shape_count(*c->p->node[id].shape) * (double)d.item[k];
+    }
+    cut(&d, s, t->n_ins);
+    memcpy((void *)(uintptr_t)s->detail, &d, sizeof d);
+    rg_need_scratch(c, rg_round_up(n * sizeof(void *), RG_ALIGN) + rg_tile_scratch(program));
+    return RG_OK;
+}
+
+static rg_status build(struct tile *t, const rg_shape *space)
+{
+    rg_code *c = t->c;
+    rg_tile_program *program;
+    find_operands(t);
+    for (uint32_t m = c->first[t->unit]; m < c->first[t->unit + 1]; m++)
+        if (!add_instruction(t, c->member[m]))
+            return rg_lower_no_memory(c);
+    if (t->n_result == 0)
+        return RG_OK;
+    find_strides(t, space);
+    const rg_tile_source source = {
+        .real = c->p->real, .rows = t->nest.dim[t->nest.rank - 2],
+        .cols = t->nest.dim[t->nest.rank - 1], .in = t->in, .n_in = t->n_operand, .ins = t->ins,
+        .n_ins = t->n_ins, .out = t->out, .n_out = t->n_result,
+    };
+    take_over(t, &source);
+    rg_status st = rg_tile_compile(&program, &source, rg_tile_table(rg_cpu_isa()), c->arena, c->err);
+    return st ? st : add_step(t, program);
+}
+
+rg_status rg_lower_tile(rg_code *c, uint32_t unit)
+{
+    const rg_shape *space = c->p->node[rg_unit_last(c, unit)].shape;
+    struct tile t = { .c = c, .unit = unit };
+    if (rg_shape_count(*space) == 0)
+        return RG_OK;
+    rg_status st = take_memory(&t) ? build(&t, space) : rg_lower_no_memory(c);
+    forget_values(&t);
+    rg_release(&c->alloc, t.memory, t.bytes);
+    return st;
+}

@@ -1,0 +1,63 @@
+/* plan/nest.c -- several strided arrays of one shape as few loops. */
+#include "plan/lower.h"
+
+static int64_t *stride_of(const rg_nest *nest, size_t a)
+{
+    return nest->stride + a * RG_MAX_RANK;
+}
+
+/* Does axis `from` of the shape continue loop k in every array? */
+static bool continues(const rg_nest *nest, int k, int from, int64_t extent)
+{
+    for (size_t a = 0; a < nest->n; a++)
+        if (stride_of(nest, a)[k] != stride_of(nest, a)[from] * extent)
+            return false;
+    return true;
+}
+
+static void set_axis(rg_nest *nest, int k, int from)
+{
+    for (size_t a = 0; a < nest->n; a++)
+        stride_of(nest, a)[k] = stride_of(nest, a)[from];
+}
+
+void rg_nest_simplify(rg_nest *nest, const rg_shape *shape)
+{
+    int n = 0;
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] == 1)
+            continue;
+        if (n && continues(nest, n - 1, i, shape->dim[i])) {
+            nest->dim[n - 1] *= shape->dim[i];
+            set_axis(nest, n - 1, i);
+            continue;
+        }
+        nest->dim[n] = shape->dim[i];
+        set_axis(nest, n++, i);
+    }
+    for (; n < 2; n++) {
+        for (size_t a = 0; a < nest->n; a++) {
+            stride_of(nest, a)[1] = n ? stride_of(nest, a)[0] : 1;
+            stride_of(nest, a)[0] = 0;
+        }
+        nest->dim[1] = n ? nest->dim[0] : 1;
+        nest->dim[0] = 1;
+    }
+    nest->rank = n;
+}
+
+int64_t rg_nest_outer(const rg_nest *nest)
+{
+    int64_t n = 1;
+    for (int k = 0; k + 2 < nest->rank; k++)
+        n *= nest->dim[k];
+    return n;
+}
+
+int64_t rg_nest_offset(const rg_nest *nest, size_t a, int64_t i)
+{
+    int64_t at = 0;
+    for (int k = nest->rank - 2; k-- > 0; i /= nest->dim[k])
+        at += i % nest->dim[k] * stride_of(nest, a)[k];
+    return at;
+}

@@ -1,0 +1,144 @@
+/* plan/passes/fuse.c -- elementwise nodes into tile programs.
+ *
+ * Needs    a verified program.
+ * Leaves   p->cluster: nodes of one number have one iteration space and become one program.
+ * Law      exact per element.
+ *
+ * The level of a node is the number of steps on the longest path to it, where going from one
+ * elementwise node to another of its shape costs nothing and views are free. An elementwise node
+ * then moves to the latest level that its users allow, so that what only the backward part needs is
+ * computed there. A path that leaves a set of nodes of one level and one shape comes back at a higher
+ * level, so such sets never form a cycle. They are split into what hangs together, and cut in order
+ * of ids where a program would become too long. */
+#include "plan/passes/passes.h"
+
+#include "kernels/tile.h"
+#include "plan/passes/fusible.h"
+
+/* Values in a program: operands are counted once per use, so this is on the safe side. */
+enum { MOST = RG_TILE_MAX_VALUES - RG_TILE_MAX_IN - 1 };
+
+struct fuse {
+    rg_prog  *p;
+    uint32_t *level;  /* by id; at first the earliest, in the end the final one */
+    uint32_t *limit;  /* the latest that users allow */
+    uint32_t *set;    /* union-find: parent */
+    uint32_t *reader; /* by id: the last elementwise node that read it */
+    uint32_t *piece;  /* by root of a set: cluster being filled */
+    uint32_t *weight; /* by root: values in it */
+};
+
+static bool same_space(const rg_node *a, const rg_node *b)
+{
+    return a->shape == b->shape || rg_shape_equal(*a->shape, *b->shape);
+}
+
+/* What an edge costs: nothing inside a program, nothing into a view. */
+static uint32_t cost(const rg_prog *p, uint32_t from, const rg_node *to)
+{
+    const rg_node *u = &p->node[from];
+    if (rg_node_is_view(to))
+        return 0;
+    return rg_node_is_fusible(u) && rg_node_is_fusible(to) && same_space(u, to) ? 0 : 1;
+}
+
+static void earliest(struct fuse *f)
+{
+    for (uint32_t id = 1; id < f->p->n_node; id++) {
+        const rg_node *node = &f->p->node[id];
+        for (uint32_t k = 0; k < node->n_in; k++) {
+            const uint32_t l = f->level[node->in[k]] + cost(f->p, node->in[k], node);
+            f->level[id] = l > f->level[id] ? l : f->level[id];
+        }
+        f->p->visits += 1 + node->n_in;
+    }
+}
+
+static void latest(struct fuse *f)
+{
+    for (uint32_t id = 1; id < f->p->n_node; id++)
+        f->limit[id] = UINT32_MAX;
+    for (uint32_t id = f->p->n_node; id-- > 1;) {
+        const rg_node *node = &f->p->node[id];
+        if (f->limit[id] == UINT32_MAX || (!rg_node_is_fusible(node) && !rg_node_is_view(node)))
+            f->limit[id] = f->level[id];
+        f->level[id] = f->limit[id];
+        for (uint32_t k = 0; k < node->n_in; k++) {
+            const uint32_t l = f->limit[id] - cost(f->p, node->in[k], node);
+            f->limit[node->in[k]] = l < f->limit[node->in[k]] ? l : f->limit[node->in[k]];
+        }
+        f->p->visits += 1 + node->n_in;
+    }
+}
+
+static uint32_t root_of(struct fuse *f, uint32_t id)
+{
+    while (f->set[id] != id)
+        id = f->set[id] = f->set[f->set[id]];
+    return id;
+}
+
+/* The smaller id is the root, so that numbers do not depend on the order of joining. */
+static void join(struct fuse *f, uint32_t a, uint32_t b)
+{
+    a = root_of(f, a);
+    b = root_of(f, b);
+    f->set[a > b ? a : b] = a < b ? a : b;
+}
+
+/* Nodes of one level and space that feed each other, or read the same value of that size. */
+static void connect(struct fuse *f)
+{
+    rg_prog *p = f->p;
+    for (uint32_t id = 1; id < p->n_node; id++)
+        f->set[id] = id;
+    for (uint32_t id = 1; id < p->n_node; id++) {
+        const rg_node *node = &p->node[id];
+        for (uint32_t k = 0; k < node->n_in && rg_node_is_fusible(node); k++) {
+            const uint32_t u = node->in[k], other = f->reader[u];
+            if (cost(p, u, node) == 0 && f->level[u] == f->level[id])
+                join(f, u, id);
+            if (!same_space(&p->node[u], node))
+                continue;
+            if (other && f->level[other] == f->level[id] && same_space(&p->node[other], node))
+                join(f, other, id);
+            f->reader[u] = id;
+        }
+    }
+}
+
+static void number(struct fuse *f)
+{
+    rg_prog *p = f->p;
+    p->n_cluster = 1;
+    for (uint32_t id = 1; id < p->n_node; id++) {
+        if (!rg_node_is_fusible(&p->node[id]))
+            continue;
+        const uint32_t r = root_of(f, id), w = 1 + p->node[id].n_in;
+        if (!f->piece[r] || f->weight[r] + w > MOST) {
+            f->piece[r] = p->n_cluster++;
+            f->weight[r] = 0;
+        }
+        f->weight[r] += w;
+        p->cluster[id] = f->piece[r];
+    }
+}
+
+rg_status rg_pass_fuse(rg_prog *p, rg_err *err)
+{
+    const size_t n = p->n_node, bytes = n * 6 * sizeof(uint32_t);
+    uint32_t *memory = rg_get(&p->alloc, bytes);
+    p->cluster = rg_get(&p->alloc, n * sizeof *p->cluster);
+    if (!memory || !p->cluster) {
+        rg_release(&p->alloc, memory, bytes);
+        return rg_fail(err, RG_ENOMEM, "plan: no memory to fuse %zu nodes", n);
+    }
+    struct fuse f = { p, memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n,
+                      memory + 5 * n };
+    earliest(&f);
+    latest(&f);
+    connect(&f);
+    number(&f);
+    rg_release(&p->alloc, memory, bytes);
+    return RG_OK;
+}

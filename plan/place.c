@@ -1,0 +1,297 @@
+/* plan/place.c -- when buffers live, and where in the arena.
+ *
+ * Lives are counted in intervals, not steps, since the steps of an interval run at the same time: a
+ * buffer may take over memory that died in an earlier interval. Walking through the intervals, what
+ * died is given back and what is born takes the tightest fit, the largest first. */
+#include "plan/code.h"
+
+#include "base/checked.h"
+#include "plan/fit.h"
+
+#include <string.h>
+
+/* ---- Lives ---------------------------------------------------------------------------------- */
+
+static void read_at(rg_code *c, uint32_t base, uint32_t unit)
+{
+    rg_buffer *b = &c->buffer[base];
+    const uint32_t t = c->interval[unit];
+    if (b->readers == 0 || t > b->death || b->death == RG_FOREVER) {
+        b->reader = unit;
+        b->readers = 1;
+    } else if (t == b->death && b->reader != unit) {
+        b->readers++;
+    }
+    if (b->death != RG_FOREVER && t > b->death)
+        b->death = t;
+}
+
+static void write_at(rg_code *c, uint32_t base, uint32_t t)
+{
+    rg_buffer *b = &c->buffer[base];
+    if (t < b->birth)
+        b->birth = t;
+    if (b->death != RG_FOREVER && t > b->death) {
+        b->death = t;
+        b->readers = 0;
+    }
+}
+
+/* What is read outside its own tile program, and so must lie in memory. */
+static void mark_escapes(rg_code *c)
+{
+    const rg_prog *p = c->p;
+    for (uint32_t id = 1; id < p->n_node; id++) {
+        c->escapes[id] |= c->readable[id];
+        for (uint32_t k = 0; k < p->node[id].n_in; k++)
+            if (c->form[id] == RG_VIEW || c->unit[p->node[id].in[k]] != c->unit[id])
+                c->escapes[p->node[id].in[k]] = 1;
+    }
+}
+
+static void lives_of_unit(rg_code *c, uint32_t unit)
+{
+    const rg_prog *p = c->p;
+    for (uint32_t m = c->first[unit]; m < c->first[unit + 1]; m++) {
+        const uint32_t id = c->member[m];
+        for (uint32_t k = 0; k < p->node[id].n_in; k++)
+            if (c->unit[c->source[p->node[id].in[k]]] != unit)
+                read_at(c, c->view[p->node[id].in[k]].base, unit);
+        if (c->escapes[id] || c->first[unit + 1] - c->first[unit] == 1)
+            write_at(c, c->view[id].base, c->interval[unit]);
+    }
+}
+
+rg_status rg_code_lives(rg_code *c)
+{
+    const rg_prog *p = c->p;
+    c->n_buffer = p->n_node;
+    if (!rg_reserve(&c->alloc, &c->buffer, &c->buffer_cap, c->n_buffer, sizeof *c->buffer))
+        return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %zu buffers", c->n_buffer);
+    mark_escapes(c);
+    for (uint32_t id = 1; id < p->n_node; id++)
+        c->buffer[id].birth = RG_FOREVER;
+    for (uint32_t i = 0; i + 1 < c->n_unit; i++)
+        lives_of_unit(c, c->order[i]);
+    for (uint32_t id = 1; id < p->n_node; id++)
+        if (c->readable[id])
+            c->buffer[c->view[id].base].death = RG_FOREVER;
+    for (uint32_t id = 1; id < p->n_node; id++) {
+        rg_buffer *b = &c->buffer[id];
+        if (c->form[id] == RG_COMPUTED && c->view[id].base == id && b->birth != RG_FOREVER)
+            b->bytes = (size_t)rg_shape_count(*p->node[id].shape) *
+                       rg_kind_size((rg_kind)p->node[id].kind, p->real);
+    }
+    return RG_OK;
+}
+
+uint32_t rg_buffer_new(rg_code *c, size_t bytes, uint32_t birth, uint32_t death)
+{
+    if (c->n_buffer >= UINT32_MAX ||
+        !rg_reserve(&c->alloc, &c->buffer, &c->buffer_cap, c->n_buffer + 1, sizeof *c->buffer))
+        return 0;
+    c->buffer[c->n_buffer] = (rg_buffer){ .bytes = bytes, .birth = birth, .death = death };
+    return (uint32_t)c->n_buffer++;
+}
+
+/* ---- Offsets -------------------------------------------------------------------------------- */
+
+/* Buffers by the interval in which they are born, and in which they are given back. */
+struct place {
+    rg_code  *c;
+    rg_fit    fit;
+    uint32_t *born, *dead;            /* by interval: first buffer; 0 = none */
+    uint32_t *next_born, *next_dead;  /* by buffer */
+    uint32_t *piece;                  /* by buffer */
+    uint32_t *sorted;                 /* those of one interval */
+    uint32_t  n;
+};
+
+/* What lies over a buffer lives on in its memory; later ones have been decided later, and their
+ * buffers are born later, so one descending sweep over intervals is not needed: follow the chain. */
+static uint32_t bottom_of(const rg_code *c, uint32_t i)
+{
+    while (c->buffer[i].same_as)
+        i = c->buffer[i].same_as;
+    return i;
+}
+
+static void list_buffers(struct place *p)
+{
+    rg_code *c = p->c;
+    for (uint32_t i = 1; i < p->n; i++) {
+        rg_buffer *b = &c->buffer[i];
+        if (!b->bytes || !b->same_as)
+            continue;
+        b->same_as = bottom_of(c, i); /* chains stay short: each is followed once */
+        rg_buffer *under = &c->buffer[b->same_as];
+        under->death = b->death > under->death ? b->death : under->death;
+    }
+    for (uint32_t i = p->n; i-- > 1;) {
+        const rg_buffer *b = &c->buffer[i];
+        if (!b->bytes || b->constant || b->same_as)
+            continue;
+        p->next_born[i] = p->born[b->birth];
+        p->born[b->birth] = i;
+        if (b->death >= c->n_interval)
+            continue;
+        p->next_dead[i] = p->dead[b->death];
+        p->dead[b->death] = i;
+    }
+}
+
+/* Larger first; equal ones by number. */
+static bool before(const rg_code *c, uint32_t a, uint32_t b)
+{
+    const size_t x = c->buffer[a].bytes, y = c->buffer[b].bytes;
+    return x != y ? x > y : a < b;
+}
+
+static void sink(const rg_code *c, uint32_t *v, size_t i, size_t n)
+{
+    for (size_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && before(c, v[child], v[child + 1]))
+            child++;
+        if (!before(c, v[i], v[child]))
+            return;
+        const uint32_t t = v[i];
+        v[i] = v[child];
+        v[child] = t;
+    }
+}
+
+static void sort(const rg_code *c, uint32_t *v, size_t n)
+{
+    for (size_t i = n / 2; i-- > 0;)
+        sink(c, v, i, n);
+    for (size_t end = n; end-- > 1;) {
+        const uint32_t t = v[0];
+        v[0] = v[end];
+        v[end] = t;
+        sink(c, v, 0, end);
+    }
+}
+
+static bool take(struct place *p, uint32_t i)
+{
+    const uint32_t piece = rg_fit_take(&p->fit, p->c->buffer[i].bytes);
+    p->piece[i] = piece;
+    if (piece)
+        p->c->buffer[i].offset = p->fit.piece[piece].offset;
+    return piece != 0;
+}
+
+static bool place_all(struct place *p)
+{
+    rg_code *c = p->c;
+    for (uint32_t i = 1; i < p->n; i++)
+        if (c->buffer[i].bytes && c->buffer[i].constant && !take(p, i))
+            return false;
+    for (uint32_t t = 0; t < c->n_interval; t++) {
+        size_t n = 0;
+        for (uint32_t i = t ? p->dead[t - 1] : 0; i; i = p->next_dead[i])
+            rg_fit_give(&p->fit, p->piece[i]);
+        for (uint32_t i = p->born[t]; i; i = p->next_born[i])
+            p->sorted[n++] = i;
+        sort(c, p->sorted, n);
+        for (size_t k = 0; k < n; k++)
+            if (!take(p, p->sorted[k]))
+                return false;
+    }
+    for (uint32_t i = 1; i < p->n; i++)
+        if (c->buffer[i].bytes && c->buffer[i].same_as)
+            c->buffer[i].offset = c->buffer[c->buffer[i].same_as].offset;
+    c->arena_bytes = p->fit.bytes;
+    return true;
+}
+
+rg_status rg_code_place(rg_code *c)
+{
+    const size_t n = c->n_buffer, t = c->n_interval, words = 4 * n + 2 * t;
+    uint32_t *memory = rg_get(&c->alloc, words * sizeof *memory);
+    struct place p = { .c = c, .n = (uint32_t)n };
+    bool ok = memory != NULL;
+    rg_fit_init(&p.fit, &c->alloc);
+    if (ok) {
+        p.next_born = memory;
+        p.next_dead = memory + n;
+        p.piece = memory + 2 * n;
+        p.sorted = memory + 3 * n;
+        p.born = memory + 4 * n;
+        p.dead = memory + 4 * n + t;
+        list_buffers(&p);
+        ok = place_all(&p);
+    }
+    rg_fit_free(&p.fit);
+    rg_release(&c->alloc, memory, words * sizeof *memory);
+    return ok ? RG_OK : rg_fail(c->err, RG_ENOMEM, "plan: no memory to place %zu buffers", n);
+}
+
+/* ---- Verification --------------------------------------------------------------------------- */
+
+/* Ids by birth, constants first: a counting sort. */
+static size_t sort_by_birth(const rg_code *c, uint32_t *sorted, uint32_t *start)
+{
+    size_t n = 0;
+    for (size_t i = 1; i < c->n_buffer; i++)
+        if (c->buffer[i].bytes && !c->buffer[i].same_as)
+            start[c->buffer[i].constant ? 1 : c->buffer[i].birth + 2]++;
+    for (uint32_t t = 1; t <= c->n_interval + 1; t++)
+        start[t] += start[t - 1];
+    for (uint32_t i = 1; i < c->n_buffer; i++)
+        if (c->buffer[i].bytes && !c->buffer[i].same_as) {
+            sorted[start[c->buffer[i].constant ? 0 : c->buffer[i].birth + 1]++] = i;
+            n++;
+        }
+    return n;
+}
+
+/* Each line of the arena remembers who had it last. */
+static rg_status paint(const rg_code *c, uint32_t i, uint32_t *owner, rg_err *err)
+{
+    const rg_buffer *b = &c->buffer[i];
+    const size_t first = b->offset / RG_ALIGN, end = (b->offset + b->bytes + RG_ALIGN - 1) / RG_ALIGN;
+    if (b->offset % RG_ALIGN || end * RG_ALIGN > c->arena_bytes)
+        return rg_fail(err, RG_EINTERNAL, "placement: buffer %u lies outside the arena or between "
+                       "its lines", (unsigned)i);
+    for (size_t line = first; line < end; line++) {
+        const uint32_t o = owner[line];
+        if (o && (c->buffer[o].constant || c->buffer[o].death >= b->birth))
+            return rg_fail(err, RG_EINTERNAL, "placement: buffer %u lies over buffer %u, which is "
+                           "alive", (unsigned)i, (unsigned)o);
+        owner[line] = i;
+    }
+    return RG_OK;
+}
+
+/* Over what it takes over: born when that one was read last, and no longer. */
+static rg_status check_takeovers(const rg_code *c, rg_err *err)
+{
+    for (size_t i = 1; i < c->n_buffer; i++) {
+        const rg_buffer *b = &c->buffer[i];
+        if (b->bytes && b->same_as &&
+            (b->offset != c->buffer[b->same_as].offset || b->bytes > c->buffer[b->same_as].bytes))
+            return rg_fail(err, RG_EINTERNAL, "placement: buffer %zu does not lie over buffer %u",
+                           i, (unsigned)b->same_as);
+    }
+    return RG_OK;
+}
+
+/* Independent of how offsets were found; costs as much as touching every buffer once. */
+rg_status rg_code_verify(const rg_code *c, rg_err *err)
+{
+    const size_t lines = c->arena_bytes / RG_ALIGN, n = c->n_buffer;
+    const size_t starts = (size_t)c->n_interval + 3;
+    uint32_t *owner = rg_get(&c->alloc, lines * sizeof *owner);
+    uint32_t *sorted = rg_get(&c->alloc, n * sizeof *sorted);
+    uint32_t *start = rg_get(&c->alloc, starts * sizeof *start);
+    rg_status st = owner && sorted && start ? check_takeovers(c, err)
+                                            : rg_fail(err, RG_ENOMEM, "plan: no memory");
+    const size_t used = st ? 0 : sort_by_birth(c, sorted, start);
+    for (size_t k = 0; k < used && !st; k++)
+        st = paint(c, sorted[k], owner, err);
+    rg_release(&c->alloc, owner, lines * sizeof *owner);
+    rg_release(&c->alloc, sorted, n * sizeof *sorted);
+    rg_release(&c->alloc, start, starts * sizeof *start);
+    return st;
+}

@@ -1,0 +1,205 @@
+/* plan/views.c -- which values are views of others, and where everything lies.
+ *
+ * A view is (storage, offset, stride by axis). Where a consumer needs its operand dense, or a root
+ * must keep its own memory, or no strides would do (a reshape of a transpose), the value is computed
+ * after all: copied. */
+#include "plan/code.h"
+
+#include "ops/ops.h"
+#include "plan/passes/fusible.h"
+
+#include <string.h>
+
+void rg_view_strides(int64_t stride[RG_MAX_RANK], const rg_view *v, const rg_shape *shape)
+{
+    if (v->stride)
+        memcpy(stride, v->stride, (size_t)shape->rank * sizeof *stride);
+    else
+        rg_shape_strides(stride, shape, shape);
+}
+
+bool rg_strides_dense(const int64_t *stride, const rg_shape *shape)
+{
+    int64_t step = 1;
+    for (int i = shape->rank; i-- > 0;) {
+        if (shape->dim[i] == 0)
+            return true;
+        if (shape->dim[i] != 1 && stride[i] != step)
+            return false;
+        step *= shape->dim[i];
+    }
+    return true;
+}
+
+/* Extents other than 1, with their strides, neighbours that continue each other being one. */
+static int merged(int64_t dim[RG_MAX_RANK], int64_t step[RG_MAX_RANK], const int64_t *stride,
+                  const rg_shape *shape)
+{
+    int n = 0;
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] == 1)
+            continue;
+        if (n && step[n - 1] == stride[i] * shape->dim[i]) {
+            dim[n - 1] *= shape->dim[i];
+            step[n - 1] = stride[i];
+        } else {
+            dim[n] = shape->dim[i];
+            step[n++] = stride[i];
+        }
+    }
+    return n;
+}
+
+bool rg_strides_reshape(int64_t out[RG_MAX_RANK], const rg_shape *to, const int64_t *stride,
+                        const rg_shape *from)
+{
+    int64_t dim[RG_MAX_RANK], step[RG_MAX_RANK], left = 1;
+    if (rg_shape_count(*to) == 0) {
+        rg_shape_strides(out, to, to);
+        return true;
+    }
+    int n = merged(dim, step, stride, from);
+    /* from the last axis: each new extent is cut off the run that is being used up */
+    for (int i = to->rank; i-- > 0;) {
+        if (to->dim[i] == 1) {
+            out[i] = 0;
+            continue;
+        }
+        if (left == 1)
+            left = dim[--n];
+        if (left % to->dim[i])
+            return false;
+        out[i] = step[n];
+        step[n] *= to->dim[i];
+        left /= to->dim[i];
+    }
+    return true;
+}
+
+/* ---- One view after another ----------------------------------------------------------------- */
+
+static void slice_of(rg_layout *s, const rg_node *node)
+{
+    const rg_attr_slice *at = node->attr;
+    s->offset += at->begin * s->stride[at->axis];
+}
+
+static void transpose_of(rg_layout *s, const rg_node *node)
+{
+    const rg_attr_axes *at = node->attr;
+    const rg_layout old = *s;
+    for (int i = 0; i < node->shape->rank; i++)
+        s->stride[i] = old.stride[at->axis[i]];
+}
+
+static void broadcast_of(rg_layout *s, const rg_node *node, const rg_shape *from)
+{
+    const rg_layout old = *s;
+    const int more = node->shape->rank - from->rank;
+    for (int i = 0; i < node->shape->rank; i++)
+        s->stride[i] = i < more || from->dim[i - more] == 1 ? 0 : old.stride[i - more];
+}
+
+static void reverse_of(rg_layout *s, const rg_node *node)
+{
+    const int axis = ((const rg_attr_axis *)node->attr)->axis;
+    s->offset += (node->shape->dim[axis] - 1) * s->stride[axis];
+    s->stride[axis] = -s->stride[axis];
+}
+
+bool rg_layout_of_view(const rg_code *c, const rg_node *node, rg_layout *s)
+{
+    const rg_view *from = &c->view[node->in[0]];
+    const rg_shape *shape = c->p->node[node->in[0]].shape;
+    s->offset = from->offset;
+    rg_view_strides(s->stride, from, shape);
+    if (node->op == &rg_op_reshape) {
+        const rg_layout old = *s;
+        return rg_strides_reshape(s->stride, node->shape, old.stride, shape);
+    }
+    if (rg_shape_count(*node->shape) == 0)
+        s->offset = 0;
+    else if (node->op == &rg_op_slice)
+        slice_of(s, node);
+    else if (node->op == &rg_op_transpose)
+        transpose_of(s, node);
+    else if (node->op == &rg_op_broadcast)
+        broadcast_of(s, node, shape);
+    else if (node->op == &rg_op_reverse)
+        reverse_of(s, node);
+    return true;
+}
+
+static bool set_view(rg_code *c, uint32_t id, const rg_layout *s)
+{
+    const rg_node *node = &c->p->node[id];
+    c->view[id] = (rg_view){ c->view[node->in[0]].base, s->offset, NULL };
+    if (rg_strides_dense(s->stride, node->shape))
+        return true;
+    int64_t *stride = rg_arena_get(c->arena, (size_t)node->shape->rank * sizeof *stride);
+    if (!stride)
+        return false;
+    memcpy(stride, s->stride, (size_t)node->shape->rank * sizeof *stride);
+    c->view[id].stride = stride;
+    return true;
+}
+
+/* ---- All of them ---------------------------------------------------------------------------- */
+
+/* Values that some consumer can only read dense. */
+static void mark_dense(const rg_code *c, uint8_t *dense)
+{
+    const rg_prog *p = c->p;
+    for (uint32_t id = 1; id < p->n_node; id++)
+        for (uint32_t k = 0; k < p->node[id].n_in && !rg_node_is_view(&p->node[id]); k++)
+            if (!rg_reads_strided(p, &p->node[id], k))
+                dense[p->node[id].in[k]] = 1;
+}
+
+/* A root may not live in memory that is not ours or that changes. */
+static bool must_copy(const rg_code *c, uint32_t id, const rg_layout *s, bool dense)
+{
+    const rg_node *node = &c->p->node[id];
+    const bool is_dense = rg_strides_dense(s->stride, node->shape);
+    return (dense && !is_dense) ||
+           (c->readable[id] && (!is_dense || c->form[c->source[node->in[0]]] == RG_LEAF));
+}
+
+static const int64_t nowhere[RG_MAX_RANK] = { 0 };
+
+static bool classify(rg_code *c, uint32_t id, bool dense)
+{
+    const rg_node *node = &c->p->node[id];
+    rg_layout s;
+    c->view[id] = (rg_view){ id, 0, NULL };
+    c->source[id] = id;
+    c->form[id] = rg_node_is_leaf(node) ? RG_LEAF : RG_COMPUTED;
+    if (node->op == &rg_op_full && !dense && !c->readable[id])
+        c->view[id].stride = nowhere; /* one element stands for all */
+    if (!rg_node_is_view(node) || !rg_layout_of_view(c, node, &s) || must_copy(c, id, &s, dense))
+        return true;
+    c->form[id] = RG_VIEW;
+    c->source[id] = c->source[node->in[0]];
+    return set_view(c, id, &s);
+}
+
+rg_status rg_code_views(rg_code *c)
+{
+    const uint32_t n = c->p->n_node;
+    uint8_t *dense = rg_get(&c->alloc, n);
+    bool ok = dense != NULL;
+    if (ok)
+        mark_dense(c, dense);
+    for (uint32_t id = 1; id < n && ok; id++)
+        ok = classify(c, id, dense[id]);
+    if (ok)
+        ok = rg_code_slots(c, dense) == RG_OK;
+    /* once more, now that storage has moved into slots */
+    for (uint32_t id = 1; id < n && ok; id++) {
+        rg_layout s;
+        if (c->form[id] == RG_VIEW)
+            ok = rg_layout_of_view(c, &c->p->node[id], &s) && set_view(c, id, &s);
+    }
+    rg_release(&c->alloc, dense, n);
+    return ok ? RG_OK : rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u values", (unsigned)n);
+}
