@@ -7,6 +7,7 @@ Reads README.md and docs/*.md. A fenced block of C carries a tag after its langu
     c run            a whole program: it compiles without a warning and ends with 0; if a block
                      tagged `text output` follows, it prints exactly that
     c from PATH      lines of that file, in one piece
+    c add PATH       lines for that file; tests/ops/adding.py adds them to a copy
     sh run           commands, in an empty folder, with PROGRAM (retrograd) in PATH
 
 A block of C without a tag is a fault. Links to files of the repository must lead somewhere."""
@@ -80,6 +81,8 @@ class Book:
             return self.c_from(code, words[2])
         if words[:2] == ["sh", "run"]:
             return self.sh_run(code) if self.program else None
+        if words[:2] == ["c", "add"]:
+            return None
         if words[:1] == ["c"]:
             return ["a block of C needs `run` or `from PATH`"]
         return None
