@@ -67,18 +67,24 @@ static int utf8_tail(unsigned char c, unsigned char *low, unsigned char *high)
     return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
 }
 
-bool rg_is_utf8(const char *text)
+size_t rg_utf8_prefix(const char *text, size_t n)
 {
     unsigned char low, high;
-    for (const unsigned char *c = (const unsigned char *)text; *c;) {
-        int tail = utf8_tail(*c++, &low, &high);
-        if (tail < 0)
-            return false;
-        for (; tail; tail--, low = 0x80, high = 0xbf)
-            if (*c < low || *c > high)
-                return false;
-            else
-                c++;
+    for (size_t i = 0; i < n;) {
+        const unsigned char *c = (const unsigned char *)text + i;
+        int tail = utf8_tail(*c, &low, &high);
+        if (tail < 0 || (size_t)tail >= n - i)
+            return i;
+        for (int k = 1; k <= tail; k++, low = 0x80, high = 0xbf)
+            if (c[k] < low || c[k] > high)
+                return i;
+        i += (size_t)tail + 1;
     }
-    return true;
+    return n;
+}
+
+bool rg_is_utf8(const char *text)
+{
+    size_t n = strlen(text);
+    return rg_utf8_prefix(text, n) == n;
 }

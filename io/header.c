@@ -5,6 +5,7 @@
 #include "io/tensors.h"
 
 #include "base/checked.h"
+#include "base/text.h"
 #include "graph/params.h"
 #include "io/crc.h"
 #include "io/json.h"
@@ -214,14 +215,13 @@ static void settle(rg_tensors *f, const char **text, size_t *n)
 rg_status rg_header_parse(rg_tensors *f)
 {
     rg_json j = { f->header, f->header + f->header_bytes, f->header, 8, NULL, f->err };
-    size_t bad;
     rg_status st;
     if (*j.at != '{')
         return rg_json_fail(&j, "the header does not begin with '{'");
-    if (!rg_utf8(f->header, f->header_bytes, &bad)) {
-        j.at += bad;
+    j.at += rg_utf8_prefix(f->header, f->header_bytes);
+    if (j.at != j.end)
         return rg_json_fail(&j, "the header is not UTF-8");
-    }
+    j.at = j.begin;
     if ((st = take_entries(f, &j)))
         return st;
     while (j.at < j.end && *j.at == ' ')

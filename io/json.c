@@ -160,28 +160,6 @@ bool rg_json_is(rg_json_text text, const char *word)
     return rg_json_unescape(plain, text) == n && memcmp(plain, word, n) == 0;
 }
 
-bool rg_utf8(const char *text, size_t n, size_t *bad)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    size_t i = 0;
-    while (i < n) {
-        size_t more = s[i] < 0x80 ? 0 : s[i] >= 0xc2 && s[i] < 0xe0 ? 1
-                    : s[i] >= 0xe0 && s[i] < 0xf0 ? 2 : s[i] >= 0xf0 && s[i] < 0xf5 ? 3 : n;
-        *bad = i;
-        if (more >= n - i)
-            return false;
-        for (size_t k = 1; k <= more; k++)
-            if ((s[i + k] & 0xc0) != 0x80)
-                return false;
-        /* overlong forms, surrogates, beyond U+10FFFF */
-        if ((s[i] == 0xe0 && s[i + 1] < 0xa0) || (s[i] == 0xed && s[i + 1] > 0x9f) ||
-            (s[i] == 0xf0 && s[i + 1] < 0x90) || (s[i] == 0xf4 && s[i + 1] > 0x8f))
-            return false;
-        i += more + 1;
-    }
-    return true;
-}
-
 /* ---- Writing -------------------------------------------------------------------------------- */
 
 void rg_text_add(rg_text *t, const char *data, size_t n)

@@ -41,8 +41,6 @@ rg_status rg_json_more(rg_json *j, size_t n, char close, bool *more);
 size_t rg_json_unescape(char *out, rg_json_text text);
 /* Does it mean @p word, of at most 31 bytes? */
 bool rg_json_is(rg_json_text text, const char *word);
-/* Is all of it UTF-8? Else *bad is the offset of the first byte that is not. */
-bool rg_utf8(const char *text, size_t n, size_t *bad);
 
 /* Text that grows; after the first allocation that failed it stays as it is. */
 typedef struct rg_text {

@@ -2,6 +2,7 @@
 #include "io/checkpoint.h"
 
 #include "base/checked.h"
+#include "base/text.h"
 #include "io/replace.h"
 #include "io/sort.h"
 
@@ -58,7 +59,6 @@ static const void *bytes_of(rg_saver *s, const rg_record *r)
 static rg_status check_meta(rg_saver *s)
 {
     char quoted[RG_QUOTED];
-    size_t bad;
     for (size_t i = 0; i < s->n_meta; i++) {
         const char *key = s->meta[i].key, *value = s->meta[i].value;
         if (!key || !value)
@@ -67,8 +67,8 @@ static rg_status check_meta(rg_saver *s)
         if (strncmp(key, RG_KEY_PREFIX, strlen(RG_KEY_PREFIX)) == 0)
             return rg_fail(s->err, RG_EARG, "metadata '%s': keys that begin with '%s' are the "
                            "library's own", quoted, RG_KEY_PREFIX);
-        if (!rg_utf8(key, strlen(key), &bad) || !rg_utf8(value, strlen(value), &bad))
-            return rg_fail(s->err, RG_EARG, "metadata '%s': not UTF-8 at byte %zu", quoted, bad);
+        if (!rg_is_utf8(key) || !rg_is_utf8(value))
+            return rg_fail(s->err, RG_EARG, "metadata '%s': key or value is not UTF-8", quoted);
         s->order[i] = (uint32_t)i;
     }
     rg_sort(s->order, s->scratch, s->n_meta, by_key, s->meta);

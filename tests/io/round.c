@@ -335,7 +335,7 @@ RGT_TEST(io, metadata_that_no_file_can_have_is_refused)
         { { { NULL, "1" } }, 1, "no key or no value" },
         { { { "a", NULL } }, 1, "no key or no value" },
         { { { "a", "1" }, { "a", "2" } }, 2, "'a' is given twice" },
-        { { { "a", "\xff" } }, 1, "not UTF-8 at byte 0" },
+        { { { "a", "\xff" } }, 1, "key or value is not UTF-8" },
     };
     rgt_folder d;
     rg_params *ps = rgt_store("a:1", RG_F32);

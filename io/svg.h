@@ -1,0 +1,33 @@
+/* io/svg.h -- between the parts of rg_svg_curves(). */
+#ifndef RG_IO_SVG_H
+#define RG_IO_SVG_H
+
+#include <retrograd/io.h>
+
+#include "base/text.h"
+
+enum { RG_SVG_CURVES = 16 };
+
+/* Values low .. high, or their logarithms to base 10, lie at pixels from .. to. */
+typedef struct rg_svg_axis {
+    bool   log;
+    double low, high;
+    double from, to;
+} rg_svg_axis;
+
+/* Can the axis show it? */
+bool rg_svg_usable(const rg_svg_axis *a, double v);
+double rg_svg_place(const rg_svg_axis *a, double v);
+/* Pixels to a tenth, in no locale. */
+void rg_svg_tenths(const rg_out *out, double pixels);
+
+static inline double rg_svg_x(const rg_curve *c, size_t i)
+{
+    return c->x ? c->x[i] : (double)i;
+}
+
+/* svg_lines.c: bands and lines, so many points that the picture stays small. */
+void rg_svg_lines(const rg_out *out, const rg_svg_axis *x, const rg_svg_axis *y,
+                  const rg_curve *curves, size_t n);
+
+#endif
