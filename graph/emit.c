@@ -5,6 +5,18 @@
 
 #include <string.h>
 
+/* The last axis, counted from the end, where two shapes neither agree nor broadcast. */
+static int clash(const rg_shape *a, const rg_shape *b)
+{
+    int k = 1;
+    for (; k < a->rank && k < b->rank; k++) {
+        const int64_t m = a->dim[a->rank - k], n = b->dim[b->rank - k];
+        if (m != n && m != 1 && n != 1)
+            break;
+    }
+    return -k;
+}
+
 rg_status rg_infer_broadcast(rg_sig *out, const rg_sig *in, size_t n, const void *attr, rg_err *err)
 {
     char a[RG_SHAPE_TEXT], b[RG_SHAPE_TEXT];
@@ -15,8 +27,9 @@ rg_status rg_infer_broadcast(rg_sig *out, const rg_sig *in, size_t n, const void
             return rg_fail(err, RG_EDTYPE, "operands are %s and %s; one kind is needed",
                            rg_kind_text(out->kind), rg_kind_text(in[i].kind));
         if (!rg_shape_broadcast(&out->shape, &out->shape, &in[i].shape))
-            return rg_fail(err, RG_ESHAPE, "shapes do not broadcast: %s and %s",
-                           rg_shape_text(a, &out->shape), rg_shape_text(b, &in[i].shape));
+            return rg_fail(err, RG_ESHAPE, "shapes do not broadcast: %s and %s differ on axis %d",
+                           rg_shape_text(a, &out->shape), rg_shape_text(b, &in[i].shape),
+                           clash(&out->shape, &in[i].shape));
     }
     return RG_OK;
 }

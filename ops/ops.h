@@ -38,6 +38,8 @@ typedef struct rg_attr_range { double lo, hi; } rg_attr_range;  /* clip */
 /* Reductions, softmax, concat, reverse: the axis counts from the left. `keep`: of reductions, the
  * axis stays with extent 1. */
 typedef struct rg_attr_axis { int32_t axis, keep; } rg_attr_axis;
+/* softmax, log_softmax. `or_zero`: a row of nothing but -∞ gives 0, not NaN. */
+typedef struct rg_attr_softmax { int32_t axis, or_zero; } rg_attr_softmax;
 typedef struct rg_attr_slice { int64_t axis, begin, end; } rg_attr_slice;
 typedef struct rg_attr_shape { rg_shape shape; } rg_attr_shape; /* reshape, broadcast: the result */
 typedef struct rg_attr_axes { int32_t axis[RG_MAX_RANK]; } rg_attr_axes;      /* transpose */

@@ -63,9 +63,6 @@ static int K(softmax_cross_entropy)(const rg_kernel_args *k)
 
 #else /* ---- Inference, rules, descriptors ----------------------------------------------------- */
 
-/* or_zero: a row of nothing but -∞ gives 0, not NaN. */
-typedef struct rg_attr_softmax { int32_t axis, or_zero; } rg_attr_softmax;
-
 /* The operand as `count` rows along the axis, of n elements, `step` apart. */
 typedef struct rows {
     int64_t count, n, step;
@@ -73,7 +70,7 @@ typedef struct rows {
 
 static rows rows_of(const rg_kernel_args *k)
 {
-    const int axis = *(const int32_t *)k->attr;
+    const int axis = ((const rg_attr_softmax *)k->attr)->axis;
     const rg_shape *x = &k->in_shape[0];
     return (rows){ k->n / x->dim[axis], x->dim[axis], rg_shape_inner(x, axis) };
 }
@@ -89,7 +86,7 @@ static int64_t row_at(const rows *of, int64_t r)
 static rg_status softmax_infer(rg_sig *out, const rg_sig *in, size_t n, const void *attr,
                                rg_err *err)
 {
-    const int axis = *(const int32_t *)attr;
+    const int axis = ((const rg_attr_softmax *)attr)->axis;
     rg_status st = rg_want_kind(in, 0, RG_F, err);
     (void)n;
     *out = in[0];
@@ -125,7 +122,7 @@ static rg_status class_bound(const void *attr, const rg_sig *in, uint32_t i, int
 /* y∘(gy - ⟨gy, y⟩) */
 static void softmax_vjp(const rg_vjp_ctx *v)
 {
-    const int axis = *(const int32_t *)v->attr;
+    const int axis = ((const rg_attr_softmax *)v->attr)->axis;
     rg_val y = v->out, gy = v->gy;
     rg_vjp_add(v, 0, rg_mul(y, rg_sub(gy, rg_sum_over(rg_mul(gy, y), axis, true))));
 }
@@ -133,7 +130,7 @@ static void softmax_vjp(const rg_vjp_ctx *v)
 /* gy - softmax(x)·Σ gy, the softmax being e^y */
 static void log_softmax_vjp(const rg_vjp_ctx *v)
 {
-    const int axis = *(const int32_t *)v->attr;
+    const int axis = ((const rg_attr_softmax *)v->attr)->axis;
     rg_val sum = rg_sum_over(v->gy, axis, true);
     rg_vjp_add(v, 0, rg_sub(v->gy, rg_mul(rg_exp(v->out), sum)));
 }

@@ -56,7 +56,9 @@ RGT_TEST(refuse, axes_and_indices_out_of_range)
 RGT_TEST(refuse, shapes_that_do_not_fit)
 {
     REFUSES(rg_add(x, rg_zeros(g, RG_SHAPE(3))), RG_ESHAPE,
-            "add: shapes do not broadcast: [3,4] and [3]");
+            "add: shapes do not broadcast: [3,4] and [3] differ on axis -1");
+    REFUSES(rg_mul(rg_zeros(g, RG_SHAPE(5, 1, 4)), rg_zeros(g, RG_SHAPE(6, 3, 1))), RG_ESHAPE,
+            "mul: shapes do not broadcast: [5,1,4] and [6,3,1] differ on axis -3");
     REFUSES(rg_matmul(x, x), RG_ESHAPE, "matmul: inner extents differ: [3,4] x [3,4]");
     REFUSES(rg_matmul_t(x, x, true, true), RG_ESHAPE,
             "matmul: inner extents differ: [3,4] transposed x [3,4] transposed");
