@@ -334,7 +334,7 @@ static void all_kinds(rg_dtype real, double forward, double gradient)
                       kinds[k].name);
         free(text);
     }
-    rgt_note("%zu cases, %zu tensors; worst value %.1e (%s), gradient %.1e (%s)", v.cases, v.numbers,
+    rgt_note("%zu cases, %zu tensors; worst value %.1e (%s), gradient %.1e (%s)\n", v.cases, v.numbers,
              v.worst[0], v.where[0], v.worst[1], v.where[1]);
     RGT_CHECK(v.cases >= 300);
     RGT_CHECK_MSG(v.worst[0] <= forward, "%g: %s", v.worst[0], v.where[0]);

@@ -303,6 +303,6 @@ RGT_TEST(second_source, cells_equal_loops_in_long_double_with_a_backward_by_hand
     for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
             off = fmax(off, trial(f, sizes[k][0], sizes[k][1], sizes[k][2], sizes[k][3]));
-    rgt_note("worst %.1e", off);
+    rgt_note("worst %.1e\n", off);
     RGT_CHECK(off <= 1e-12);
 }
