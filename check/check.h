@@ -68,12 +68,13 @@ typedef struct rg_check_result {
     size_t   n;               /* directions */
     double  *got, *want;
     uint8_t *out;             /* excluded: a kink within its stencil */
-    double   sigma;           /* what `want` may be off */
+    double   sigma;           /* what `want` may be off; where that is exact, what `got` may be */
+    bool     exact;
     double   rtol;            /* agreement asked for */
     bool     same;            /* the value did not change in any bit */
     const char *missing;      /* op without kernel for complex numbers */
     rg_verdict verdict;
-    bool     suspect;
+    bool     resolved, suspect;
     size_t   worst, excluded;
     double   worst_got, worst_want;
     double   error;           /* relative to the block, at `worst` */
@@ -94,6 +95,7 @@ typedef struct rg_check_objective {
     double   base, terms;     /* value there; Σ|terms| of it */
     double  *jitter;          /* by block: how far the gradient may be off by rounding */
     struct rg_check_complex *program;  /* for complex numbers */
+    uint8_t *local;           /* by id: is the rule of this node right? */
     rg_check_result *result;  /* by block */
 } rg_check_objective;
 
@@ -105,7 +107,7 @@ typedef struct rg_check {
     rg_val    loss;
     double    rtol;
     uint64_t  seed;
-    bool      all_steps, allow_inconclusive;
+    bool      all_steps, allow_inconclusive, local;
     rg_plan  *bound;          /* where inputs come from; NULL = drawn */
     uint8_t  *needed;         /* by id: the loss depends on it */
     uint32_t *tensor_of;      /* by id: index into tensor + 1 */
@@ -157,7 +159,9 @@ rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o);
 void rg_check_objective_free(rg_check_objective *o);
 /* The value where the blocks are now; *crossed: some decision differs from the base point's. */
 rg_status rg_check_value(rg_check *c, rg_check_objective *o, double *f, bool *crossed);
-/* "'log' (rnn step 3)": the first value of the last gradient run that is not finite; "" if none. */
+/* "'log' (rnn step 3)": a node. */
+const char *rg_check_place(char text[RG_CHECK_PLACE], const rg_graph *g, uint32_t id);
+/* The same of the first value of the last gradient run that is not finite; "" if none. */
 const char *rg_check_first_bad(char text[RG_CHECK_PLACE], const rg_check_objective *o);
 
 /* ---- Oracles and verdicts ------------------------------------------------------------------- */
@@ -172,16 +176,23 @@ double rg_check_along(const rg_check_tensor *t, const double *g, size_t n, size_
 /* Fill r->want and what it may be off: by differences, by complex numbers. */
 rg_status rg_check_difference(rg_check *c, rg_check_objective *o, rg_check_result *r);
 rg_status rg_check_complex_step(rg_check *c, rg_check_objective *o, rg_check_result *r);
+/* A verdict from every operation between block and value, taken alone; none if that says nothing. */
+rg_status rg_check_local(rg_check *c, rg_check_objective *o, rg_check_result *r);
+/* Name in c->blame the first operation whose rule makes a block fail. */
+rg_status rg_check_blame(rg_check *c, rg_check_objective *o);
 
 typedef void rg_check_judge_fn(const rg_check *c, rg_check_result *r);
 rg_check_judge_fn rg_check_judge;
-/* Gradient exactly zero, and no bit of the value moved. */
+/* Gradient and oracle exactly zero, and no bit of the value moved. */
 bool rg_check_is_zero(const rg_check_result *r);
 /* Damage gradients in three ways; RG_EINTERNAL if @p judge lets one pass. */
 rg_status rg_check_control(rg_check *c, const rg_check_objective *o, rg_check_judge_fn *judge);
 
 /* ---- The whole ----------------------------------------------------------------------------- */
 
+/* rg_gradcheck(); @p local: also operation by operation, by calling this for each. */
+rg_verdict rg_check_one(rg_gradcheck_report **report, rg_val loss, const rg_val *x, size_t n,
+                        const rg_gradcheck_opts *opts, bool local);
 /* Gradients of o->value against oracles, block by block; then the control. */
 rg_status rg_check_objective_run(rg_check *c, rg_check_objective *o);
 /* totals.c: the blocks of a tensor add up to its gradient, and the optimized plan computes it. */

@@ -14,7 +14,8 @@
 
 typedef double _Complex real;
 
-static const double EPSILON = 1e-30;
+/* The step, and what slopes it cannot tell from zero. */
+static const double EPSILON = 1e-30, UNDERFLOW = 1e-260;
 
 /* A program of the split copy for one value; every node has memory of its own. */
 struct rg_check_complex {
@@ -203,54 +204,46 @@ static rg_status make(rg_check *c, rg_check_objective *o)
 
 /* ---- The gradient's own rounding ------------------------------------------------------------ */
 
-/* Every real leaf times 1 ± 2·eps. */
-static void shake(rg_check *c, double *x, size_t n, uint64_t tail)
+struct disturbance {
+    uint64_t seed, tail, next;
+};
+
+/* Every real value computed moves up or down by its last bit: Monte Carlo arithmetic, after D. S.
+ * Parker, 1997. Zero stays zero. */
+static void disturb(void *user, rg_plan *plan, uint32_t id)
 {
-    for (size_t i = 0; i < n; i++) {
-        const bool up = rg_draw_below(c->seed, RG_DOMAIN_CHECK, tail, i, 2);
-        x[i] *= up ? 1 + 2 * DBL_EPSILON : 1 - 2 * DBL_EPSILON;
+    struct disturbance *d = user;
+    double *x = plan->value[id];
+    const int64_t n = plan->prog.node[id].kind == RG_F ? rg_shape_count(*plan->prog.node[id].shape) : 0;
+    for (int64_t i = 0; i < n; i += 64) {
+        const rg_philox_block b = rg_draw(d->seed, RG_DOMAIN_CHECK, d->tail, (uint32_t)d->next++);
+        const uint64_t bits = (uint64_t)b.w[0] << 32 | b.w[1];
+        for (int64_t k = 0; k < 64 && i + k < n; k++)
+            if (x[i + k] != 0)
+                x[i + k] = nextafter(x[i + k], bits >> k & 1 ? INFINITY : -INFINITY);
     }
 }
 
-static rg_status shaken_run(rg_check *c, rg_check_objective *o, uint64_t which)
-{
-    rg_status st = RG_OK;
-    for (size_t i = 0; i < c->split.n_bind; i++)
-        if (rg_kind_of(c->split.bind[i].leaf) == RG_F)
-            shake(c, c->split.bind[i].data, c->split.bind[i].bytes / sizeof(double),
-                  rg_stream_tail(i, which));
-    st = rg_check_run(c, o->diff);
-    for (size_t i = 0; i < c->n_block && !st; i++) {
-        const rg_check_result *r = &o->result[i];
-        const double *g = rg_plan_data(o->diff, o->grad[i]);
-        for (size_t j = 0; j < r->n; j++)
-            o->jitter[i] = fmax(o->jitter[i], fabs(rg_check_along(r->block->tensor, g, r->n, j) -
-                                                   r->got[j]));
-    }
-    return st;
-}
-
-/* How far gradients move when every leaf moves by its last bits: what they may be off themselves,
- * be it by saturated gates or by a recurrence that explodes. */
+/* How far gradients move when every value on their way moves by its last bit: what they may be off
+ * themselves, be it by saturated gates or by a recurrence that explodes. */
 static rg_status measure_jitter(rg_check *c, rg_check_objective *o)
 {
     enum { TIMES = 3 };
-    double **kept = rg_arena_get(&c->arena, c->split.n_bind * sizeof *kept);
     rg_status st = RG_OK;
-    if (!kept || !(o->jitter = rg_arena_get(&c->arena, c->n_block * sizeof *o->jitter)))
+    if (!(o->jitter = rg_arena_get(&c->arena, c->n_block * sizeof *o->jitter)))
         return no_memory(c);
-    for (size_t i = 0; i < c->split.n_bind; i++) {
-        const rg_check_binding *b = &c->split.bind[i];
-        if (!(kept[i] = rg_arena_get(&c->arena, b->bytes)))
-            return no_memory(c);
-        if (b->bytes)
-            memcpy(kept[i], b->data, b->bytes);
-    }
     for (uint64_t k = 0; k < TIMES && !st; k++) {
-        st = shaken_run(c, o, k);
-        for (size_t i = 0; i < c->split.n_bind; i++)
-            if (c->split.bind[i].bytes)
-                memcpy(c->split.bind[i].data, kept[i], c->split.bind[i].bytes);
+        struct disturbance d = { c->seed, rg_stream_tail(rg_fnv1a("rounding"), k), 0 };
+        o->diff->watch = &(rg_plan_watch){ .computed = disturb, .user = &d };
+        st = rg_check_run(c, o->diff);
+        o->diff->watch = NULL;
+        for (size_t i = 0; i < c->n_block && !st; i++) {
+            const rg_check_result *r = &o->result[i];
+            const double *g = rg_plan_data(o->diff, o->grad[i]);
+            for (size_t j = 0; j < r->n; j++)
+                o->jitter[i] = fmax(o->jitter[i],
+                                    fabs(rg_check_along(r->block->tensor, g, r->n, j) - r->got[j]));
+        }
     }
     return st;
 }
@@ -290,7 +283,8 @@ rg_status rg_check_complex_step(rg_check *c, rg_check_objective *o, rg_check_res
     run(p, false);            /* as before for the next block */
     memset(r->out, 0, r->n);
     r->excluded = 0;
-    r->sigma = o->jitter[r->block - c->block];
+    r->exact = true;
+    r->sigma = fmax(o->jitter[r->block - c->block], UNDERFLOW);
     r->rtol = fmax(1e-10, 1e-4 * c->rtol);
     r->reason = "below the rounding of the gradient itself";
     return RG_OK;

@@ -163,15 +163,18 @@ static rg_status sum_of_terms(rg_check *c, const rg_check_objective *o, double *
 
 /* ---- Purity --------------------------------------------------------------------------------- */
 
-/* "'tanh' (rnn step 3)" */
-static const char *place(char text[RG_CHECK_PLACE], const rg_plan *plan, uint32_t id)
+static const char *place_of(char text[RG_CHECK_PLACE], const rg_graph *g, const rg_node *node)
 {
     char scope[RG_SCOPE_TEXT];
-    const rg_node *node = &plan->prog.node[id];
-    rg_scope_text(scope, plan->graph, node->scope);
+    rg_scope_text(scope, g, node->scope);
     (void)snprintf(text, RG_CHECK_PLACE, "'%.60s'%s%s%s", node->op->name, *scope ? " (" : "", scope,
                    *scope ? ")" : "");
     return text;
+}
+
+const char *rg_check_place(char text[RG_CHECK_PLACE], const rg_graph *g, uint32_t id)
+{
+    return place_of(text, g, rg_node_at(g, id));
 }
 
 /* Everything that the value and its gradients need, computed twice, must have the same bits. The
@@ -190,7 +193,7 @@ static rg_status check_pure(rg_check *c, rg_plan *plan)
         if (plan->prog.node[id].op != &rg_op_input && n &&
             memcmp(before + ((char *)plan->value[id] - plan->memory), plan->value[id], n) != 0)
             st = rg_fail(&c->err, RG_EUSER, "gradcheck: the loss is not pure: op %s gave other "
-                         "bits when it ran again on the same operands", place(text, plan, id));
+                         "bits when it ran again on the same operands", place_of(text, plan->graph, &plan->prog.node[id]));
     }
     rg_release(&c->alloc, before, plan->memory_bytes);
     return st;
@@ -210,7 +213,7 @@ const char *rg_check_first_bad(char text[RG_CHECK_PLACE], const rg_check_objecti
 {
     for (uint32_t id = 1; id < o->diff->prog.n_node; id++)
         if (!all_finite(o->diff, id))
-            return place(text, o->diff, id);
+            return place_of(text, o->diff->graph, &o->diff->prog.node[id]);
     text[0] = '\0';
     return text;
 }

@@ -2,6 +2,7 @@
 #include "check/check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static rg_status no_memory(rg_check *c)
@@ -45,6 +46,21 @@ static bool settled_by_path(rg_check *c, const rg_check_objective *o, rg_check_r
     return true;
 }
 
+static rg_status by_complex_step(rg_check *c, rg_check_objective *o, rg_check_result *r)
+{
+    rg_status st = rg_check_complex_step(c, o, r);
+    if (st || r->missing)
+        return st;
+    r->oracle = o == &c->first ? "complex step" : o->oracle;
+    rg_check_judge(c, r);
+    if (rg_check_is_zero(r)) {
+        r->verdict = RG_PASS;
+        r->reason = "";
+    }
+    return RG_OK;
+}
+
+/* Differences; what they leave undecided, complex steps; what these do, each operation alone. */
 static rg_status check_block(rg_check *c, rg_check_objective *o, rg_check_result *r)
 {
     rg_status st = rg_check_difference(c, o, r);
@@ -53,36 +69,35 @@ static rg_status check_block(rg_check *c, rg_check_objective *o, rg_check_result
     rg_check_judge(c, r);
     if (settled_by_path(c, o, r) || r->verdict != RG_INCONCLUSIVE)
         return RG_OK;
-    if ((st = rg_check_complex_step(c, o, r)) || r->missing)
-        return st;
-    r->oracle = o == &c->first ? "complex step" : o->oracle;
-    rg_check_judge(c, r);
-    if (r->verdict == RG_PASS && r->scale == 0 && !r->same) {
-        r->verdict = RG_INCONCLUSIVE;
-        r->reason = "zero, but the loss moves";
-    }
-    return RG_OK;
+    st = by_complex_step(c, o, r);
+    return !st && c->local && r->verdict == RG_INCONCLUSIVE ? rg_check_local(c, o, r) : st;
 }
 
-static void undecided(rg_check_objective *o, size_t n, const char *reason)
+/* The loss itself is infinite or NaN: nothing can be told. */
+static rg_status not_finite(rg_check *c, rg_check_objective *o)
 {
-    for (size_t i = 0; i < n; i++) {
+    char place[RG_CHECK_PLACE], text[RG_CHECK_PLACE + 64];
+    (void)snprintf(text, sizeof text, "the loss is not finite; the first such value is of op %s",
+                   rg_check_first_bad(place, o));
+    const char *reason = rg_arena_text(&c->arena, text);
+    for (size_t i = 0; i < c->n_block && reason; i++) {
         o->result[i].verdict = RG_INCONCLUSIVE;
         o->result[i].reason = reason;
     }
+    return reason ? RG_OK : no_memory(c);
 }
 
 rg_status rg_check_objective_run(rg_check *c, rg_check_objective *o)
 {
     rg_status st = make_results(c, o);
-    if (!st && !isfinite(o->base)) {
-        undecided(o, c->n_block, "the loss is not finite");
-        return RG_OK;
-    }
+    if (!st && !isfinite(o->base))
+        return not_finite(c, o);
     for (size_t i = 0; i < c->n_block && !st; i++)
         if (c->block[i].checked)
             st = check_block(c, o, &o->result[i]);
-    return st ? st : rg_check_control(c, o, rg_check_judge);
+    if (!st)
+        st = rg_check_control(c, o, rg_check_judge);
+    return !st && c->local ? rg_check_blame(c, o) : st;
 }
 
 rg_status rg_check_add_extra(rg_check *c, rg_check_result r)
@@ -182,10 +197,11 @@ static void finish(rg_check *c)
     rg_arena_free(&c->arena);
 }
 
-rg_verdict rg_gradcheck(rg_gradcheck_report **report, rg_val loss, const rg_val *x, size_t n,
-                        const rg_gradcheck_opts *opts)
+rg_verdict rg_check_one(rg_gradcheck_report **report, rg_val loss, const rg_val *x, size_t n,
+                        const rg_gradcheck_opts *opts, bool local)
 {
     rg_check c = {
+        .local = local,
         .g = loss.graph, .loss = loss, .rtol = opts && opts->rtol > 0 ? opts->rtol : 1e-6,
         .seed = opts ? opts->seed : 0, .all_steps = opts && opts->all_steps,
         .allow_inconclusive = opts && opts->allow_inconclusive,
@@ -205,4 +221,10 @@ rg_verdict rg_gradcheck(rg_gradcheck_report **report, rg_val loss, const rg_val 
     else
         rg_gradcheck_destroy(&r);
     return verdict;
+}
+
+rg_verdict rg_gradcheck(rg_gradcheck_report **report, rg_val loss, const rg_val *x, size_t n,
+                        const rg_gradcheck_opts *opts)
+{
+    return rg_check_one(report, loss, x, n, opts, true);
 }

@@ -40,27 +40,32 @@ static double find_worst(rg_check_result *r)
     return fmax(most, 0);
 }
 
+/* A numeric slope of nothing at all resolves nothing: the value may be coarser than its noise says. */
+static bool resolved(const rg_check *c, const rg_check_result *r, double want)
+{
+    if (10 * r->excluded > r->n)
+        return false;
+    return r->exact ? r->sigma <= c->rtol * r->scale : want > 0 && r->sigma <= c->rtol * want;
+}
+
 void rg_check_judge(const rg_check *c, rg_check_result *r)
 {
     const double want = norm(r->want, r), off = find_worst(r);
-    const bool resolved = r->sigma <= c->rtol * want;
     r->scale = fmax(norm(r->got, r), want);
     r->error = r->scale > 0 ? off / r->scale : 0;
     r->worst_got = r->n ? r->got[r->worst] : 0;
     r->worst_want = r->n ? r->want[r->worst] : 0;
-    r->suspect = false;
-    if (10 * r->excluded > r->n || !resolved) {
-        r->verdict = RG_INCONCLUSIVE;
-        r->suspect = off > 10 * r->sigma;
-    } else {
-        r->verdict = off <= r->rtol * r->scale + 3 * r->sigma ? RG_PASS : RG_FAIL;
+    r->resolved = resolved(c, r, want);
+    r->suspect = !r->resolved && off > 10 * r->sigma;
+    r->verdict = !r->resolved                                  ? RG_INCONCLUSIVE
+               : off <= r->rtol * r->scale + 3 * r->sigma      ? RG_PASS : RG_FAIL;
+    if (r->resolved)
         r->reason = "";
-    }
 }
 
 bool rg_check_is_zero(const rg_check_result *r)
 {
-    return r->same && all_zero(r->got, r->n);
+    return r->same && all_zero(r->got, r->n) && all_zero(r->want, r->n);
 }
 
 /* ---- Negative control ----------------------------------------------------------------------- */
@@ -68,7 +73,7 @@ bool rg_check_is_zero(const rg_check_result *r)
 /* May a damage to this block be expected to show? */
 static bool sound(const rg_check_result *r)
 {
-    return r->verdict == RG_PASS && norm(r->got, r) > 0;
+    return r->resolved && r->verdict == RG_PASS && norm(r->got, r) > 0;
 }
 
 /* Would @p r, with these numbers for its gradient, be judged fail? */

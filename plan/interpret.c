@@ -201,9 +201,14 @@ static void run_all(void *arg, int rank, int size)
     struct job *job = arg;
     rg_plan *plan = job->plan;
     (void)size;
-    for (uint32_t id = 1; id < plan->prog.n_node && rank == 0 && !job->status; id++)
-        if (!rg_node_is_leaf(&plan->prog.node[id]))
-            job->status = run_node(plan, (struct interpreter *)plan->exec, id, job->run);
+    const rg_plan_watch none = { .only = NULL }, *watch = plan->watch ? plan->watch : &none;
+    for (uint32_t id = 1; id < plan->prog.n_node && rank == 0 && !job->status; id++) {
+        if (rg_node_is_leaf(&plan->prog.node[id]) || (watch->only && !watch->only[id]))
+            continue;
+        job->status = run_node(plan, (struct interpreter *)plan->exec, id, job->run);
+        if (watch->computed)
+            watch->computed(watch->user, plan, id);
+    }
 }
 
 static rg_status run(rg_plan *plan, uint64_t number)

@@ -38,6 +38,14 @@ typedef struct rg_plan_carried {
     void    *staging;     /* on the way: a root may be another carried input */
 } rg_plan_carried;
 
+/* For check/, in interpreted plans: what a run computes, the rest keeping its values; and what is
+ * done to each value thereafter. */
+typedef struct rg_plan_watch {
+    const uint8_t *only;      /* by program id; NULL = everything */
+    void (*computed)(void *user, rg_plan *plan, uint32_t id);
+    void          *user;
+} rg_plan_watch;
+
 struct rg_plan {
     rg_alloc          alloc;
     rg_arena          arena;       /* this struct's arrays and names */
@@ -67,6 +75,7 @@ struct rg_plan {
     rg_err            broken;      /* a bind or carry that failed: every run repeats it */
     bool              has_run;     /* the last run succeeded */
     int64_t           runs;        /* successful ones since the optimizer's last step */
+    const rg_plan_watch *watch;    /* NULL = none */
     bool              running;
     int64_t           pid;
     rg_plan_report    report;

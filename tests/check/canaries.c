@@ -1,0 +1,526 @@
+/* tests/check/canaries.c -- gradients that are wrong, and what else a check must not pass. */
+#include "tests/check/nets.h"
+
+#include "check/check.h"
+#include "tests/rgt.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- A tanh of the tests' own, whose rule may err ------------------------------------------- */
+
+enum { RIGHT, NEGATED, HALVED, NO_EARLY, FAULTS };
+
+static int my_tanh_f64(const rg_kernel_args *k)
+{
+    const double *x = k->in[0];
+    double *y = k->out;
+    for (int64_t i = 0; i < k->n; i++)
+        y[i] = tanh(x[i]);
+    return 0;
+}
+
+static int my_tanh_complex(const rg_kernel_args *k)
+{
+    const double _Complex *x = k->in[0];
+    double _Complex *y = k->out;
+    for (int64_t i = 0; i < k->n; i++)
+        y[i] = ctanh(x[i]);
+    return 0;
+}
+
+/* Which fault, and where: rules see their attributes. */
+struct fault { int32_t kind, step; };
+
+static void my_tanh_vjp(const rg_vjp_ctx *v)
+{
+    const struct fault *f = v->attr;
+    rg_val g = rg_mul(v->gy, rg_one_minus(rg_square(v->out)));
+    if (f->kind == NEGATED)
+        g = rg_neg(g);
+    else if (f->kind == HALVED)
+        g = rg_scale(g, 0.5);
+    else if (f->kind == NO_EARLY && f->step < 3)
+        g = rg_scale(g, 0);
+    rg_vjp_add(v, 0, g);
+}
+
+static const rg_op my_tanh = {
+    .name = "my_tanh", .arity = 1, .flags = RG_OP_ELEMENTWISE, .attr_bytes = sizeof(struct fault),
+    .vjp = my_tanh_vjp, .kernel_f64 = my_tanh_f64, .kernel_complex = my_tanh_complex,
+};
+static const rg_op my_real_tanh = {
+    .name = "my_real_tanh", .arity = 1, .flags = RG_OP_ELEMENTWISE,
+    .attr_bytes = sizeof(struct fault), .vjp = my_tanh_vjp, .kernel_f64 = my_tanh_f64,
+};
+
+static const rg_op *tanh_op;
+static struct fault fault;
+
+static rg_val faulty(rg_val x)
+{
+    rg_val y = rg_emit(tanh_op, &fault, &x, 1);
+    fault.step++;
+    return y;
+}
+
+/* A tanh RNN over T steps with that function. */
+static rg_verdict check_faulty(net *n, const rg_op *op, int kind, int64_t T, double gain)
+{
+    tanh_op = op;
+    fault = (struct fault){ kind, 0 };
+    net_open(n, 1);
+    rg_val loss = net_build(n, &(net_shape){ NET_RNN, T, 2, 3, 4, gain, faulty }, NULL);
+    return net_check(n, loss, NULL, 0, NULL);
+}
+
+RGT_TEST(gradcheck, an_op_of_ones_own_passes_with_an_f64_kernel_alone)
+{
+    net n;
+    RGT_CHECK(check_faulty(&n, &my_real_tanh, RIGHT, 6, 1) == RG_PASS);
+    net_close(&n);
+}
+
+RGT_TEST(gradcheck, a_wrong_sign_a_lost_factor_and_zeros_at_early_steps_fail)
+{
+    for (int kind = NEGATED; kind < FAULTS; kind++) {
+        net n;
+        RGT_CHECK(check_faulty(&n, &my_tanh, kind, 6, 1) == RG_FAIL);
+        const char *who = kind == NEGATED ? "the rule of op 'my_tanh' (cell step 1) is wrong"
+                                          : "the rule of op 'my_tanh' (cell step 0) is wrong";
+        RGT_CHECK_MSG(rgt_has(n.report->message, who), "%s", n.report->message);
+        RGT_CHECK(n.report->block[0].verdict == RG_FAIL && n.report->block[0].error > 0.1);
+        for (int64_t t = 0; t < 6; t++) { /* two wrong signs are right, and said to be */
+            bool right = kind == NO_EARLY ? t >= 3 : kind == NEGATED && t % 2 == 0;
+            RGT_CHECK(net_block(&n, "cell.W", t)->verdict == (right ? RG_PASS : RG_FAIL));
+        }
+        RGT_CHECK(net_block(&n, "out.W", RG_NO_STEP)->verdict == RG_PASS);
+        net_close(&n);
+    }
+}
+
+RGT_TEST(gradcheck, a_vanished_gradient_is_proven_right_by_complex_steps)
+{
+    net n;
+    RGT_CHECK_MSG(check_faulty(&n, &my_tanh, RIGHT, 60, 0.3) == RG_PASS, "%s", n.report->message);
+    const rg_gradcheck_block *b = net_block(&n, "cell.W", 0);
+    RGT_CHECK_MSG(fabs(b->got) < 1e-20 && b->got != 0 && strcmp(b->oracle, "complex step") == 0,
+                  "%g by %s", b->got, b->oracle);
+    RGT_CHECK(b->error < 1e-10 && b->verdict == RG_PASS);
+    net_close(&n);
+}
+
+RGT_TEST(gradcheck, a_vanished_gradient_is_proven_wrong_as_well)
+{
+    for (int kind = NEGATED; kind < FAULTS; kind++) {
+        net n;
+        RGT_CHECK(check_faulty(&n, &my_tanh, kind, 60, 0.3) == RG_FAIL);
+        const rg_gradcheck_block *b = net_block(&n, "cell.W", 1);
+        RGT_CHECK_MSG(b->verdict == RG_FAIL && b->error > 0.4, "%g", b->error);
+        RGT_CHECK(strcmp(b->oracle, "complex step") == 0 && fabs(b->want) < 1e-20);
+        net_close(&n);
+    }
+}
+
+RGT_TEST(gradcheck, without_a_complex_kernel_each_operation_is_asked_alone)
+{
+    net n;
+    RGT_CHECK_MSG(check_faulty(&n, &my_real_tanh, RIGHT, 60, 0.3) == RG_PASS, "%s",
+                  n.report->message);
+    RGT_CHECK(strcmp(net_block(&n, "cell.W", 0)->oracle, "local step") == 0);
+    net_close(&n);
+    RGT_CHECK(check_faulty(&n, &my_real_tanh, NO_EARLY, 60, 0.3) == RG_FAIL);
+    RGT_CHECK(net_block(&n, "cell.W", 0)->verdict == RG_FAIL);
+    RGT_CHECK(net_block(&n, "cell.W", 59)->verdict == RG_PASS);
+    RGT_CHECK(rgt_has(n.report->message, "'my_real_tanh' (cell step 0)"));
+    net_close(&n);
+}
+
+/* ---- Rules that pair the wrong things ------------------------------------------------------- */
+
+static int product_f64(const rg_kernel_args *k)
+{
+    const double *a = k->in[0], *b = k->in[1];
+    double *y = k->out;
+    for (int64_t i = 0; i < k->n; i++)
+        y[i] = a[i] * b[i];
+    return 0;
+}
+
+/* y = a∘b, the third operand unused; the rule of b reads it in place of a. */
+static void swapped_vjp(const rg_vjp_ctx *v)
+{
+    rg_vjp_add(v, 0, rg_mul(v->gy, v->in[1]));
+    rg_vjp_add(v, 1, rg_mul(v->gy, v->in[2]));
+}
+
+static const rg_op swapped_op = { .name = "swapped", .arity = 3, .flags = RG_OP_ELEMENTWISE,
+                                  .vjp = swapped_vjp, .kernel_f64 = product_f64 };
+
+RGT_TEST(gradcheck, gradients_of_two_steps_exchanged_fail_though_their_sum_is_right)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val x[2], w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1)), s = rg_const(n.g, 0);
+    for (int t = 0; t < 2; t++)
+        x[t] = rg_input(n.g, NULL, RG_F, RG_SHAPE(3));
+    for (int t = 0; t < 2; t++) {
+        rg_scope_push(n.g, "loop", t);
+        const rg_val in[3] = { x[t], w, x[1 - t] };
+        s = rg_add(s, rg_sum(rg_emit(&swapped_op, NULL, in, 3)));
+        rg_scope_pop(n.g);
+    }
+    RGT_CHECK(net_check(&n, s, NULL, 0, NULL) == RG_FAIL && n.report->failed == 2);
+    RGT_CHECK(n.report->n_block == 2 && rgt_has(n.report->message, "op 'swapped'"));
+    net_close(&n);
+}
+
+static void half_vjp(const rg_vjp_ctx *v)
+{
+    rg_vjp_add(v, 0, rg_mul(v->gy, v->in[1]));
+}
+
+static const rg_op half_op = { .name = "half_rule", .arity = 2, .flags = RG_OP_ELEMENTWISE,
+                               .vjp = half_vjp, .kernel_f64 = product_f64 };
+
+RGT_TEST(gradcheck, a_missing_term_fails_even_where_the_graph_says_no_path)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val a = rg_param(n.g, NULL, "a", RG_SHAPE(3), rg_init_normal(1));
+    rg_val b = rg_param(n.g, NULL, "b", RG_SHAPE(3), rg_init_normal(1));
+    rg_val y = rg_emit2(&half_op, NULL, a, b);
+    RGT_CHECK(net_check(&n, rg_sum(y), NULL, 0, NULL) == RG_FAIL);
+    RGT_CHECK(net_block(&n, "a", RG_NO_STEP)->verdict == RG_PASS);
+    RGT_CHECK(net_block(&n, "b", RG_NO_STEP)->verdict == RG_FAIL);
+    rg_val squares = rg_sum(rg_emit2(&half_op, NULL, a, a)); /* half of the gradient is there */
+    RGT_CHECK(net_check(&n, squares, &a, 1, NULL) == RG_FAIL);
+    RGT_CHECK(fabs(n.report->block[0].error - 0.5) < 1e-6);
+    net_close(&n);
+}
+
+static int rule_calls;
+
+/* Right but for the first time it is asked. */
+static void moody_vjp(const rg_vjp_ctx *v)
+{
+    rg_vjp_add(v, 0, rule_calls++ ? v->gy : rg_scale(v->gy, 2));
+}
+
+static int copy_f64(const rg_kernel_args *k)
+{
+    memcpy(k->out, k->in[0], (size_t)k->n * sizeof(double));
+    return 0;
+}
+
+static const rg_op moody_op = { .name = "moody", .arity = 1, .flags = RG_OP_ELEMENTWISE,
+                                .vjp = moody_vjp, .kernel_f64 = copy_f64 };
+
+RGT_TEST(gradcheck, blocks_that_do_not_add_up_to_the_gradient_fail)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
+    rg_val loss = rg_sum(rg_emit(&moody_op, NULL, &w, 1));
+    rule_calls = 0;
+    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_FAIL && n.report->failed == 1);
+    RGT_CHECK(strcmp(n.report->block[0].oracle, "sum over steps") == 0);
+    RGT_CHECK(n.report->block[0].got == 2 && n.report->block[0].want == 1);
+    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_PASS);
+    net_close(&n);
+}
+
+/* ---- Second order ---------------------------------------------------------------------------- */
+
+static int square_f64(const rg_kernel_args *k)
+{
+    const double *x = k->in[0];
+    double *y = k->out;
+    for (int64_t i = 0; i < k->n; i++)
+        y[i] = x[i] * x[i];
+    return 0;
+}
+
+static int square_back_f64(const rg_kernel_args *k)
+{
+    const double *gy = k->in[0], *x = k->in[1];
+    double *gx = k->out;
+    for (int64_t i = 0; i < k->n; i++)
+        gx[i] = 2 * gy[i] * x[i];
+    return 0;
+}
+
+static void square_back_vjp(const rg_vjp_ctx *v) /* the 2 is lost for x */
+{
+    rg_vjp_add(v, 0, rg_scale(rg_mul(v->gy, v->in[1]), 2));
+    rg_vjp_add(v, 1, rg_mul(v->gy, v->in[0]));
+}
+
+static const rg_op square_back = { .name = "square_back", .arity = 2, .flags = RG_OP_ELEMENTWISE,
+                                   .vjp = square_back_vjp, .kernel_f64 = square_back_f64 };
+static const rg_op square_last = { .name = "square_last", .arity = 2,
+                                   .flags = RG_OP_ELEMENTWISE | RG_OP_NODIFF,
+                                   .kernel_f64 = square_back_f64 };
+
+static void square_vjp(const rg_vjp_ctx *v)
+{
+    rg_vjp_add(v, 0, rg_emit2(&square_back, NULL, v->gy, v->in[0]));
+}
+
+static void square_once_vjp(const rg_vjp_ctx *v)
+{
+    rg_vjp_add(v, 0, rg_emit2(&square_last, NULL, v->gy, v->in[0]));
+}
+
+static const rg_op my_square = { .name = "my_square", .arity = 1, .flags = RG_OP_ELEMENTWISE,
+                                 .vjp = square_vjp, .kernel_f64 = square_f64 };
+static const rg_op square_once = { .name = "square_once", .arity = 1, .flags = RG_OP_ELEMENTWISE,
+                                   .vjp = square_once_vjp, .kernel_f64 = square_f64 };
+
+RGT_TEST(gradcheck, a_wrong_second_derivative_fails_in_second_order_only)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
+    rg_val loss = rg_sum(rg_emit(&my_square, NULL, &w, 1));
+    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_PASS);
+    RGT_CHECK(net_check(&n, loss, NULL, 0, &(rg_gradcheck_opts){ .order = 2 }) == RG_FAIL);
+    RGT_CHECK(net_block(&n, "w", RG_NO_STEP)->verdict == RG_PASS);
+    RGT_CHECK(strcmp(n.report->block[0].oracle, "second order") == 0);
+    RGT_CHECK_MSG(rgt_has(n.report->message, "the rule of op 'square_back'"), "%s",
+                  n.report->message);
+    net_close(&n);
+}
+
+static void product_last_vjp(const rg_vjp_ctx *v) /* nothing for the second operand */
+{
+    rg_vjp_add(v, 0, rg_mul(v->gy, v->in[1]));
+}
+
+static const rg_op product_last = { .name = "product_last", .arity = 2,
+                                    .flags = RG_OP_ELEMENTWISE, .vjp = product_last_vjp,
+                                    .kernel_f64 = product_f64 };
+
+static void lopsided_vjp(const rg_vjp_ctx *v)
+{
+    rg_vjp_add(v, 0, rg_mul(v->gy, v->in[1]));
+    rg_vjp_add(v, 1, rg_emit2(&product_last, NULL, v->gy, v->in[0]));
+}
+
+static const rg_op lopsided = { .name = "lopsided", .arity = 2, .flags = RG_OP_ELEMENTWISE,
+                                .vjp = lopsided_vjp, .kernel_f64 = product_f64 };
+
+RGT_TEST(gradcheck, a_hessian_that_is_not_symmetric_fails)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val a = rg_param(n.g, NULL, "a", RG_SHAPE(3), rg_init_normal(1));
+    rg_val b = rg_param(n.g, NULL, "b", RG_SHAPE(3), rg_init_normal(1));
+    rg_val loss = rg_sum(rg_emit2(&lopsided, NULL, a, b));
+    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_PASS);
+    RGT_CHECK(net_check(&n, loss, NULL, 0, &(rg_gradcheck_opts){ .order = 2 }) == RG_FAIL);
+    bool seen = false;
+    for (size_t i = 0; i < n.report->n_block; i++)
+        seen = seen || (strcmp(n.report->block[i].oracle, "symmetry") == 0 &&
+                        n.report->block[i].verdict == RG_FAIL);
+    RGT_CHECK(seen);
+    net_close(&n);
+}
+
+RGT_TEST(gradcheck, an_op_without_second_derivative_is_named_and_the_graph_stays_sound)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
+    rg_val loss = rg_sum(rg_emit(&square_once, NULL, &w, 1));
+    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_PASS);
+    RGT_CHECK(net_check(&n, loss, NULL, 0, &(rg_gradcheck_opts){ .order = 2 }) == RG_NOT_RUN);
+    RGT_CHECK(n.report->status == RG_ENOGRAD && rgt_has(n.report->message, "'square_last'"));
+    RGT_CHECK(!rg_graph_status(n.g) && *rg_graph_message(n.g) == '\0');
+    net_close(&n);
+}
+
+/* ---- Purity, detachment, kinks --------------------------------------------------------------- */
+
+static int counter_f64(const rg_kernel_args *k)
+{
+    static double calls;
+    const double *x = k->in[0];
+    double *y = k->out;
+    calls += 1e-9;
+    for (int64_t i = 0; i < k->n; i++)
+        y[i] = x[i] * (1 + calls);
+    return 0;
+}
+
+static void counter_vjp(const rg_vjp_ctx *v)
+{
+    rg_vjp_add(v, 0, v->gy);
+}
+
+static const rg_op counter_op = { .name = "counter", .arity = 1, .flags = RG_OP_ELEMENTWISE,
+                                  .vjp = counter_vjp, .kernel_f64 = counter_f64 };
+
+RGT_TEST(gradcheck, a_loss_that_moves_by_itself_is_not_pure)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
+    rg_scope_push(n.g, "loop", 4);
+    rg_val y = rg_emit(&counter_op, NULL, (rg_val[]){ rg_sin(w) }, 1);
+    rg_scope_pop(n.g);
+    RGT_CHECK(net_check(&n, rg_sum(rg_square(y)), NULL, 0, NULL) == RG_NOT_RUN);
+    RGT_CHECK(n.report->status == RG_EUSER && rgt_has(n.report->message, "not pure") &&
+              rgt_has(n.report->message, "'counter' (loop step 4)"));
+    net_close(&n);
+}
+
+RGT_TEST(gradcheck, what_is_detached_is_held_fixed_and_listed)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val a = rg_param(n.g, NULL, "a", RG_SHAPE(3), rg_init_normal(1));
+    rg_val b = rg_param(n.g, NULL, "b", RG_SHAPE(3), rg_init_normal(1));
+    rg_val c = rg_param(n.g, NULL, "c", RG_SHAPE(3), rg_init_normal(1));
+    rg_val held = rg_detach(rg_tanh(rg_mul(a, b)));
+    rg_val loss = rg_sum(rg_mul(rg_square(rg_add(a, held)), held));
+    RGT_CHECK_MSG(net_check(&n, loss, (rg_val[]){ a, b, c }, 3, &(rg_gradcheck_opts){ .order = 2 })
+                  == RG_PASS, "%s", n.report->message);
+    RGT_CHECK(rgt_has(n.report->message, "; no path: c; blocked: b"));
+    RGT_CHECK(net_block(&n, "a", RG_NO_STEP)->got != 0);
+    RGT_CHECK(strcmp(net_block(&n, "b", RG_NO_STEP)->oracle, "blocked") == 0);
+    RGT_CHECK(strcmp(net_block(&n, "c", RG_NO_STEP)->oracle, "no path") == 0);
+    net_close(&n);
+}
+
+RGT_TEST(gradcheck, a_rule_that_says_nothing_is_not_taken_for_a_missing_path)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
+    RGT_CHECK(net_check(&n, rg_sum(rg_emit(&net_lost, NULL, &w, 1)), NULL, 0, NULL) == RG_FAIL);
+    RGT_CHECK(n.report->block[0].got == 0 && fabs(n.report->block[0].want - 1) < 1e-9);
+    net_close(&n);
+}
+
+static int my_relu_f64(const rg_kernel_args *k)
+{
+    const double *x = k->in[0];
+    double *y = k->out;
+    for (int64_t i = 0; i < k->n; i++)
+        y[i] = x[i] > 0 ? x[i] : 0;
+    return 0;
+}
+
+static void my_relu_vjp(const rg_vjp_ctx *v)
+{
+    rg_val zero = rg_const(v->gy.graph, 0);
+    rg_vjp_add(v, 0, rg_where(rg_less(zero, v->in[0]), v->gy, zero));
+}
+
+static const rg_op my_relu = { .name = "my_relu", .arity = 1, .flags = RG_OP_ELEMENTWISE,
+                               .vjp = my_relu_vjp, .kernel_f64 = my_relu_f64 };
+
+/* Σ relu(x) over 20 elements, so many of them 0. */
+static rg_verdict check_relu(net *n, const rg_op *op, int zeros)
+{
+    double x[20];
+    rg_plan *plan;
+    for (int i = 0; i < 20; i++)
+        x[i] = i < zeros ? 0 : i % 2 ? i : -1 - i;
+    net_open(n, 1);
+    rg_val X = rg_input(n->g, "x", RG_F, RG_SHAPE(20));
+    rg_val loss = rg_sum(op ? rg_emit(op, NULL, &X, 1) : rg_relu(X));
+    RGT_CHECK(!rg_plan_create(&plan, &loss, 1, &(rg_plan_opts){ .real = RG_F64 }));
+    RGT_CHECK(!rg_plan_bind(plan, X, x, sizeof x));
+    rg_verdict v = net_check(n, loss, &X, 1, &(rg_gradcheck_opts){ .data = plan });
+    rg_plan_destroy(&plan);
+    return v;
+}
+
+RGT_TEST(gradcheck, elements_at_a_kink_are_excluded_and_counted)
+{
+    net n;
+    for (int zeros = 0; zeros <= 2; zeros++) {
+        RGT_CHECK(check_relu(&n, NULL, zeros) == RG_PASS);
+        RGT_CHECK(n.report->block[0].excluded == (size_t)zeros);
+        RGT_CHECK(strcmp(n.report->block[0].oracle, "difference") == 0);
+        net_close(&n);
+    }
+}
+
+RGT_TEST(gradcheck, a_block_full_of_kinks_goes_to_complex_steps_or_stays_open)
+{
+    net n;
+    RGT_CHECK(check_relu(&n, NULL, 3) == RG_PASS);
+    RGT_CHECK(strcmp(n.report->block[0].oracle, "complex step") == 0);
+    net_close(&n);
+    RGT_CHECK(check_relu(&n, &my_relu, 3) == RG_INCONCLUSIVE);
+    RGT_CHECK(n.report->inconclusive == 1 && n.report->block[0].excluded == 3);
+    RGT_CHECK(rgt_has(n.report->block[0].reason, "next to kinks") &&
+              rgt_has(n.report->block[0].reason, "'my_relu' has no kernel for complex"));
+    net_close(&n);
+    RGT_CHECK(check_relu(&n, &my_relu, 2) == RG_PASS);
+    net_close(&n);
+}
+
+RGT_TEST(gradcheck, undecided_blocks_pass_only_where_the_caller_says_so)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val w = rg_param(n.g, NULL, "w", RG_SCALAR, rg_init_zeros());
+    rg_val loss = rg_emit(&my_relu, NULL, &w, 1);
+    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_INCONCLUSIVE);
+    RGT_CHECK(net_check(&n, loss, NULL, 0, &(rg_gradcheck_opts){ .allow_inconclusive = true }) ==
+              RG_PASS);
+    RGT_CHECK(n.report->inconclusive == 1);
+    net_close(&n);
+}
+
+/* ---- The control ----------------------------------------------------------------------------- */
+
+static void lenient(const rg_check *c, rg_check_result *r)
+{
+    rg_check_judge(c, r);
+    if (r->verdict == RG_FAIL && r->error < 0.5)
+        r->verdict = RG_PASS;
+}
+
+static void blind_to_zero(const rg_check *c, rg_check_result *r)
+{
+    rg_check_judge(c, r);
+    if (r->got[0] == 0)
+        r->verdict = RG_PASS;
+}
+
+static void blind_to_order(const rg_check *c, rg_check_result *r)
+{
+    rg_check_judge(c, r);
+    if (r->got[0] == 1 || r->got[0] == 2)
+        r->verdict = RG_PASS;
+}
+
+RGT_TEST(gradcheck, the_control_notices_a_judge_that_is_blind)
+{
+    double value[2] = { 1, 2 };
+    uint8_t out[2] = { 0 };
+    rg_check_tensor t = { .name = "w", .n = 1 };
+    rg_check_block b[2] = { { .tensor = &t, .step = 0, .checked = true },
+                            { .tensor = &t, .step = 1, .checked = true } };
+    rg_check_result r[2];
+    rg_check c = { .rtol = 1e-6, .n_block = 2, .block = b };
+    rg_check_objective o = { .result = r };
+    for (int i = 0; i < 2; i++) {
+        r[i] = (rg_check_result){ .block = &b[i], .n = 1, .got = &value[i], .want = &value[i],
+                                  .out = &out[i], .rtol = 1e-6 };
+        rg_check_judge(&c, &r[i]);
+        RGT_CHECK(r[i].verdict == RG_PASS);
+    }
+    RGT_CHECK(rg_check_control(&c, &o, rg_check_judge) == RG_OK);
+    RGT_CHECK(rg_check_control(&c, &o, lenient) == RG_EINTERNAL && rgt_has(c.err.text, "scaled"));
+    RGT_CHECK(rg_check_control(&c, &o, blind_to_zero) == RG_EINTERNAL &&
+              rgt_has(c.err.text, "zeroed"));
+    RGT_CHECK(rg_check_control(&c, &o, blind_to_order) == RG_EINTERNAL &&
+              rgt_has(c.err.text, "swapped"));
+}
