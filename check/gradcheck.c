@@ -102,7 +102,8 @@ rg_status rg_check_objective_run(rg_check *c, rg_check_objective *o)
 
 rg_status rg_check_add_extra(rg_check *c, rg_check_result r)
 {
-    if (!c->extra && !(c->extra = rg_arena_get(&c->arena, (2 * c->n_tensor + 1) * sizeof *c->extra)))
+    const size_t most = 2 * c->n_tensor + 1; /* two sums a tensor, one Hessian */
+    if (!c->extra && !(c->extra = rg_arena_get(&c->arena, most * sizeof *c->extra)))
         return no_memory(c);
     c->extra[c->n_extra++] = r;
     return RG_OK;
@@ -136,11 +137,8 @@ static void place_blocks(rg_check *c)
 {
     for (size_t i = 0; i < c->n_tensor; i++) {
         rg_check_tensor *t = &c->tensor[i];
-        const double *value = c->needed[t->id]
-                                  ? rg_plan_data(c->interpreted, (rg_val){ c->whole.g,
-                                                                           c->whole.of[t->id] })
-                                  : t->base;
-        rg_check_directions(c, t, value);
+        const rg_val v = { c->whole.g, c->whole.of[t->id] };
+        rg_check_directions(c, t, c->needed[t->id] ? rg_plan_data(c->interpreted, v) : t->base);
     }
     for (size_t i = 0; i < c->n_block; i++)
         if (c->block[i].tensor->n)
