@@ -35,6 +35,7 @@ enum { RG_F32_LANES = RG_VECTOR / 4, RG_F64_LANES = RG_VECTOR / 8 };
 
 typedef float   f32_v __attribute__((vector_size(RG_VECTOR)));
 typedef int32_t i32_v __attribute__((vector_size(RG_VECTOR)));
+typedef uint32_t u32_v __attribute__((vector_size(RG_VECTOR)));
 typedef double  f64_v __attribute__((vector_size(RG_VECTOR)));
 typedef int64_t i64_v __attribute__((vector_size(RG_VECTOR)));
 /* The same in memory: any alignment, any type. */
@@ -300,8 +301,8 @@ RG_INLINE f32_v f32_scale(f32_v p, f32_v k)
 #if defined(RG_SIMD_AVX512)
     return _mm512_scalef_ps(p, k);
 #else
-    i32_v e = __builtin_convertvector(k, i32_v), half = e >> 1;
-    return p * (f32_v)((half + 127) << 23) * (f32_v)((e - half + 127) << 23);
+    i32_v e = __builtin_convertvector(k, i32_v), half = e >> 1; /* of NaN: any */
+    return p * (f32_v)(((u32_v)half + 127) << 23) * (f32_v)(((u32_v)e - (u32_v)half + 127) << 23);
 #endif
 }
 

@@ -68,8 +68,8 @@ RG_INLINE f32_v f32_log(f32_v x)
     const f32_v zero = f32_set(0), inf = f32_set(HUGE_VAL), tiny = f32_set(0x1p-126);
     f32_m small = f32_lt(x, tiny);
     f32_v y = f32_pick(small, x * f32_set(0x1p23), x);
-    i32_v e = ((i32_v)y - 0x3f3504f3) >> 23; /* y = m·2ᵉ, m in [1/√2, √2) */
-    f32_v m = (f32_v)((i32_v)y - (e << 23));
+    i32_v e = (i32_v)((u32_v)y - 0x3f3504f3) >> 23; /* y = m·2ᵉ, m in [1/√2, √2) */
+    f32_v m = (f32_v)((u32_v)y - ((u32_v)e << 23));
     f32_v k = __builtin_convertvector(e, f32_v) - f32_pick(small, f32_set(23), zero);
     f32_v special = f32_pick(f32_eq(x, zero), -inf, f32_pick(f32_lt(x, zero), x - x, x));
     special = f32_pick(f32_lt(x, zero), f32_set((double)NAN), special);

@@ -177,6 +177,7 @@ static int child(int (*body)(void))
                                                                             : -1;
 }
 
+#if !defined(__SANITIZE_ADDRESS__)
 static int probe_without_memory(void)
 {
     const struct rlimit little = { 64 << 20, 64 << 20 }; /* less than a stack of 8 MiB for each */
@@ -187,7 +188,6 @@ static int probe_without_memory(void)
     return status == RG_ETHREAD && n >= 1 && n < RG_TEAM_MAX ? 0 : 1;
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
 RGT_TEST(team, a_probe_says_how_many_threads_there_can_be)
 {
     RGT_CHECK(child(probe_without_memory) == 0);
