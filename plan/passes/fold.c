@@ -20,6 +20,7 @@ static const rg_rule table[] = {
     { &rg_op_mul,       rg_fold_mul_negs,        "(-x)*(-y) = x*y" },
     { &rg_op_add,       rg_fold_add_number,      "x+0 = x up to the sign of zero, x+c = shift(x, c)" },
     { &rg_op_add,       rg_fold_add_neg,         "x + -y = x-y" },
+    { &rg_op_add,       rg_fold_add_reshapes,    "reshape(x) + reshape(y) = reshape(x + y)" },
     { &rg_op_add,       rg_fold_add_concats,     "concat + concat = concat of sums, while `split` runs" },
     { &rg_op_sub,       rg_fold_sub_number,
       "x-0 = x, x-c = shift(x, -c), 1-x = one_minus(x), 0-x = -x up to the sign of zero" },

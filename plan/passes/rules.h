@@ -19,7 +19,7 @@ rg_rule_fn rg_fold_slice_whole, rg_fold_slice_slice, rg_fold_slice_concat, rg_fo
 /* rules_stacks.c */
 rg_rule_fn rg_fold_slice_reshape, rg_fold_concat_reshape, rg_fold_concat_columns,
     rg_fold_concat_slices, rg_fold_matmul_rows, rg_fold_gather_rows, rg_fold_scatter_rows,
-    rg_fold_add_concats;
+    rg_fold_add_concats, rg_fold_add_reshapes;
 /* rules_product.c */
 rg_rule_fn rg_fold_matmul_transpose, rg_fold_matmul_one_hot;
 /* rules_constant.c */

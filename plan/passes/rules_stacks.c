@@ -172,6 +172,18 @@ uint32_t rg_fold_add_concats(rg_builder *b, rg_node *n)
     return b->failed ? 0 : rg_make_concat(b, n, part, count, axis);
 }
 
+/* Sums over directions meet behind the reshapes of their steps. */
+uint32_t rg_fold_add_reshapes(rg_builder *b, rg_node *n)
+{
+    const rg_node *x = rg_operand(b, n, 0), *y = rg_operand(b, n, 1);
+    if (x->op != &rg_op_reshape || y->op != &rg_op_reshape || !rg_shape_equal(*x->shape, *y->shape) ||
+        !rg_shape_equal(*rg_built(b, x->in[0])->shape, *rg_built(b, y->in[0])->shape))
+        return 0;
+    const uint32_t in[2] = { x->in[0], y->in[0] };
+    const uint32_t sum = rg_make(b, n, &rg_op_add, NULL, in, 2);
+    return sum ? rg_rewrite_reshape(b, n, sum) : 0;
+}
+
 /* ---- Rows of higher rank are matrices ---------------------------------------------------------- */
 
 /* x as a matrix of its last axis. */
