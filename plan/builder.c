@@ -147,7 +147,7 @@ static uint32_t try_rules(rg_builder *b, rg_node *n)
         if (id)
             return id;
     }
-    for (size_t i = 0; i < rg_rule_count() && !rg_rule_at(i)->op; i++) {
+    for (size_t i = rg_rule_count(); i-- > 0 && !rg_rule_at(i)->op;) {
         uint32_t id = rg_rule_at(i)->apply(b, n);
         if (id && b->p->fired)
             b->p->fired[i]++;

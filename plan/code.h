@@ -65,6 +65,15 @@ typedef struct rg_buffer {
 } rg_buffer;
 #define RG_FOREVER UINT32_MAX
 
+/* The right operand of products, packed once per run. */
+typedef struct rg_packed {
+    uint32_t value, node;   /* what is packed; a product that reads it */
+    uint32_t uses;
+    int64_t  rows;          /* that meet it, of all products */
+    bool     across, on;    /* read transposed; worth it */
+    uint32_t buffer;        /* 0 = not yet packed */
+} rg_packed;
+
 typedef struct rg_code {
     struct rg_exec exec;
     rg_prog    *p;
@@ -90,6 +99,11 @@ typedef struct rg_code {
     uint32_t   *interval;   /* by unit */
     uint32_t   *ready;      /* by unit: the first interval that may read it */
     uint32_t    n_interval;
+
+    rg_packed  *packed;     /* [0] unused */
+    uint32_t    n_packed;
+    size_t      packed_cap;
+    rg_index    packed_index;
 
     rg_step    *step;
     size_t      n_step, step_cap;
@@ -177,10 +191,16 @@ static inline uint32_t rg_unit_last(const rg_code *c, uint32_t unit)
 /* ---- lower.c and its family: from units to steps -------------------------------------------- */
 
 rg_status rg_code_lower(rg_code *c);
-/* Can the kernel of this node read operand k through strides? Else it must lie dense. */
-bool rg_reads_strided(const rg_prog *p, const rg_node *node, uint32_t k);
-/* Can it write its result in rows apart (columns together)? */
-bool rg_writes_strided(const rg_prog *p, const rg_node *node);
+/* Can the kernel of node @p id read operand k as it lies now? */
+bool rg_suits(const rg_code *c, uint32_t id, uint32_t k);
+/* Could it read it in rows apart, the elements of a row together? */
+bool rg_reads_rows(const rg_prog *p, const rg_node *node, uint32_t k);
+/* Can it write its result so? */
+bool rg_writes_rows(const rg_prog *p, const rg_node *node);
+/* Which right operands of products are worth packing; before scheduling. */
+rg_status rg_code_packs(rg_code *c);
+/* Does the product read one? Then its packing needs an interval before it. */
+bool rg_reads_packed(const rg_code *c, uint32_t id);
 
 /* ---- place.c: lives and offsets ------------------------------------------------------------- */
 

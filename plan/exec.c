@@ -50,7 +50,7 @@ static rg_status compile(rg_code *c)
     rg_status st;
     if (!take_arrays(c))
         return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u nodes", (unsigned)c->p->n_node);
-    if ((st = rg_code_views(c)) || (st = rg_code_schedule(c)) || (st = rg_code_lives(c)) ||
+    if ((st = rg_code_views(c)) || (st = rg_code_packs(c)) || (st = rg_code_schedule(c)) || (st = rg_code_lives(c)) ||
         (st = rg_code_lower(c)) || (st = rg_code_place(c)))
         return st;
     sum_costs(c);
@@ -150,6 +150,8 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     if (!st)
         st = compile(c);
     rg_arena_free(&c->work);
+    rg_release(&c->alloc, c->packed, c->packed_cap * sizeof *c->packed);
+    rg_index_free(&c->packed_index, &c->alloc);
     if (st)
         return st;
     c->scratch_bytes = rg_round_up(c->scratch_bytes, RG_ALIGN);
@@ -300,9 +302,4 @@ static rg_status run(rg_plan *plan, uint64_t number)
     return RG_OK;
 }
 
-static void print(const rg_plan *plan, rg_write_fn *write, void *user)
-{
-    (void)plan, (void)write, (void)user;
-}
-
-const rg_executor rg_optimizer = { setup, run, destroy, print };
+const rg_executor rg_optimizer = { setup, run, destroy, rg_print_steps };

@@ -218,9 +218,4 @@ static rg_status run(rg_plan *plan, uint64_t number)
     return job.status;
 }
 
-static void print(const rg_plan *plan, rg_write_fn *write, void *user)
-{
-    (void)plan, (void)write, (void)user;
-}
-
-const rg_executor rg_interpreter = { setup, run, destroy, print };
+const rg_executor rg_interpreter = { setup, run, destroy, rg_print_nodes };

@@ -6,14 +6,28 @@
 
 #include "base/checked.h"
 #include "ops/ops.h"
+#include "plan/made.h"
 #include "plan/passes/fusible.h"
 
+/* How an operand may lie: dense; as a matrix with rows apart; as rows along the op's axis; anyhow. */
+enum reads { DENSE, MATRIX, ROWS, ANYHOW };
 static const struct lowering {
     const rg_op *op;
     rg_status  (*lower)(rg_code *c, uint32_t node);
-    bool         reads_strided, writes_strided;
+    enum reads   reads;
+    bool         writes_rows;  /* its result too may have its rows apart */
 } table[] = {
-    { &rg_op_concat, rg_lower_concat, true, true },
+    { &rg_op_concat, rg_lower_concat, ANYHOW, true },
+    { &rg_op_matmul, rg_lower_matmul, MATRIX, true },
+    { &rg_op_matmul_add, rg_lower_matmul, MATRIX, true },
+    { &rg_op_sum_over, rg_lower_rows, ROWS, false },
+    { &rg_op_max_over, rg_lower_rows, ROWS, false },
+    { &rg_op_logsumexp_over, rg_lower_rows, ROWS, false },
+    { &rg_op_softmax, rg_lower_rows, ROWS, false },
+    { &rg_op_log_softmax, rg_lower_rows, ROWS, false },
+    { &rg_op_softmax_cross_entropy, rg_lower_rows, ROWS, false },
+    { &rg_op_gather, rg_lower_gather, DENSE, false },
+    { &rg_op_scatter_add, rg_lower_scatter, DENSE, false },
 };
 enum { N_LOWERING = sizeof table / sizeof *table };
 
@@ -25,19 +39,45 @@ static const struct lowering *lowering_of(const rg_node *node)
     return NULL;
 }
 
-bool rg_reads_strided(const rg_prog *p, const rg_node *node, uint32_t k)
+static enum reads reads_of(const rg_prog *p, const rg_node *node, uint32_t k)
 {
     const struct lowering *l = lowering_of(node);
-    (void)p, (void)k;
-    return rg_node_is_fusible(node) || (l && l->reads_strided);
+    if (rg_node_is_fusible(node))
+        return ANYHOW;
+    if (!l || (l->reads == ROWS && (k > 0 || !rg_has_rows(p, node))))
+        return DENSE;
+    return l->reads;
 }
 
-bool rg_writes_strided(const rg_prog *p, const rg_node *node)
+bool rg_suits(const rg_code *c, uint32_t id, uint32_t k)
+{
+    const rg_node *node = &c->p->node[id];
+    const rg_shape *shape = c->p->node[node->in[k]].shape;
+    const rg_view *v = &c->view[node->in[k]];
+    switch (v->stride ? reads_of(c->p, node, k) : ANYHOW) {
+    case ANYHOW:
+        return true;
+    case MATRIX: /* what is added to is read row by row */
+        return rg_matrix_lies(v->stride, shape) && (k < 2 || v->stride[shape->rank - 1] == 1);
+    case ROWS:
+        return rg_rows_lie(v->stride, shape, node);
+    default:
+        return false;
+    }
+}
+
+bool rg_reads_rows(const rg_prog *p, const rg_node *node, uint32_t k)
+{
+    const enum reads reads = reads_of(p, node, k);
+    return reads == ANYHOW || (reads != DENSE && p->node[node->in[k]].shape->rank == 2);
+}
+
+bool rg_writes_rows(const rg_prog *p, const rg_node *node)
 {
     const struct lowering *l = lowering_of(node);
     (void)p;
     return rg_node_is_fusible(node) || (rg_node_is_view(node) && node->op != &rg_op_reshape) ||
-           (l && l->writes_strided);
+           (l && l->writes_rows);
 }
 
 /* ---- Making steps --------------------------------------------------------------------------- */
@@ -121,6 +161,27 @@ static rg_status lower_unit(rg_code *c, uint32_t unit)
     return l ? l->lower(c, id) : rg_lower_call(c, id);
 }
 
+/* Packing steps were made late and run early: steps by interval, each interval in its order. */
+static rg_status sort_steps(rg_code *c)
+{
+    rg_step *sorted = rg_get(&c->alloc, c->step_cap * sizeof *sorted);
+    size_t *start = rg_get(&c->alloc, ((size_t)c->n_interval + 1) * sizeof *start);
+    if (sorted && start) {
+        for (size_t i = 0; i < c->n_step; i++)
+            start[c->step[i].interval + 1]++;
+        for (uint32_t t = 0; t < c->n_interval; t++)
+            start[t + 1] += start[t];
+        for (size_t i = 0; i < c->n_step; i++)
+            sorted[start[c->step[i].interval]++] = c->step[i];
+        rg_release(&c->alloc, c->step, c->step_cap * sizeof *sorted);
+        c->step = sorted;
+    } else {
+        rg_release(&c->alloc, sorted, c->step_cap * sizeof *sorted);
+    }
+    rg_release(&c->alloc, start, ((size_t)c->n_interval + 1) * sizeof *start);
+    return sorted && start ? RG_OK : rg_lower_no_memory(c);
+}
+
 rg_status rg_code_lower(rg_code *c)
 {
     rg_status st = RG_OK;
@@ -130,5 +191,5 @@ rg_status rg_code_lower(rg_code *c)
     place_converted(c);
     for (uint32_t i = 0; i + 1 < c->n_unit && !st; i++)
         st = lower_unit(c, c->order[i]);
-    return st;
+    return st ? st : sort_steps(c);
 }

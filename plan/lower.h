@@ -15,6 +15,22 @@ rg_status rg_lower_concat(rg_code *c, uint32_t node);
 /* A view for which no strides would do. */
 rg_status rg_lower_view(rg_code *c, uint32_t node);
 
+/* ---- lower_product.c ------------------------------------------------------------------------ */
+
+bool rg_is_matmul(const rg_node *node);
+rg_status rg_lower_matmul(rg_code *c, uint32_t node);
+/* One of the last two axes is contiguous, and the other does not fold over it. */
+bool rg_matrix_lies(const int64_t *stride, const rg_shape *shape);
+
+/* ---- lower_rows.c --------------------------------------------------------------------------- */
+
+/* Is there a row kernel for this node? And can it read an operand that lies so? */
+bool rg_has_rows(const rg_prog *p, const rg_node *node);
+bool rg_rows_lie(const int64_t *stride, const rg_shape *shape, const rg_node *node);
+rg_status rg_lower_rows(rg_code *c, uint32_t node);
+rg_status rg_lower_gather(rg_code *c, uint32_t node);
+rg_status rg_lower_scatter(rg_code *c, uint32_t node);
+
 /* ---- lower_call.c: reference kernels -------------------------------------------------------- */
 
 rg_status rg_lower_call(rg_code *c, uint32_t node);

@@ -96,6 +96,9 @@ struct rg_exec {
 };
 
 extern const rg_executor rg_interpreter;  /* plan/interpret.c */
+/* plan/print.c: the line by line part, for programs that run node by node and step by step. */
+void rg_print_nodes(const rg_plan *plan, rg_write_fn *write, void *user);
+void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user);
 
 /* Bytes of a program value. */
 size_t rg_plan_bytes(const rg_plan *plan, uint32_t id);

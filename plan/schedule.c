@@ -199,6 +199,11 @@ static void find_intervals(rg_code *c)
                 if (from && c->ready[from] > need)
                     need = c->ready[from];
             }
+            /* packing comes between */
+            if (rg_reads_packed(c, c->member[m])) {
+                const uint32_t w = c->unit[c->source[node->in[1]]];
+                need = c->ready[w] + 1 > need ? c->ready[w] + 1 : need;
+            }
         }
         if (!has_work(c, u)) {
             c->interval[u] = need ? need - 1 : 0;

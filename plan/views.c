@@ -151,36 +151,53 @@ static void mark_dense(const rg_code *c, uint8_t *dense)
 {
     const rg_prog *p = c->p;
     for (uint32_t id = 1; id < p->n_node; id++)
-        for (uint32_t k = 0; k < p->node[id].n_in && !rg_node_is_view(&p->node[id]); k++)
-            if (!rg_reads_strided(p, &p->node[id], k))
+        for (uint32_t k = 0; k < p->node[id].n_in && c->form[id] != RG_VIEW; k++)
+            if (!rg_reads_rows(p, &p->node[id], k) && !rg_node_is_view(&p->node[id]))
                 dense[p->node[id].in[k]] = 1;
 }
 
-/* A root may not live in memory that is not ours or that changes. */
-static bool must_copy(const rg_code *c, uint32_t id, const rg_layout *s, bool dense)
+/* A root may not live in memory that is not ours or that changes, nor in pieces. */
+static bool must_copy(const rg_code *c, uint32_t id, const rg_layout *l)
 {
     const rg_node *node = &c->p->node[id];
-    const bool is_dense = rg_strides_dense(s->stride, node->shape);
-    return (dense && !is_dense) ||
-           (c->readable[id] && (!is_dense || c->form[c->source[node->in[0]]] == RG_LEAF));
+    return c->readable[id] && (!rg_strides_dense(l->stride, node->shape) ||
+                               c->form[c->source[node->in[0]]] == RG_LEAF);
+}
+
+static void own_storage(rg_code *c, uint32_t id)
+{
+    c->view[id] = (rg_view){ id, 0, NULL };
+    c->source[id] = id;
+    c->form[id] = rg_node_is_leaf(&c->p->node[id]) ? RG_LEAF : RG_COMPUTED;
+}
+
+/* An operand that the kernel cannot read as it lies is copied, or, if it is a number, spread out. */
+static void ask_for_dense(rg_code *c, uint32_t id)
+{
+    const rg_node *node = &c->p->node[id];
+    for (uint32_t k = 0; k < node->n_in; k++)
+        if (!rg_suits(c, id, k))
+            own_storage(c, node->in[k]);
 }
 
 static const int64_t nowhere[RG_MAX_RANK] = { 0 };
 
-static bool classify(rg_code *c, uint32_t id, bool dense)
+static bool classify(rg_code *c, uint32_t id)
 {
     const rg_node *node = &c->p->node[id];
-    rg_layout s;
-    c->view[id] = (rg_view){ id, 0, NULL };
-    c->source[id] = id;
-    c->form[id] = rg_node_is_leaf(node) ? RG_LEAF : RG_COMPUTED;
-    if (node->op == &rg_op_full && !dense && !c->readable[id])
+    rg_layout l;
+    own_storage(c, id);
+    if (node->op == &rg_op_full && !c->readable[id])
         c->view[id].stride = nowhere; /* one element stands for all */
-    if (!rg_node_is_view(node) || !rg_layout_of_view(c, node, &s) || must_copy(c, id, &s, dense))
+    if (!rg_node_is_view(node)) {
+        ask_for_dense(c, id);
+        return true;
+    }
+    if (!rg_layout_of_view(c, node, &l) || must_copy(c, id, &l))
         return true;
     c->form[id] = RG_VIEW;
     c->source[id] = c->source[node->in[0]];
-    return set_view(c, id, &s);
+    return set_view(c, id, &l);
 }
 
 rg_status rg_code_views(rg_code *c)
@@ -188,10 +205,10 @@ rg_status rg_code_views(rg_code *c)
     const uint32_t n = c->p->n_node;
     uint8_t *dense = rg_get(&c->alloc, n);
     bool ok = dense != NULL;
+    for (uint32_t id = 1; id < n && ok; id++)
+        ok = classify(c, id);
     if (ok)
         mark_dense(c, dense);
-    for (uint32_t id = 1; id < n && ok; id++)
-        ok = classify(c, id, dense[id]);
     if (ok)
         ok = rg_code_slots(c, dense) == RG_OK;
     /* once more, now that storage has moved into slots */

@@ -1,0 +1,419 @@
+/* plan/lower_product.c -- matrix products: packed weights, rows in place, or BLAS.
+ *
+ * f32 products run in our own kernel (kernels/product.h): its bits depend on a row alone. A right
+ * operand that serves several products, or lies across, is packed once per run by a step of its own.
+ * f64 products, and small ones whose right operand lies across, go to BLAS in fixed panels. */
+#include "plan/lower.h"
+
+#include "base/checked.h"
+#include "kernels/gemm.h"
+#include "kernels/product.h"
+#include "ops/ops.h"
+#include "plan/made.h"
+
+#include <string.h>
+
+bool rg_is_matmul(const rg_node *node)
+{
+    return node->op == &rg_op_matmul || node->op == &rg_op_matmul_add;
+}
+
+/* Extents and strides of a product, one for each index of the batch. */
+struct extents {
+    int64_t m, n, k;
+    int64_t a_m, a_k, b_k, b_n, c_m, c_n;
+    int     batch;                                   /* leading axes that remain */
+    int64_t dim[RG_MAX_RANK], stride[3][RG_MAX_RANK]; /* of a, b, c */
+};
+
+/* Leading axes in which the rows of A and C go on become rows, if B is the same for them. */
+static void merge_rows(struct extents *e)
+{
+    while (e->batch > 0) {
+        const int i = e->batch - 1;
+        if (e->dim[i] != 1 && (e->stride[1][i] != 0 || e->stride[0][i] != e->a_m * e->m ||
+                               e->stride[2][i] != e->c_m * e->m))
+            return;
+        e->m *= e->dim[i];
+        e->batch--;
+    }
+}
+
+static struct extents extents_of(const rg_code *c, const rg_node *node, uint32_t id)
+{
+    const rg_attr_matmul *t = node->attr;
+    const rg_node *a = &c->p->node[node->in[0]], *b = &c->p->node[node->in[1]];
+    const int ra = a->shape->rank, rb = b->shape->rank;
+    int64_t sa[RG_MAX_RANK], sb[RG_MAX_RANK], sc[RG_MAX_RANK];
+    rg_view_strides(sa, &c->view[node->in[0]], a->shape);
+    rg_view_strides(sb, &c->view[node->in[1]], b->shape);
+    rg_view_strides(sc, &c->view[id], node->shape);
+    struct extents e = {
+        .m = node->shape->dim[ra - 2], .n = node->shape->dim[ra - 1],
+        .k = a->shape->dim[t->transpose_a ? ra - 2 : ra - 1],
+        .a_m = sa[t->transpose_a ? ra - 1 : ra - 2], .a_k = sa[t->transpose_a ? ra - 2 : ra - 1],
+        .b_k = sb[t->transpose_b ? rb - 1 : rb - 2], .b_n = sb[t->transpose_b ? rb - 2 : rb - 1],
+        .c_m = sc[ra - 2], .c_n = sc[ra - 1], .batch = ra - 2,
+    };
+    for (int i = 0; i + 2 < ra; i++) {
+        e.dim[i] = node->shape->dim[i];
+        e.stride[0][i] = sa[i];
+        e.stride[1][i] = rb > 2 ? sb[i] : 0;
+        e.stride[2][i] = sc[i];
+    }
+    if (!t->transpose_a)
+        merge_rows(&e);
+    return e;
+}
+
+static int64_t turns(const struct extents *e)
+{
+    int64_t n = 1;
+    for (int i = 0; i < e->batch; i++)
+        n *= e->dim[i];
+    return n;
+}
+
+/* Elements from the start of an operand to where turn i of the batch begins. */
+static int64_t turn_offset(const struct extents *e, int operand, int64_t i)
+{
+    int64_t at = 0;
+    for (int k = e->batch; k-- > 0; i /= e->dim[k])
+        at += i % e->dim[k] * e->stride[operand][k];
+    return at;
+}
+
+/* Rows m0 .. m1, columns n0 .. n1 of what a product adds to, to where it is added. */
+static void bring(char *to, int64_t to_row, const char *from, int64_t from_row, int64_t m0,
+                  int64_t m1, int64_t n0, int64_t n1, int64_t item)
+{
+    for (int64_t r = m0; r < m1; r++)
+        memcpy(to + (r * to_row + n0) * item, from + (r * from_row + n0) * item,
+               (size_t)((n1 - n0) * item));
+}
+
+/* ---- Our own kernel ------------------------------------------------------------------------- */
+
+/* A part: some rows, some panels of columns, of one turn of the batch. */
+struct own {
+    const rg_product_kernels *kernels;
+    struct extents            e;
+    rg_product                p;
+    bool                      onto;     /* what it adds to lies elsewhere: argument 2 */
+    int64_t                   onto_row;
+    int64_t                   rows_a_part, cols_a_part, row_parts, col_parts;
+};
+
+enum { COLUMNS = 1 << 20 };  /* operations that are worth a part */
+
+static int run_own(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+{
+    const struct own *d = s->detail;
+    const int64_t parts = d->row_parts * d->col_parts;
+    const float *a = rg_at(m, &s->arg[0]), *b = rg_at(m, &s->arg[1]);
+    float *c = rg_at(m, &s->arg[s->n_in]);
+    (void)rank;
+    while (first < last) {
+        /* neighbouring columns of the same rows run as one */
+        const int64_t turn = first / parts, row = first % parts / d->col_parts;
+        const int64_t col = first % d->col_parts;
+        const int64_t n = last - first < d->col_parts - col ? last - first : d->col_parts - col;
+        const int64_t m0 = row * d->rows_a_part, n0 = col * d->cols_a_part;
+        const int64_t m_end = m0 + d->rows_a_part, n_end = n0 + n * d->cols_a_part;
+        const int64_t m1 = m_end < d->p.m ? m_end : d->p.m, n1 = n_end < d->p.n ? n_end : d->p.n;
+        if (d->onto)
+            bring((char *)c, d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, m0, m1, n0, n1, 4);
+        d->kernels->run(&d->p, a + turn_offset(&d->e, 0, turn), b + turn_offset(&d->e, 1, turn),
+                        c + turn_offset(&d->e, 2, turn), m0, m1, n0, n1);
+        first += n;
+    }
+    return 0;
+}
+
+static int64_t div_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Parts of about COLUMNS operations: at most 256 rows, then as many panels as make one up. */
+static void cut_own(struct own *d, rg_step *s)
+{
+    const int64_t panel = d->kernels->panel;
+    d->rows_a_part = d->p.m < 256 ? d->p.m : 256;
+    const double work = 2.0 * (double)d->rows_a_part * (double)panel * (double)(d->p.k + 1);
+    const int64_t panels = work < COLUMNS ? (int64_t)(COLUMNS / work) : 1;
+    d->cols_a_part = panels * panel;
+    d->row_parts = div_up(d->p.m, d->rows_a_part);
+    d->col_parts = div_up(d->p.n, d->cols_a_part);
+    s->parts = turns(&d->e) * d->row_parts * d->col_parts;
+}
+
+/* ---- BLAS ----------------------------------------------------------------------------------- */
+
+struct blas {
+    struct extents e;
+    rg_gemm_shape  shape;
+    int64_t        panels, onto_row;
+    size_t         item;
+    bool           onto;     /* argument 2 is brought first; then the product is one part */
+};
+
+static int run_blas(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+{
+    const struct blas *d = s->detail;
+    const int64_t item = (int64_t)d->item;
+    (void)rank;
+    if (d->onto) {
+        bring(rg_at(m, &s->arg[s->n_in]), d->shape.ldc, rg_at(m, &s->arg[2]), d->onto_row, 0,
+              d->shape.m, 0, d->shape.n, item);
+        last = d->panels;
+    }
+    for (; first < last; first++) {
+        const int64_t turn = first / d->panels;
+        rg_gemm_panel(&d->shape, first % d->panels,
+                      (const char *)rg_at(m, &s->arg[0]) + turn_offset(&d->e, 0, turn) * item,
+                      (const char *)rg_at(m, &s->arg[1]) + turn_offset(&d->e, 1, turn) * item,
+                      (char *)rg_at(m, &s->arg[s->n_in]) + turn_offset(&d->e, 2, turn) * item);
+    }
+    return 0;
+}
+
+/* Rows apart by `outer`, elements of a row beside each other? Extents of one have no stride. */
+static bool lies_along(int64_t rows, int64_t cols, int64_t outer, int64_t inner)
+{
+    return (cols == 1 || inner == 1) && (rows == 1 || outer >= cols);
+}
+
+static int64_t leading(int64_t rows, int64_t cols, int64_t outer)
+{
+    return rows == 1 || outer < cols ? (cols > 0 ? cols : 1) : outer;
+}
+
+bool rg_matrix_lies(const int64_t *stride, const rg_shape *shape)
+{
+    const int64_t r = shape->dim[shape->rank - 2], k = shape->dim[shape->rank - 1];
+    const int64_t s = stride[shape->rank - 2], t = stride[shape->rank - 1];
+    return lies_along(r, k, s, t) || lies_along(k, r, t, s);
+}
+
+static rg_gemm_shape gemm_shape(const rg_code *c, const struct extents *e, bool accumulate)
+{
+    rg_gemm_shape s = { .real = c->p->real, .accumulate = accumulate, .isa = rg_cpu_isa(),
+                        .m = e->m, .n = e->n, .k = e->k };
+    s.transpose_a = !lies_along(e->m, e->k, e->a_m, e->a_k);
+    s.transpose_b = !lies_along(e->k, e->n, e->b_k, e->b_n);
+    s.lda = s.transpose_a ? leading(e->k, e->m, e->a_k) : leading(e->m, e->k, e->a_m);
+    s.ldb = s.transpose_b ? leading(e->n, e->k, e->b_n) : leading(e->k, e->n, e->b_k);
+    s.ldc = leading(e->m, e->n, e->c_m);
+    return s;
+}
+
+/* ---- Packing -------------------------------------------------------------------------------- */
+
+struct pack {
+    const rg_product_kernels *kernels;
+    int64_t                   k, n, b_k, b_n;
+};
+
+static int run_pack(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+{
+    const struct pack *d = s->detail;
+    const int64_t panel = d->kernels->panel, end = last * panel < d->n ? last * panel : d->n;
+    (void)rank;
+    rg_product_pack(d->kernels, rg_at(m, &s->arg[1]), rg_at(m, &s->arg[0]), d->k, d->n, d->b_k,
+                    d->b_n, first * panel, end);
+    return 0;
+}
+
+/* One right operand as it is to be packed. */
+static uint64_t pack_key(const rg_node *node)
+{
+    return rg_hash_mix(node->in[1], ((const rg_attr_matmul *)node->attr)->transpose_b);
+}
+
+static rg_packed *find_packed(const rg_code *c, const rg_node *node)
+{
+    const bool across = ((const rg_attr_matmul *)node->attr)->transpose_b;
+    uint32_t i;
+    for (size_t probe = 0; (i = rg_index_next(&c->packed_index, pack_key(node), &probe));)
+        if (c->packed[i].value == node->in[1] && c->packed[i].across == across)
+            return &c->packed[i];
+    return NULL;
+}
+
+/* Count the rows that meet each right operand. */
+static bool count_use(rg_code *c, const rg_node *node, uint32_t id)
+{
+    rg_packed *p = find_packed(c, node);
+    if (!p) {
+        if (!c->n_packed)
+            c->n_packed = 1;
+        const uint32_t i = c->n_packed;
+        if (!rg_reserve(&c->alloc, &c->packed, &c->packed_cap, (size_t)i + 1, sizeof *c->packed) ||
+            !rg_index_put(&c->packed_index, &c->alloc, pack_key(node), i))
+            return false;
+        p = &c->packed[c->n_packed++];
+        *p = (rg_packed){ .value = node->in[1], .node = id,
+                          .across = ((const rg_attr_matmul *)node->attr)->transpose_b };
+    }
+    p->uses++;
+    p->rows += rg_shape_count(*node->shape) / (node->shape->dim[node->shape->rank - 1] + 1) + 1;
+    return true;
+}
+
+/* Packing costs about as much as 16 rows of the product. It is needed where B lies across, pays where
+ * B serves several products, and where its rows are a multiple of 4096 bytes apart, which all fall
+ * into the same lines of the cache. */
+static bool worth_packing(const rg_code *c, const rg_packed *p)
+{
+    const struct extents e = extents_of(c, &c->p->node[p->node], p->node);
+    const bool across = e.b_n != 1 && e.n > 1;
+    if (e.k == 0 || e.n == 0)
+        return false;
+    if (across)
+        return c->opts->portable || p->rows >= 32;
+    return (p->uses > 1 && p->rows >= 32) || (e.b_k % 1024 == 0 && e.k > 64 && p->rows >= 128);
+}
+
+rg_status rg_code_packs(rg_code *c)
+{
+    const rg_prog *p = c->p;
+    for (uint32_t id = 1; id < p->n_node && p->real == RG_F32; id++)
+        if (rg_is_matmul(&p->node[id]) && p->node[p->node[id].in[1]].shape->rank == 2 &&
+            rg_shape_count(*p->node[id].shape) > 0 && !count_use(c, &p->node[id], id))
+            return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u operands", (unsigned)c->n_packed);
+    for (uint32_t i = 1; i < c->n_packed; i++)
+        c->packed[i].on = worth_packing(c, &c->packed[i]);
+    return RG_OK;
+}
+
+bool rg_reads_packed(const rg_code *c, uint32_t id)
+{
+    const rg_node *node = &c->p->node[id];
+    const rg_packed *p = rg_is_matmul(node) ? find_packed(c, node) : NULL;
+    return p && p->on;
+}
+
+/* The packing step, in the interval before the first use. */
+static rg_status add_pack(rg_code *c, rg_packed *p, const struct extents *e, uint32_t interval)
+{
+    const rg_product_kernels *kernels = rg_product_table(rg_cpu_isa());
+    const struct pack d = { kernels, e->k, e->n, e->b_k, e->b_n };
+    const size_t bytes = (size_t)rg_product_packed(kernels, e->k, e->n) * sizeof(float);
+    rg_step *s = rg_step_new(c, run_pack, "pack", p->node, 2, sizeof d);
+    p->buffer = rg_buffer_new(c, bytes, interval - 1, interval);
+    if (!s || !p->buffer)
+        return rg_lower_no_memory(c);
+    *(struct pack *)(uintptr_t)s->detail = d;
+    s->interval = interval - 1;
+    s->n_in = s->n_out = 1;
+    s->arg[0] = rg_ref_of(c, p->value);
+    s->arg[1] = (rg_ref){ p->buffer, 0 };
+    s->parts = div_up(e->n, kernels->panel);
+    s->bytes = 2 * (double)bytes;
+    s->unit = 1 + (uint64_t)((double)bytes / (double)s->parts / 16);
+    return RG_OK;
+}
+
+/* ---- The step ------------------------------------------------------------------------------- */
+
+static void set_costs(rg_step *s, const struct extents *e, size_t item)
+{
+    const double turn = (double)turns(e);
+    s->flop = 2 * turn * (double)e->m * (double)e->n * (double)e->k;
+    s->bytes = turn * (double)item * ((double)e->m * (double)e->k + (double)e->k * (double)e->n +
+                                      (double)e->m * (double)e->n);
+    s->unit = 1 + (uint64_t)(s->flop / (double)(s->parts ? s->parts : 1) / 100);
+}
+
+/* Operands and result; what is added to is an operand where it lies elsewhere. */
+static void set_args(rg_code *c, rg_step *s, uint32_t id, const rg_packed *packed, bool onto)
+{
+    const rg_node *node = &c->p->node[id];
+    s->n_in = onto ? 3 : 2;
+    s->n_out = 1;
+    s->arg[0] = rg_ref_of(c, node->in[0]);
+    s->arg[1] = packed ? (rg_ref){ packed->buffer, 0 } : rg_ref_of(c, node->in[1]);
+    if (onto)
+        s->arg[2] = rg_ref_of(c, node->in[2]);
+    s->arg[s->n_in] = rg_ref_of(c, id);
+}
+
+/* Elements from one row to the next of what a product adds to. */
+static int64_t onto_row(const rg_code *c, const rg_node *node)
+{
+    int64_t stride[RG_MAX_RANK];
+    rg_view_strides(stride, &c->view[node->in[2]], node->shape);
+    return stride[node->shape->rank - 2];
+}
+
+static bool lies_elsewhere(const rg_code *c, uint32_t id)
+{
+    const rg_node *node = &c->p->node[id];
+    return node->op == &rg_op_matmul_add && (c->view[node->in[2]].base != c->view[id].base ||
+                                             c->view[node->in[2]].offset != c->view[id].offset);
+}
+
+static rg_status lower_own(rg_code *c, uint32_t id, const struct extents *e, rg_packed *packed)
+{
+    const rg_node *node = &c->p->node[id];
+    const uint32_t interval = c->interval[c->unit[id]];
+    struct own d = { .kernels = rg_product_table(rg_cpu_isa()), .e = *e,
+                     .onto = lies_elsewhere(c, id) };
+    if (packed && !packed->buffer) {
+        rg_status st = add_pack(c, packed, e, interval);
+        if (st)
+            return st;
+    }
+    rg_step *s = rg_step_new(c, run_own, "product", id, 4, sizeof d);
+    if (!s)
+        return rg_lower_no_memory(c);
+    d.p = (rg_product){ e->m, e->n, e->k, e->a_m, e->a_k, packed ? 0 : leading(e->k, e->n, e->b_k),
+                        leading(e->m, e->n, e->c_m), node->op == &rg_op_matmul_add };
+    d.onto_row = d.onto ? onto_row(c, node) : 0;
+    set_args(c, s, id, packed, d.onto);
+    if (packed && c->buffer[packed->buffer].death < interval)
+        c->buffer[packed->buffer].death = interval;
+    cut_own(&d, s);
+    set_costs(s, e, sizeof(float));
+    *(struct own *)(uintptr_t)s->detail = d;
+    return RG_OK;
+}
+
+static rg_status lower_blas(rg_code *c, uint32_t id, const struct extents *e)
+{
+    const rg_node *node = &c->p->node[id];
+    struct blas d = { .e = *e, .shape = gemm_shape(c, e, node->op == &rg_op_matmul_add),
+                      .item = rg_dtype_size(c->p->real), .onto = lies_elsewhere(c, id) };
+    char scope[RG_SCOPE_TEXT];
+    rg_status st = rg_gemm_check(&d.shape, c->err);
+    if (st) {
+        rg_scope_text(scope, c->p->graph, node->scope);
+        if (*scope)
+            rg_err_prefix(c->err, scope);
+        return st;
+    }
+    rg_step *s = rg_step_new(c, run_blas, "blas", id, 4, sizeof d);
+    if (!s)
+        return rg_lower_no_memory(c);
+    d.panels = rg_gemm_panels(&d.shape);
+    d.onto_row = d.onto ? onto_row(c, node) : 0;
+    set_args(c, s, id, NULL, d.onto);
+    s->parts = d.onto ? 1 : turns(e) * d.panels;
+    set_costs(s, e, d.item);
+    *(struct blas *)(uintptr_t)s->detail = d;
+    return RG_OK;
+}
+
+rg_status rg_lower_matmul(rg_code *c, uint32_t id)
+{
+    const rg_node *node = &c->p->node[id];
+    const struct extents e = extents_of(c, node, id);
+    rg_packed *packed = find_packed(c, node);
+    if (packed && !packed->on)
+        packed = NULL;
+    const bool along = e.b_n == 1 || e.n == 1 || packed;
+    const bool own = c->p->real == RG_F32 && e.k > 0 && along &&
+                     (c->opts->portable || packed || (e.m > 1 && e.n > 1));
+    return own ? lower_own(c, id, &e, packed) : lower_blas(c, id, &e);
+}
