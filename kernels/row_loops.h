@@ -184,11 +184,16 @@ static void F(column_sum)(const rg_rows *a, int64_t c0, int64_t c1, bool accumul
         const int64_t n = c1 - c < STRIP ? c1 - c : STRIP;
         for (int64_t i = 0; i < n; i++)
             sum[i] = accumulate ? (double)y[c + i] : 0;
-        for (int64_t r = 0; r < a->rows; r++) {
-            const REAL *x = (const REAL *)a->x + r * a->x_row + c;
+        const REAL *x = (const REAL *)a->x + c;
+        int64_t r = 0;
+        for (; r + 4 <= a->rows; r += 4, x += 4 * a->x_row) {
+            const REAL *x1 = x + a->x_row, *x2 = x1 + a->x_row, *x3 = x2 + a->x_row;
+            for (int64_t i = 0; i < n; i++)
+                sum[i] = sum[i] + (double)x[i] + (double)x1[i] + (double)x2[i] + (double)x3[i];
+        }
+        for (; r < a->rows; r++, x += a->x_row)
             for (int64_t i = 0; i < n; i++)
                 sum[i] += (double)x[i];
-        }
         for (int64_t i = 0; i < n; i++)
             y[c + i] = (REAL)sum[i];
     }
@@ -208,7 +213,7 @@ RG_INLINE void F(strip)(int vectors, int64_t left, int64_t k, const REAL *x, con
         for (int q = 0; q < vectors; q++) {
             const REAL *p = b + q * LANES;
             const F(v) row = left == LANES ? F(load)(p) : F(load_n)(p, left);
-            sum[q] = F(fma)(xi, row, sum[q]);
+            sum[q] += xi * row;
         }
     }
     for (int q = 0; q < vectors; q++) {
@@ -236,36 +241,43 @@ static void F(vector_matrix)(int64_t k, int64_t n, const void *x, const void *b,
         F(strip)(1, n - i, k, x, bb + i, ldb, yy + i, accumulate);
 }
 
-/* Sixteen lanes, element i in lane i mod 16, and a tree. */
-static REAL F(dot)(const REAL *a, const REAL *b, int64_t n)
+/* Four rows at a time, or one: y[r] (+)= Σ a[r,k]·x[k], element k in lane k mod 16. */
+RG_INLINE void F(dots)(int rows, const REAL *a, int64_t lda, const REAL *x, int64_t n, REAL *y,
+                       bool accumulate)
 {
-    F(v) s[16 / LANES];
-    REAL lane[16], pa[16], pb[16];
+    F(v) s[4][16 / LANES];
+    REAL lane[16], last[16], x_last[16];
     int64_t i = 0;
-    for (int q = 0; q < 16 / LANES; q++)
-        s[q] = F(set)(0);
+    memset(s, 0, sizeof s);
     for (; i + 16 <= n; i += 16)
-        for (int q = 0; q < 16 / LANES; q++)
-            s[q] = F(fma)(F(load)(a + i + q * LANES), F(load)(b + i + q * LANES), s[q]);
+        for (int r = 0; r < rows; r++)
+            for (int q = 0; q < 16 / LANES; q++)
+                s[r][q] += F(load)(a + r * lda + i + q * LANES) * F(load)(x + i + q * LANES);
     if (i < n) {
-        F(pad_16)(pa, a + i, n - i, 0);
-        F(pad_16)(pb, b + i, n - i, 0);
-        for (int q = 0; q < 16 / LANES; q++)
-            s[q] = F(fma)(F(load)(pa + q * LANES), F(load)(pb + q * LANES), s[q]);
+        F(pad_16)(x_last, x + i, n - i, 0);
+        for (int r = 0; r < rows; r++) {
+            F(pad_16)(last, a + r * lda + i, n - i, 0);
+            for (int q = 0; q < 16 / LANES; q++)
+                s[r][q] += F(load)(last + q * LANES) * F(load)(x_last + q * LANES);
+        }
     }
-    for (int q = 0; q < 16 / LANES; q++)
-        F(store)(lane + q * LANES, s[q]);
-    for (int half = 8; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+    for (int r = 0; r < rows; r++) {
+        for (int q = 0; q < 16 / LANES; q++)
+            F(store)(lane + q * LANES, s[r][q]);
+        for (int half = 8; half > 0; half /= 2)
+            for (int l = 0; l < half; l++)
+                lane[l] += lane[l + half];
+        y[r] = accumulate ? y[r] + lane[0] : lane[0];
+    }
 }
 
 static void F(matrix_vector)(int64_t m, int64_t k, const void *a, int64_t lda, const void *x,
                              void *y, bool accumulate)
 {
-    for (int64_t r = 0; r < m; r++) {
-        const REAL sum = F(dot)((const REAL *)a + r * lda, x, k);
-        ((REAL *)y)[r] = accumulate ? ((REAL *)y)[r] + sum : sum;
-    }
+    const REAL *row = a;
+    int64_t r = 0;
+    for (; r + 4 <= m; r += 4, row += 4 * lda)
+        F(dots)(4, row, lda, x, k, (REAL *)y + r, accumulate);
+    for (; r < m; r++, row += lda)
+        F(dots)(1, row, lda, x, k, (REAL *)y + r, accumulate);
 }

@@ -35,10 +35,10 @@ typedef struct rg_row_kernels {
     void (*cross_entropy[2])(const rg_rows *a, const int32_t *label);
     /* y[c] (+)= Σ_r x[r,c] in f64 and in order of r, for columns c0 .. c1: give each thread some. */
     void (*column_sum[2])(const rg_rows *a, int64_t c0, int64_t c1, bool accumulate);
-    /* y[n] (+)= Σ_k x[k]·b[k,n], k ascending, one sum per element, fused multiply-add in f32. */
+    /* y[n] (+)= Σ_k x[k]·b[k,n], k ascending, one sum per element. */
     void (*vector_matrix[2])(int64_t k, int64_t n, const void *x, const void *b, int64_t ldb,
                              void *y, bool accumulate);
-    /* y[m] (+)= Σ_k a[m,k]·x[k], in lanes as other sums, of f32 in f32. */
+    /* y[m] (+)= Σ_k a[m,k]·x[k], in 16 lanes as other sums, but of f32 in f32. */
     void (*matrix_vector[2])(int64_t m, int64_t k, const void *a, int64_t lda, const void *x,
                              void *y, bool accumulate);
 } rg_row_kernels;

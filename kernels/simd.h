@@ -273,22 +273,39 @@ RG_INLINE f32_v f32_fma(f32_v a, f32_v b, f32_v c)
     return a;
 }
 #else
-/* Without the instruction: in f64 the product is exact; the sum is rounded to odd, after which
- * rounding to f32 is right (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums:
- * proved algorithms using rounding to odd", 2008). */
+/* Without the instruction: in f64 the product is exact, and p + d rounded to odd can be rounded again
+ * (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using
+ * rounding to odd", 2008). */
+static __attribute__((noinline, unused)) f64_v f64_add_to_odd(f64_v p, f64_v d)
+{
+    f64_v s = p + d, t = s - p, e = (p - (s - t)) + (d - t); /* p + d = s + e exactly (2Sum) */
+    i64_v inexact = (e < 0) | (e > 0);                       /* false for NaN, too */
+    i64_v even = ((i64_v)s & 1) - 1;
+    i64_v toward = (i64_v)((e < 0) ^ (s < 0)) | 1;           /* one ulp toward the exact sum */
+    return (f64_v)((i64_v)s + (inexact & even & toward));
+}
+
+/* Rounding twice matters only where the first result is a tie of f32, or below its least normal. */
+typedef float f32_half __attribute__((vector_size(RG_VECTOR / 2)));
+RG_INLINE f32_half f32_fma_half(f32_half a, f32_half b, f32_half c)
+{
+    const i64_v low = { 0x1fffffff, 0x1fffffff }, tie = { 0x10000000, 0x10000000 };
+    const i64_v least = { INT64_C(897) << 52, INT64_C(897) << 52 }; /* 2^-126 */
+    f64_v p = __builtin_convertvector(a, f64_v) * __builtin_convertvector(b, f64_v);
+    f64_v d = __builtin_convertvector(c, f64_v), s = p + d;
+    i64_v odd = (((i64_v)s & low) == tie) | (f64_abs(s) < (f64_v)least);
+    if (odd[0] | odd[1])
+        s = f64_add_to_odd(p, d);
+    return __builtin_convertvector(s, f32_half);
+}
 RG_INLINE f32_v f32_fma(f32_v a, f32_v b, f32_v c)
 {
-    typedef double  wide __attribute__((vector_size(2 * RG_VECTOR)));
-    typedef int64_t bits __attribute__((vector_size(2 * RG_VECTOR)));
-    wide p = __builtin_convertvector(a, wide) * __builtin_convertvector(b, wide);
-    wide d = __builtin_convertvector(c, wide);
-    wide s = p + d, t = s - p;
-    wide e = (p - (s - t)) + (d - t);                      /* p + d = s + e exactly (2Sum) */
-    bits inexact = (e < 0) | (e > 0);                      /* false for NaN, too */
-    bits even = ((bits)s & 1) - 1;
-    bits away = (bits)((e < 0) ^ (s < 0));                 /* s was rounded away from zero */
-    bits odd = (bits)s + (inexact & even & (away | 1));    /* one ulp toward the exact sum */
-    return __builtin_convertvector((wide)odd, f32_v);
+#define RG_LOW(v)  __builtin_shufflevector(v, v, 0, 1)
+#define RG_HIGH(v) __builtin_shufflevector(v, v, 2, 3)
+    return __builtin_shufflevector(f32_fma_half(RG_LOW(a), RG_LOW(b), RG_LOW(c)),
+                                   f32_fma_half(RG_HIGH(a), RG_HIGH(b), RG_HIGH(c)), 0, 1, 2, 3);
+#undef RG_LOW
+#undef RG_HIGH
 }
 #endif
 
