@@ -17,7 +17,7 @@ typedef enum rg_form {
 
 /* Where a value's elements lie. */
 typedef struct rg_view {
-    uint32_t       base;    /* the value whose storage it is; itself if it owns it */
+    uint32_t       base;    /* the buffer: the value's own id, another's, or a slab */
     int64_t        offset;  /* elements from the start of that storage */
     const int64_t *stride;  /* by axis, in elements; NULL = dense, row-major */
 } rg_view;
@@ -74,6 +74,12 @@ typedef struct rg_packed {
     uint32_t buffer;        /* 0 = not yet packed */
 } rg_packed;
 
+/* A leaf that is copied into a slab when the slab is born. */
+typedef struct rg_fill {
+    uint32_t value, buffer;
+    int64_t  offset;        /* elements */
+} rg_fill;
+
 typedef struct rg_code {
     struct rg_exec exec;
     rg_prog    *p;
@@ -88,6 +94,10 @@ typedef struct rg_code {
     rg_view    *view;       /* by id */
     uint32_t   *source;     /* by id: the value behind all views */
     uint8_t    *escapes;    /* by id: somebody outside its own tile program reads it */
+    uint8_t    *window;     /* by id: a concat that is a part of a slab, and has no work */
+    uint8_t    *on_top;     /* by id: a product that takes the place of what it is added to */
+    rg_fill    *fill;
+    size_t      n_fill, fill_cap;
     uint32_t   *value;      /* by id: for lower_tile.c, zero between units */
     bool        in_place;   /* results may take over what dies */
 

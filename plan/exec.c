@@ -28,7 +28,12 @@ static bool take_arrays(rg_code *c)
     c->escapes = rg_arena_get(&c->work, n);
     c->value = rg_arena_get(&c->work, n * sizeof *c->value);
     c->view = rg_arena_get(c->arena, n * sizeof *c->view);
-    return c->form && c->source && c->escapes && c->value && c->view;
+    c->window = rg_arena_get(&c->work, n);
+    c->on_top = rg_arena_get(&c->work, n);
+    c->n_buffer = n;
+    if (!rg_reserve(&c->alloc, &c->buffer, &c->buffer_cap, n, sizeof *c->buffer))
+        return false;
+    return c->window && c->on_top && c->form && c->source && c->escapes && c->value && c->view;
 }
 
 /* Costs before each step of an interval, and the interval's whole. */
@@ -151,6 +156,7 @@ static rg_status setup(rg_plan *plan, rg_err *err)
         st = compile(c);
     rg_arena_free(&c->work);
     rg_release(&c->alloc, c->packed, c->packed_cap * sizeof *c->packed);
+    rg_release(&c->alloc, c->fill, c->fill_cap * sizeof *c->fill);
     rg_index_free(&c->packed_index, &c->alloc);
     if (st)
         return st;

@@ -115,10 +115,11 @@ static void need_constant(rg_code *c, uint32_t base)
 rg_ref rg_ref_of(rg_code *c, uint32_t id)
 {
     const rg_view *v = &c->view[id];
-    const rg_node *base = &c->p->node[v->base];
-    if (rg_node_is_constant(base) && !c->buffer[v->base].bytes)
+    if (v->base < c->p->n_node && rg_node_is_constant(&c->p->node[v->base]) &&
+        !c->buffer[v->base].bytes)
         need_constant(c, v->base);
-    return (rg_ref){ v->base, (size_t)v->offset * rg_kind_size((rg_kind)base->kind, c->p->real) };
+    return (rg_ref){ v->base, (size_t)v->offset *
+                                  rg_kind_size((rg_kind)c->p->node[id].kind, c->p->real) };
 }
 
 void rg_need_scratch(rg_code *c, size_t bytes)
@@ -189,6 +190,8 @@ rg_status rg_code_lower(rg_code *c)
         if (rg_node_is_constant(&c->p->node[id]) && c->readable[id])
             (void)rg_ref_of(c, id);
     place_converted(c);
+    for (size_t i = 0; i < c->n_fill && !st; i++)
+        st = rg_lower_fill(c, &c->fill[i]);
     for (uint32_t i = 0; i + 1 < c->n_unit && !st; i++)
         st = lower_unit(c, c->order[i]);
     return st ? st : sort_steps(c);

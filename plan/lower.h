@@ -12,6 +12,8 @@ rg_status rg_lower_tile(rg_code *c, uint32_t unit);
 
 /* Parts of a concat that do not lie in place. */
 rg_status rg_lower_concat(rg_code *c, uint32_t node);
+/* A leaf's place in a slab. */
+rg_status rg_lower_fill(rg_code *c, const rg_fill *fill);
 /* A view for which no strides would do. */
 rg_status rg_lower_view(rg_code *c, uint32_t node);
 

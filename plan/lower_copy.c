@@ -87,12 +87,29 @@ rg_status rg_lower_concat(rg_code *c, uint32_t id)
     const rg_node *node = &c->p->node[id];
     rg_layout at = rg_slot_first(c, id);
     rg_status st = RG_OK;
+    if (c->window[id])
+        return st;
     for (uint32_t k = 0; k < node->n_in && !st; rg_slot_next(c, id, k++, &at)) {
         const rg_layout from = layout_of(c, node->in[k]);
         if (!rg_slot_holds(c, id, k, &at))
             st = copy(c, id, c->p->node[node->in[k]].shape, node->in[k], &from, &at);
     }
     return st;
+}
+
+rg_status rg_lower_fill(rg_code *c, const rg_fill *fill)
+{
+    const rg_shape *shape = c->p->node[fill->value].shape;
+    const rg_layout from = layout_of(c, fill->value);
+    rg_layout to = { .offset = fill->offset };
+    rg_shape_strides(to.stride, shape, shape);
+    rg_status st = copy(c, fill->value, shape, fill->value, &from, &to);
+    if (st)
+        return st;
+    rg_step *s = &c->step[c->n_step - 1];
+    s->arg[1].base = fill->buffer;
+    s->interval = c->buffer[fill->buffer].birth;
+    return RG_OK;
 }
 
 /* A reshape is copied in its operand's shape, to where the result lies dense; other views in their

@@ -259,7 +259,7 @@ static bool may_take_over(struct tile *t, const rg_tile_source *source, size_t r
     rg_code *c = t->c;
     const uint32_t out = t->result[r], in = t->operand[k], base = c->view[in].base;
     const rg_buffer *b = &c->buffer[base];
-    if (c->view[out].base != out || c->form[base] != RG_COMPUTED || c->view[in].stride ||
+    if (c->view[out].base != out || base >= c->p->n_node || c->form[base] != RG_COMPUTED || c->view[in].stride ||
         b->bytes != c->buffer[out].bytes || b->death != c->interval[t->unit] || b->readers != 1 ||
         b->reader != t->unit || !rg_tile_may_overwrite(source, r, k))
         return false;

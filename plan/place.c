@@ -65,9 +65,6 @@ static void lives_of_unit(rg_code *c, uint32_t unit)
 rg_status rg_code_lives(rg_code *c)
 {
     const rg_prog *p = c->p;
-    c->n_buffer = p->n_node;
-    if (!rg_reserve(&c->alloc, &c->buffer, &c->buffer_cap, c->n_buffer, sizeof *c->buffer))
-        return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %zu buffers", c->n_buffer);
     mark_escapes(c);
     for (uint32_t id = 1; id < p->n_node; id++)
         c->buffer[id].birth = RG_FOREVER;

@@ -179,6 +179,8 @@ static bool has_work(const rg_code *c, uint32_t unit)
     const rg_node *node = &c->p->node[id];
     if (node->op != &rg_op_concat)
         return true;
+    if (c->window[id])
+        return false;
     rg_layout at = rg_slot_first(c, id);
     for (uint32_t k = 0; k < node->n_in; rg_slot_next(c, id, k++, &at))
         if (!rg_slot_holds(c, id, k, &at))

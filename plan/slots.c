@@ -1,38 +1,324 @@
-/* plan/slots.c -- parts of a concat that are written where they belong, so that it costs nothing.
+/* plan/slots.c -- stacks that cost nothing: parts of a concat are written where they belong.
  *
- * From the last concat to the first, since one may lie in another: each part whose producer can
- * write there, and that has not moved elsewhere already, moves. What is left is copied. */
+ * Along the first axis, parts lie one behind the other. Draw an edge from each part to the next, over
+ * all concats: where every value has one successor and one predecessor, and there is no circle, each
+ * chain is a slab and each concat a window of it: h_0 .. h_{T-1} and h_1 .. h_T are two windows of
+ * one slab. Leaves among the parts are copied to their places when the slab is born.
+ *
+ * Along other axes a part is a block of columns, which its producer writes in rows apart if it can
+ * and if nobody counts on how the part lies. What is left is copied.
+ *
+ * A product on top of a value takes that value's place, if nobody else reads it. */
 #include "plan/code.h"
 
+#include "base/checked.h"
 #include "ops/ops.h"
+#include "plan/made.h"
 #include "plan/passes/fusible.h"
+#include "plan/passes/products.h"
 
 #include <string.h>
 
+/* Items are values by id, and behind them the leaves' places: one for each time it is needed. */
 struct slots {
     rg_code       *c;
-    const uint8_t *dense;  /* some consumer needs it dense */
-    uint8_t       *moved;
-    uint32_t      *views;  /* by id: how many views are made of it */
+    rg_uses        uses;
+    const uint8_t *dense;        /* some consumer needs it dense */
+    uint8_t       *moved;        /* by value: lies in somebody else's storage */
+    uint8_t       *verdict;      /* by value: may parts of it be overwritten? 0 = not yet asked */
+    uint32_t      *next, *prev;  /* by item; 0 = none */
+    uint32_t      *set;          /* by item: union-find over chains */
+    uint32_t      *head;         /* by concat that is a window: its first item */
+    uint32_t      *leaf;         /* by place: the value that is copied there */
+    uint32_t      *item;         /* of the concat at hand */
+    uint32_t       n_node, n_item;
+    size_t         most;         /* items there can be */
+    void          *memory;
+    size_t         bytes;
 };
 
-/* What computes part @p id, if it can write to this slot. A slot that lies as the value would anyhow
- * suits everybody; in rows apart, nobody else may count on how the value lies. */
-static uint32_t producer(const struct slots *s, uint32_t id, rg_layout *slot)
+static int64_t count_of(const struct slots *s, uint32_t id)
+{
+    return rg_shape_count(*s->c->p->node[id].shape);
+}
+
+/* ---- Memory --------------------------------------------------------------------------------- */
+
+static bool take_memory(struct slots *s)
+{
+    const rg_prog *p = s->c->p;
+    size_t parts = 0, widest = 0;
+    for (uint32_t id = 1; id < p->n_node; id++)
+        if (p->node[id].op == &rg_op_concat) {
+            parts += p->node[id].n_in;
+            widest = p->node[id].n_in > widest ? p->node[id].n_in : widest;
+        }
+    s->n_node = s->n_item = p->n_node;
+    s->most = s->n_node + parts;
+    s->bytes = (3 * s->most + s->n_node + parts + widest) * sizeof(uint32_t) + 2 * (size_t)s->n_node;
+    if (!(s->memory = rg_get(&s->c->alloc, s->bytes)))
+        return false;
+    s->next = s->memory;
+    s->prev = s->next + s->most;
+    s->set = s->prev + s->most;
+    s->head = s->set + s->most;
+    s->leaf = s->head + s->n_node;
+    s->item = s->leaf + parts;
+    s->moved = (uint8_t *)(s->item + widest);
+    s->verdict = s->moved + s->n_node;
+    for (uint32_t i = 0; i < s->most; i++)
+        s->set[i] = i;
+    return true;
+}
+
+/* ---- Products on top of a value ------------------------------------------------------------- */
+
+static int64_t begin_of(const rg_node *slice)
+{
+    return ((const rg_attr_slice *)slice->attr)->begin;
+}
+
+/* Is every use of the value a slice of its own, that meets no other? */
+static bool cut_up(struct slots *s, uint32_t id)
 {
     const rg_code *c = s->c;
-    const bool dense = rg_strides_dense(slot->stride, c->p->node[id].shape);
-    while (dense && c->form[id] == RG_VIEW && c->p->node[id].op == &rg_op_reshape) {
-        id = c->p->node[id].in[0];
-        rg_shape_strides(slot->stride, c->p->node[id].shape, c->p->node[id].shape);
+    const rg_node *node = c->p->node;
+    const uint32_t *user = s->uses.user + s->uses.first[id], n = rg_use_count(&s->uses, id);
+    uint32_t *sorted = rg_get(&c->alloc, n * sizeof *sorted);
+    uint64_t *key = rg_get(&c->alloc, n * sizeof *key);
+    bool ok = sorted && key && !c->readable[id];
+    for (uint32_t k = 0; k < n && ok; k++) {
+        ok = c->form[user[k]] == RG_VIEW && node[user[k]].op == &rg_op_slice &&
+             ((const rg_attr_slice *)node[user[k]].attr)->axis ==
+                 ((const rg_attr_slice *)node[user[0]].attr)->axis;
+        sorted[k] = user[k];
+        key[k] = ok ? (uint64_t)begin_of(&node[user[k]]) : 0;
     }
-    if (c->form[id] != RG_COMPUTED || s->moved[id])
-        return 0;
-    if (!dense && (s->dense[id] || c->readable[id] || s->views[id] ||
-                   !rg_writes_rows(c->p, &c->p->node[id])))
-        return 0;
-    return id;
+    if (ok)
+        rg_sort_by(sorted, key, n);
+    for (uint32_t k = 1; k < n && ok; k++)
+        ok = ((const rg_attr_slice *)node[sorted[k - 1]].attr)->end <= begin_of(&node[sorted[k]]);
+    rg_release(&c->alloc, sorted, n * sizeof *sorted);
+    rg_release(&c->alloc, key, n * sizeof *key);
+    return ok;
 }
+
+/* May a product overwrite value @p id, its only reader? Up through slices to what is computed. */
+static bool may_overwrite(struct slots *s, uint32_t id)
+{
+    const rg_code *c = s->c;
+    if (rg_use_count(&s->uses, id) != 1 || c->readable[id])
+        return false;
+    while (c->form[id] == RG_VIEW) {
+        const rg_op *op = c->p->node[id].op;
+        id = c->p->node[id].in[0];
+        if (op == &rg_op_reshape && rg_use_count(&s->uses, id) == 1 && !c->readable[id])
+            continue;
+        if (op != &rg_op_slice)
+            return false;
+        if (!s->verdict[id])
+            s->verdict[id] = cut_up(s, id) ? 1 : 2;
+        if (s->verdict[id] == 2)
+            return false;
+    }
+    return c->form[id] == RG_COMPUTED && c->p->node[id].op != &rg_op_concat;
+}
+
+/* Views of the result are slices, or it lies dense: then they are what they were. */
+static bool views_allow(const struct slots *s, uint32_t id)
+{
+    const rg_code *c = s->c;
+    const uint32_t *user = s->uses.user + s->uses.first[id], n = rg_use_count(&s->uses, id);
+    if (!c->view[c->p->node[id].in[2]].stride)
+        return true;
+    for (uint32_t k = 0; k < n; k++)
+        if (c->form[user[k]] == RG_VIEW && c->p->node[user[k]].op != &rg_op_slice)
+            return false;
+    return !c->readable[id] && !s->dense[id];
+}
+
+static void put_on_top(struct slots *s)
+{
+    rg_code *c = s->c;
+    for (uint32_t id = 1; id < s->n_node; id++) {
+        const rg_node *node = &c->p->node[id];
+        if (node->op != &rg_op_matmul_add || count_of(s, id) == 0 || c->readable[id] ||
+            !may_overwrite(s, node->in[2]) || !views_allow(s, id))
+            continue;
+        c->on_top[id] = s->moved[id] = 1;
+        c->view[id] = c->view[node->in[2]];
+    }
+}
+
+/* ---- Slabs ---------------------------------------------------------------------------------- */
+
+/* Do parts along this axis lie one behind the other? */
+static bool stacks_rows(const rg_node *concat)
+{
+    return rg_shape_outer(concat->shape, ((const rg_attr_axis *)concat->attr)->axis) == 1 &&
+           rg_shape_count(*concat->shape) > 0;
+}
+
+enum { NO_ITEM = 0, A_LEAF = UINT32_MAX };
+
+/* What a part is in a slab: the value behind its reshapes, a leaf to be copied, or neither. */
+static uint32_t item_of(const struct slots *s, uint32_t id)
+{
+    const rg_code *c = s->c;
+    if (c->form[c->source[id]] == RG_LEAF)
+        return A_LEAF;
+    while (c->form[id] == RG_VIEW && c->p->node[id].op == &rg_op_reshape)
+        id = c->p->node[id].in[0];
+    return c->form[id] == RG_COMPUTED && !s->moved[id] ? id : NO_ITEM;
+}
+
+static uint32_t root_of(struct slots *s, uint32_t i)
+{
+    while (s->set[i] != i)
+        i = s->set[i] = s->set[s->set[i]];
+    return i;
+}
+
+static bool is_place_of(const struct slots *s, uint32_t item, uint32_t leaf)
+{
+    return item >= s->n_node && s->leaf[item - s->n_node] == leaf;
+}
+
+/* Items of the parts that are not empty; 0 if one cannot be moved, or comes twice. */
+static uint32_t list_items(struct slots *s, const rg_node *concat)
+{
+    uint32_t n = 0, computed = 0;
+    for (uint32_t k = 0; k < concat->n_in; k++) {
+        const uint32_t part = concat->in[k];
+        if (count_of(s, part) == 0)
+            continue;
+        s->item[n] = item_of(s, part);
+        if (s->item[n] == NO_ITEM)
+            return 0;
+        computed += s->item[n] != A_LEAF;
+        n++;
+    }
+    return computed ? n : 0;
+}
+
+/* A leaf's place: the one that is beside its neighbours already, or a new one. */
+static void find_places(struct slots *s, const rg_node *concat, uint32_t n)
+{
+    uint32_t i = 0;
+    for (uint32_t k = 0; k < concat->n_in; k++) {
+        const uint32_t part = concat->in[k];
+        if (count_of(s, part) == 0)
+            continue;
+        const uint32_t before = i > 0 ? s->next[s->item[i - 1]] : 0;
+        const uint32_t after = i + 1 < n && s->item[i + 1] != A_LEAF ? s->prev[s->item[i + 1]] : 0;
+        if (s->item[i] == A_LEAF && is_place_of(s, before, part)) {
+            s->item[i] = before;
+        } else if (s->item[i] == A_LEAF && is_place_of(s, after, part)) {
+            s->item[i] = after;
+        } else if (s->item[i] == A_LEAF) {
+            s->leaf[s->n_item - s->n_node] = part;
+            s->item[i] = s->n_item++;
+        }
+        i++;
+    }
+}
+
+static bool link_items(struct slots *s, uint32_t a, uint32_t b)
+{
+    const uint32_t x = root_of(s, a), y = root_of(s, b);
+    if (s->next[a] || s->prev[b] || x == y)
+        return false;
+    s->next[a] = b;
+    s->prev[b] = a;
+    s->set[x > y ? x : y] = x < y ? x : y;
+    return true;
+}
+
+/* Make the concat a window, or leave everything as it was. (Chains that were joined and parted again
+ * stay in one set: at worst a later concat is copied.) */
+static void make_window(struct slots *s, uint32_t id)
+{
+    const rg_node *concat = &s->c->p->node[id];
+    const uint32_t n = list_items(s, concat);
+    uint32_t linked = 0;
+    if (n == 0)
+        return;
+    find_places(s, concat, n);
+    uint64_t *made = rg_get(&s->c->alloc, n * sizeof *made);
+    bool ok = made != NULL;
+    for (uint32_t i = 0; i + 1 < n && ok; i++) {
+        const uint32_t a = s->item[i], b = s->item[i + 1];
+        if (s->next[a] == b)
+            continue;
+        ok = link_items(s, a, b);
+        if (ok)
+            made[linked++] = a;
+    }
+    for (uint32_t i = 0; i < linked && !ok; i++) {
+        s->prev[s->next[made[i]]] = 0;
+        s->next[made[i]] = 0;
+    }
+    rg_release(&s->c->alloc, made, n * sizeof *made);
+    if (!ok)
+        return;
+    s->c->window[id] = s->moved[id] = 1;
+    s->head[id] = s->item[0];
+}
+
+static uint32_t value_of(const struct slots *s, uint32_t item)
+{
+    return item < s->n_node ? item : s->leaf[item - s->n_node];
+}
+
+/* Lay out the chain that begins with this item. */
+static bool lay_out(struct slots *s, uint32_t first, int64_t *at)
+{
+    rg_code *c = s->c;
+    int64_t n = 0;
+    for (uint32_t i = first; i; i = s->next[i]) {
+        at[i] = n;
+        n += count_of(s, value_of(s, i));
+    }
+    const rg_kind kind = (rg_kind)c->p->node[value_of(s, first)].kind;
+    const uint32_t slab = rg_buffer_new(c, (size_t)n * rg_kind_size(kind, c->p->real), RG_FOREVER, 0);
+    for (uint32_t i = first; i && slab; i = s->next[i]) {
+        s->set[i] = slab; /* no chains are joined any more */
+        if (i < s->n_node) {
+            c->view[i] = (rg_view){ slab, at[i], NULL };
+            s->moved[i] = 1;
+        } else if (!rg_reserve(&c->alloc, &c->fill, &c->fill_cap, c->n_fill + 1, sizeof *c->fill)) {
+            return false;
+        } else {
+            c->fill[c->n_fill++] = (rg_fill){ value_of(s, i), slab, at[i] };
+        }
+    }
+    return slab != 0;
+}
+
+static bool make_slabs(struct slots *s)
+{
+    rg_code *c = s->c;
+    int64_t *at = rg_get(&c->alloc, s->most * sizeof *at);
+    uint8_t *used = rg_get(&c->alloc, s->most);
+    bool ok = at && used;
+    for (uint32_t id = 1; id < s->n_node && ok; id++)
+        if (c->p->node[id].op == &rg_op_concat && stacks_rows(&c->p->node[id]))
+            make_window(s, id);
+    for (uint32_t id = 1; id < s->n_node && ok; id++)
+        if (c->window[id])
+            used[s->head[id]] = 1;
+    for (uint32_t i = 1; i < s->n_item && ok; i++)
+        if (!s->prev[i] && (s->next[i] || used[i]))
+            ok = lay_out(s, i, at);
+    for (uint32_t id = 1; id < s->n_node && ok; id++)
+        if (c->window[id])
+            c->view[id] = (rg_view){ s->set[s->head[id]], at[s->head[id]], NULL };
+    rg_release(&c->alloc, at, s->most * sizeof *at);
+    rg_release(&c->alloc, used, s->most);
+    return ok;
+}
+
+/* ---- Blocks of columns, and stacks that are no window --------------------------------------- */
 
 rg_layout rg_slot_first(const rg_code *c, uint32_t concat)
 {
@@ -64,6 +350,32 @@ bool rg_slot_holds(const rg_code *c, uint32_t concat, uint32_t k, const rg_layou
     return true;
 }
 
+static bool has_views(const struct slots *s, uint32_t id)
+{
+    for (uint32_t k = s->uses.first[id]; k < s->uses.first[id + 1]; k++)
+        if (s->c->form[s->uses.user[k]] == RG_VIEW)
+            return true;
+    return false;
+}
+
+/* What computes part @p id, if it can write to this slot. A slot that lies as the value would anyhow
+ * suits everybody; in rows apart, nobody else may count on how the value lies. */
+static uint32_t producer(const struct slots *s, uint32_t id, rg_layout *slot)
+{
+    const rg_code *c = s->c;
+    const bool dense = rg_strides_dense(slot->stride, c->p->node[id].shape);
+    while (dense && c->form[id] == RG_VIEW && c->p->node[id].op == &rg_op_reshape) {
+        id = c->p->node[id].in[0];
+        rg_shape_strides(slot->stride, c->p->node[id].shape, c->p->node[id].shape);
+    }
+    if (c->form[id] != RG_COMPUTED || s->moved[id])
+        return 0;
+    if (!dense && (s->dense[id] || c->readable[id] || has_views(s, id) ||
+                   !rg_writes_rows(c->p, &c->p->node[id])))
+        return 0;
+    return id;
+}
+
 static bool move(struct slots *s, uint32_t id, uint32_t base, const rg_layout *slot)
 {
     rg_code *c = s->c;
@@ -87,7 +399,7 @@ static bool fill_slots(struct slots *s, uint32_t id)
     rg_layout at = rg_slot_first(c, id);
     for (uint32_t k = 0; k < node->n_in; k++) {
         rg_layout slot = at;
-        const uint32_t from = producer(s, node->in[k], &slot);
+        const uint32_t from = count_of(s, node->in[k]) ? producer(s, node->in[k], &slot) : 0;
         if (from && !move(s, from, c->view[id].base, &slot))
             return false;
         rg_slot_next(c, id, k, &at);
@@ -97,16 +409,18 @@ static bool fill_slots(struct slots *s, uint32_t id)
 
 rg_status rg_code_slots(rg_code *c, const uint8_t *dense)
 {
-    const uint32_t n = c->p->n_node;
-    struct slots s = { c, dense, rg_get(&c->alloc, n), rg_get(&c->alloc, n * sizeof *s.views) };
-    bool ok = s.moved && s.views;
-    for (uint32_t id = 1; id < n && ok; id++)
-        if (c->form[id] == RG_VIEW)
-            s.views[c->p->node[id].in[0]]++;
-    for (uint32_t id = n; id-- > 1 && ok;)
-        if (c->p->node[id].op == &rg_op_concat && rg_shape_count(*c->p->node[id].shape) > 0)
+    struct slots s = { .c = c, .dense = dense };
+    rg_status st = rg_uses_make(&s.uses, c->p, c->err);
+    bool ok = !st && take_memory(&s);
+    if (ok)
+        put_on_top(&s);
+    if (ok)
+        ok = make_slabs(&s);
+    /* from the last concat to the first, since one may lie in another */
+    for (uint32_t id = s.n_node; id-- > 1 && ok;)
+        if (c->p->node[id].op == &rg_op_concat && !c->window[id] && count_of(&s, id) > 0)
             ok = fill_slots(&s, id);
-    rg_release(&c->alloc, s.moved, n);
-    rg_release(&c->alloc, s.views, n * sizeof *s.views);
+    rg_release(&c->alloc, s.memory, s.bytes);
+    rg_uses_free(&s.uses, c->p);
     return ok ? RG_OK : RG_ENOMEM;
 }

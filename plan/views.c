@@ -214,7 +214,9 @@ rg_status rg_code_views(rg_code *c)
     /* once more, now that storage has moved into slots */
     for (uint32_t id = 1; id < n && ok; id++) {
         rg_layout s;
-        if (c->form[id] == RG_VIEW)
+        if (c->on_top[id])
+            c->view[id] = c->view[c->p->node[id].in[2]];
+        else if (c->form[id] == RG_VIEW)
             ok = rg_layout_of_view(c, &c->p->node[id], &s) && set_view(c, id, &s);
     }
     rg_release(&c->alloc, dense, n);
