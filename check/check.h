@@ -89,8 +89,8 @@ typedef struct rg_check_objective {
     size_t   n_alone;         /* elements up to which each gets a direction of its own */
     rg_plan *eval;            /* roots: value, then the decisions */
     rg_plan *diff;            /* roots: value, then the gradients */
-    rg_val  *decision;        /* values of masks and indices that depend on a block: which side of */
-    size_t   n_decision;      /* a kink each element is on */
+    rg_val  *decision;        /* masks and indices that depend on a block: on which side of its */
+    size_t   n_decision;      /* kinks the point is */
     uint8_t *side;            /* theirs at the base point, one after the other */
     double   base, terms;     /* value there; Σ|terms| of it */
     double  *jitter;          /* by block: how far the gradient may be off by rounding */
@@ -124,7 +124,7 @@ typedef struct rg_check {
     rg_check_objective first, second;
     rg_check_result *extra;   /* what is wrong with no block alone */
     size_t           n_extra;
-    char             blame[RG_CHECK_PLACE + 64];  /* "; the rule of op 'x' (scope) is wrong", or "" */
+    char             blame[RG_CHECK_PLACE + 64];  /* "; the rule of op 'x' is wrong", or "" */
 } rg_check;
 
 /* ---- tensors.c: what is checked, and where ------------------------------------------------- */
@@ -176,7 +176,7 @@ double rg_check_along(const rg_check_tensor *t, const double *g, size_t n, size_
 /* Fill r->want and what it may be off: by differences, by complex numbers. */
 rg_status rg_check_difference(rg_check *c, rg_check_objective *o, rg_check_result *r);
 rg_status rg_check_complex_step(rg_check *c, rg_check_objective *o, rg_check_result *r);
-/* A verdict from every operation between block and value, taken alone; none if that says nothing. */
+/* A verdict from every operation between block and value, alone; none if that says nothing. */
 rg_status rg_check_local(rg_check *c, rg_check_objective *o, rg_check_result *r);
 /* Name in c->blame the first operation whose rule makes a block fail. */
 rg_status rg_check_blame(rg_check *c, rg_check_objective *o);

@@ -214,7 +214,8 @@ static void disturb(void *user, rg_plan *plan, uint32_t id)
 {
     struct disturbance *d = user;
     double *x = plan->value[id];
-    const int64_t n = plan->prog.node[id].kind == RG_F ? rg_shape_count(*plan->prog.node[id].shape) : 0;
+    const rg_node *node = &plan->prog.node[id];
+    const int64_t n = node->kind == RG_F ? rg_shape_count(*node->shape) : 0;
     for (int64_t i = 0; i < n; i += 64) {
         const rg_philox_block b = rg_draw(d->seed, RG_DOMAIN_CHECK, d->tail, (uint32_t)d->next++);
         const uint64_t bits = (uint64_t)b.w[0] << 32 | b.w[1];

@@ -160,7 +160,7 @@ static void copy_nodes(struct copying *p)
             split_tensor(p, &c->tensor[t - 1], v);
     }
     p->to->g->in_scope = p->to->g->origin = 0;
-    for (size_t i = 0; i < c->n_tensor && !p->to->g->status; i++) { /* what the loss does not reach */
+    for (size_t i = 0; i < c->n_tensor && !p->to->g->status; i++) { /* not reached by the loss */
         rg_check_tensor *t = &c->tensor[i];
         if (!c->needed[t->id] && p->split)
             split_tensor(p, t, RG_NONE);

@@ -1,4 +1,4 @@
-/* check/data.c -- numbers for every leaf: the store's, a plan's, or drawn; directions to move in. */
+/* check/data.c -- numbers for every leaf: the store's, a plan's, or drawn; directions to move. */
 #include "check/check.h"
 
 #include "base/philox.h"
@@ -64,8 +64,8 @@ static rg_status take_bound(rg_check *c, uint8_t *taken)
     for (uint32_t id = 1; id <= c->loss.id; id++) {
         const rg_node *node = rg_node_at(c->g, id);
         if (c->needed[id] && node->op == &rg_op_input && !taken[id])
-            return rg_fail(&c->err, RG_EGRAPH, "gradcheck: input '%s' is not bound to the plan that "
-                           "the data is to come from", ((const rg_attr_input *)node->attr)->name);
+            return rg_fail(&c->err, RG_EGRAPH, "gradcheck: input '%s' is not bound to the plan "
+                           "that the data is to come from", ((const rg_attr_input *)node->attr)->name);
     }
     return RG_OK;
 }

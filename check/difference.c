@@ -11,7 +11,7 @@ size_t rg_check_directions_of(const rg_check_tensor *t, size_t n_alone)
     return (uint64_t)t->n <= n_alone ? (size_t)t->n : RG_CHECK_RANDOM;
 }
 
-/* Direction j: element j alone where there are as many directions as elements, else a random one. */
+/* Direction j: element j alone if there are as many directions as elements, else a random one. */
 void rg_check_move(const rg_check_block *b, size_t n, size_t j, double m)
 {
     const rg_check_tensor *t = b->tensor;
@@ -167,7 +167,7 @@ static void mark_moving(uint8_t *moves, const rg_plan *plan, rg_val leaf)
     }
 }
 
-/* Only what the block moves is computed again and again, and at the end once more at the base point. */
+/* Only what the block moves is computed again and again, and in the end once at the base point. */
 static rg_status measured(struct stencil *s, int *best, struct level *at)
 {
     const size_t n = s->o->eval->prog.n_node;

@@ -36,7 +36,7 @@ rg_status rg_check_run(rg_check *c, rg_plan *plan)
 /* ---- An objective --------------------------------------------------------------------------- */
 
 /* Masks and indices among what value and gradients need, that depend on some block: on which side
- * of its kinks the point is. The rules of kinked operations make them, so nobody need list those. */
+ * of its kinks the point is. The rules of kinked operations make them, so nobody lists those. */
 static rg_status find_decisions(rg_check *c, rg_check_objective *o)
 {
     enum { NEEDED = 1, MOVES = 2 };
@@ -193,7 +193,8 @@ static rg_status check_pure(rg_check *c, rg_plan *plan)
         if (plan->prog.node[id].op != &rg_op_input && n &&
             memcmp(before + ((char *)plan->value[id] - plan->memory), plan->value[id], n) != 0)
             st = rg_fail(&c->err, RG_EUSER, "gradcheck: the loss is not pure: op %s gave other "
-                         "bits when it ran again on the same operands", place_of(text, plan->graph, &plan->prog.node[id]));
+                         "bits when it ran again on the same operands",
+                         place_of(text, plan->graph, &plan->prog.node[id]));
     }
     rg_release(&c->alloc, before, plan->memory_bytes);
     return st;

@@ -179,8 +179,8 @@ static rg_status check_arguments(rg_check *c, size_t n, const rg_val *x,
     if (opts && !(opts->rtol >= 0 && opts->rtol < 1e-2))
         return rg_fail(&c->err, RG_EARG, "gradcheck: rtol must be at least 0 and below 0.01");
     if (c->bound && c->bound->graph != c->g)
-        return rg_fail(&c->err, RG_EGRAPH, "gradcheck: the plan that the data is to come from is of "
-                       "another graph");
+        return rg_fail(&c->err, RG_EGRAPH, "gradcheck: the plan that the data is to come from is "
+                       "of another graph");
     return RG_OK;
 }
 

@@ -1,4 +1,4 @@
-/* check/judge.c -- verdicts on blocks, and the proof that they can be bad. docs/MATH.md 13.4, 13.7. */
+/* check/judge.c -- verdicts on blocks, and the proof that they can be bad. docs/MATH.md 13.4. */
 #include "check/check.h"
 
 #include "base/philox.h"
@@ -40,7 +40,7 @@ static double find_worst(rg_check_result *r)
     return fmax(most, 0);
 }
 
-/* A numeric slope of nothing at all resolves nothing: the value may be coarser than its noise says. */
+/* A numeric slope of 0 resolves nothing: the value may be coarser than its noise says. */
 static bool resolved(const rg_check *c, const rg_check_result *r, double want)
 {
     if (10 * r->excluded > r->n)

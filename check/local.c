@@ -142,7 +142,8 @@ static rg_status begin(rg_check *c, rg_check_objective *o)
     if (o->local)
         return RG_OK;
     o->local = rg_arena_get(&c->arena, (size_t)o->value.id + 1);
-    return o->local ? rg_check_run(c, o->diff) : rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+    return o->local ? rg_check_run(c, o->diff)
+                    : rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
 }
 
 rg_status rg_check_local(rg_check *c, rg_check_objective *o, rg_check_result *r)

@@ -114,12 +114,12 @@ static void summarize(struct box *box, const rg_check *c)
     if (p->failed || p->inconclusive)
         first_block(first, sizeof first, &p->block[0]);
     if (p->failed)
-        (void)snprintf(p->message, sizeof p->message, "fail: %zu of %zu blocks; %s%s%s%s", p->failed,
-                       p->n_block, first, c->blame, none, cut);
+        (void)snprintf(p->message, sizeof p->message, "fail: %zu of %zu blocks; %s%s%s%s",
+                       p->failed, p->n_block, first, c->blame, none, cut);
     else if (p->inconclusive)
-        (void)snprintf(p->message, sizeof p->message, "%s: %zu of %zu blocks undecided; %s (%s)%s%s",
-                       verdict_text[p->verdict], p->inconclusive, p->n_block, first,
-                       *c->blame ? c->blame : p->block[0].reason, none, cut);
+        (void)snprintf(p->message, sizeof p->message,
+                       "%s: %zu of %zu blocks undecided; %s (%s)%s%s", verdict_text[p->verdict],
+                       p->inconclusive, p->n_block, first, p->block[0].reason, none, cut);
     else
         (void)snprintf(p->message, sizeof p->message, "pass: %zu blocks, worst error %s%s%s",
                        resolved, rg_number(worst, p->worst_error, 3), none, cut);
@@ -220,9 +220,9 @@ void rg_gradcheck_print(const rg_gradcheck_report *report, rg_write_fn *write, v
                   report->message);
     const int width = (int)name_width(report);
     if (report->failed + report->inconclusive)
-        rg_out_printf(&out, "  %-12s  %-*s  %5s  %-14s  %6s  %13s  %13s  %9s  %9s  %8s\n", "verdict",
-                      width, "tensor", "step", "oracle", "index", "gradient", "oracle says", "error",
-                      "sigma", "excluded");
+        rg_out_printf(&out, "  %-12s  %-*s  %5s  %-14s  %6s  %13s  %13s  %9s  %9s  %8s\n",
+                      "verdict", width, "tensor", "step", "oracle", "index", "gradient",
+                      "oracle says", "error", "sigma", "excluded");
     for (size_t i = 0; i < report->failed + report->inconclusive; i++)
         print_block(&out, &report->block[i], width);
     if (report->n_block)

@@ -1,5 +1,5 @@
-/* check/second.c -- second order: φ = Σ ⟨ḡ_b, u_b⟩ with constant u is an objective like the loss, and
- * its gradient is H·u. docs/MATH.md 13.8. */
+/* check/second.c -- second order: φ = Σ ⟨ḡ_b, u_b⟩ with constant u is an objective like the loss,
+ * and its gradient is H·u. docs/MATH.md 13.8. */
 #include "check/check.h"
 
 #include <retrograd/ops.h>
@@ -33,7 +33,8 @@ static void draw(const rg_check *c, double *const *u, const double *size, uint64
         const uint64_t tail = rg_stream_tail(rg_fnv1a("second"), which << 24 | b);
         const double scale = most > 0 ? fmax(size[b], 1e-3 * most) : 1;
         for (int64_t i = 0; i < c->block[b].tensor->n; i++)
-            u[b][i] = (2 * rg_draw_uniform(c->seed, RG_DOMAIN_CHECK, tail, (uint64_t)i) - 1) / scale;
+            u[b][i] =
+                (2 * rg_draw_uniform(c->seed, RG_DOMAIN_CHECK, tail, (uint64_t)i) - 1) / scale;
     }
 }
 

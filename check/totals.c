@@ -1,4 +1,4 @@
-/* check/totals.c -- what users run: the gradient of a whole tensor, and the optimized plan of it. */
+/* check/totals.c -- what users run: the gradient of a whole tensor, and its optimized plan. */
 #include "check/check.h"
 
 #include <math.h>

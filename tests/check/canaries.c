@@ -1,7 +1,7 @@
 /* tests/check/canaries.c -- gradients that are wrong, and what else a check must not pass. */
 #include "tests/check/nets.h"
 
-#include "check/check.h"
+#include "graph/graph.h"
 #include "tests/rgt.h"
 
 #include <complex.h>

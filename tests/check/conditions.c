@@ -1,4 +1,4 @@
-/* tests/check/conditions.c -- what a check holds fixed, leaves out, lists, refuses; and its control. */
+/* tests/check/conditions.c -- what a check holds fixed, leaves out, refuses; and its control. */
 #include "tests/check/nets.h"
 
 #include "check/check.h"

@@ -20,7 +20,8 @@ void net_close(net *n)
     rg_params_destroy(&n->ps);
 }
 
-rg_verdict net_check(net *n, rg_val loss, const rg_val *x, size_t n_x, const rg_gradcheck_opts *opts)
+rg_verdict net_check(net *n, rg_val loss, const rg_val *x, size_t n_x,
+                     const rg_gradcheck_opts *opts)
 {
     rg_gradcheck_destroy(&n->report);
     rg_verdict v = rg_gradcheck(&n->report, loss, x, n_x, opts);
