@@ -25,6 +25,7 @@ typedef struct rg_product_kernels {
     rg_isa  isa;
     int64_t panel;        /* columns of a panel of packed B */
     int64_t rows;         /* rows of the largest register block */
+    bool    fused;        /* the processor has the instruction; without it BLAS is far faster */
     /* Rows m0 .. m1, columns n0 .. n1 of C; n0 is a multiple of `panel`. Pointers are to whole
      * operands. */
     void (*run)(const rg_product *p, const float *a, const float *b, float *c, int64_t m0, int64_t m1,

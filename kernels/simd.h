@@ -259,7 +259,13 @@ RG_INLINE f64_b f64_bytes_n(const uint8_t *p, int64_t n)
     return b;
 }
 
-/* ---- Fused multiply-add: a·b + c, rounded once ---------------------------------------------- */
+/* ---- Fused multiply-add: a·b + c, rounded once; RG_SIMD_FMA: the processor has it ----------- */
+
+#if defined(RG_SIMD_AVX512) || defined(RG_SIMD_AVX2) || defined(__FP_FAST_FMAF)
+#define RG_SIMD_FMA 1
+#else
+#define RG_SIMD_FMA 0
+#endif
 
 #if defined(RG_SIMD_AVX512)
 RG_INLINE f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm512_fmadd_ps(a, b, c); }
@@ -293,7 +299,7 @@ RG_INLINE f32_half f32_fma_half(f32_half a, f32_half b, f32_half c)
     const i64_v least = { INT64_C(897) << 52, INT64_C(897) << 52 }; /* 2^-126 */
     f64_v p = __builtin_convertvector(a, f64_v) * __builtin_convertvector(b, f64_v);
     f64_v d = __builtin_convertvector(c, f64_v), s = p + d;
-    i64_v odd = (((i64_v)s & low) == tie) | (f64_abs(s) < (f64_v)least);
+    i64_v odd = (((i64_v)s & low) == tie) | ((f64_abs(s) < (f64_v)least) & (s != 0));
     if (odd[0] | odd[1])
         s = f64_add_to_odd(p, d);
     return __builtin_convertvector(s, f32_half);

@@ -225,6 +225,12 @@ static int run_pack(const rg_machine *m, const rg_step *s, int64_t first, int64_
     return 0;
 }
 
+/* Our own kernel is for f32, and for processors with fused multiply-add unless a user insists. */
+static bool own_kernel(const rg_code *c)
+{
+    return c->p->real == RG_F32 && (c->opts->portable || rg_product_table(rg_cpu_isa())->fused);
+}
+
 /* One right operand as it is to be packed. */
 static uint64_t pack_key(const rg_node *node)
 {
@@ -278,7 +284,7 @@ static bool worth_packing(const rg_code *c, const rg_packed *p)
 rg_status rg_code_packs(rg_code *c)
 {
     const rg_prog *p = c->p;
-    for (uint32_t id = 1; id < p->n_node && p->real == RG_F32; id++)
+    for (uint32_t id = 1; id < p->n_node && own_kernel(c); id++)
         if (rg_is_matmul(&p->node[id]) && p->node[p->node[id].in[1]].shape->rank == 2 &&
             rg_shape_count(*p->node[id].shape) > 0 && !count_use(c, &p->node[id], id))
             return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u operands", (unsigned)c->n_packed);
@@ -413,7 +419,7 @@ rg_status rg_lower_matmul(rg_code *c, uint32_t id)
     if (packed && !packed->on)
         packed = NULL;
     const bool along = e.b_n == 1 || e.n == 1 || packed;
-    const bool own = c->p->real == RG_F32 && e.k > 0 && along &&
+    const bool own = own_kernel(c) && e.k > 0 && along &&
                      (c->opts->portable || packed || (e.m > 1 && e.n > 1));
     return own ? lower_own(c, id, &e, packed) : lower_blas(c, id, &e);
 }
