@@ -46,7 +46,7 @@ static int K(log_softmax)(const rg_kernel_args *k)
     return 0;
 }
 
-/* l = ln Σ - (z_y - m), over the last axis */
+/* l = ln Σ - (z_y - m), over the last axis. 1: a computed class is out of range. */
 static int K(softmax_cross_entropy)(const rg_kernel_args *k)
 {
     const rg_shape *z_shape = &k->in_shape[0];
@@ -55,6 +55,8 @@ static int K(softmax_cross_entropy)(const rg_kernel_args *k)
     REAL *l = k->out;
     for (int64_t i = 0; i < k->n; i++) {
         const REAL *z = (const REAL *)k->in[0] + i * V;
+        if (y[i] < 0 || y[i] >= V)
+            return 1;
         WIDE m, sum = K(row_sum_exp)(&m, z, V, 1);
         l[i] = (REAL)(log(sum) - (z[y[i]] - m));
     }

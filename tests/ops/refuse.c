@@ -230,9 +230,13 @@ static rg_status run_with(rg_val (*use)(rg_val table, rg_val rows), double index
     return st;
 }
 
-static rg_val gather_computed(rg_val table, rg_val rows)
+static rg_val pick(rg_val table, rg_val rows)
 {
-    return rg_gather(table, rg_argmax(rg_one_hot(rows, 9), 1));
+    return rg_pick(table, rows, 1);
+}
+static rg_val place(rg_val table, rg_val rows)
+{
+    return rg_place(rg_sum_over(table, 1, false), rows, 0, 3);
 }
 static rg_val scatter(rg_val table, rg_val rows)
 {
@@ -261,9 +265,34 @@ RGT_TEST(refuse, indices_out_of_range_when_a_plan_runs)
     RGT_CHECK(run_with(one_hot, 3, says) == RG_EINDEX);
     RGT_CHECK(run_with(gather_of_a_part, 4, says) == RG_EINDEX);
     RGT_CHECK_MSG(rgt_has(says, "gather allows 0 .. 3"), "%s", says);
-    /* computed ones are found by the kernel */
-    RGT_CHECK(run_with(gather_computed, 3, says) == RG_OK);
-    RGT_CHECK(run_with(gather_computed, 5, says) == RG_EINDEX);
+    RGT_CHECK(run_with(pick, 3, says) == RG_EINDEX);
+    RGT_CHECK(run_with(place, 3, says) == RG_EINDEX);
+}
+
+/* Indices that are computed are found by the kernel. */
+static rg_val (*used_by)(rg_val table, rg_val rows);
+static int32_t instead;
+
+/* The rows, every one replaced while a plan runs. */
+static rg_val computed(rg_val table, rg_val rows)
+{
+    rg_val other = rg_constant(rows.graph, RG_INT, RG_SCALAR, &instead, 1);
+    return used_by(table, rg_where(rg_less_equal(rows, rows), other, rows));
+}
+
+RGT_TEST(refuse, computed_indices_out_of_range_when_a_plan_runs)
+{
+    static rg_val (*const uses[])(rg_val, rg_val) = { rg_gather, scatter, one_hot, pick, place,
+                                                      rg_softmax_cross_entropy };
+    char says[256];
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+        used_by = uses[i];
+        for (instead = -1; instead < 5; instead++) {
+            const bool fits = instead >= 0 && instead < (uses[i] == rg_gather ? 4 : 3);
+            RGT_CHECK_MSG(run_with(computed, 2, says) == (fits ? RG_OK : RG_EINDEX),
+                          "use %zu of %d: %s", i, (int)instead, says);
+        }
+    }
 }
 
 /* ---- No derivative --------------------------------------------------------------------------- */
