@@ -3,6 +3,7 @@
 
 #include <omp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "kernels/fpstate.h"
@@ -21,9 +22,30 @@ void rg_team_run(int threads, bool flush, rg_team_fn *body, void *arg)
     }
 }
 
-void rg_team_barrier(void)
+enum { SPINS = 4000 };
+
+static void pause_a_little(void)
 {
-#pragma omp barrier
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+void rg_team_meet(rg_team_gate *gate, int size)
+{
+    const unsigned round = atomic_load_explicit(&gate->round, memory_order_relaxed);
+    if (size < 2)
+        return;
+    if (atomic_fetch_add_explicit(&gate->waiting, 1, memory_order_acq_rel) == size - 1) {
+        atomic_store_explicit(&gate->waiting, 0, memory_order_relaxed);
+        atomic_store_explicit(&gate->round, round + 1, memory_order_release);
+        return;
+    }
+    for (int spins = 0; atomic_load_explicit(&gate->round, memory_order_acquire) == round; spins++)
+        if (spins < SPINS)
+            pause_a_little();
+        else
+            (void)sched_yield();
 }
 
 int rg_team_max(void)

@@ -2,6 +2,8 @@
 #ifndef RG_KERNELS_TEAM_H
 #define RG_KERNELS_TEAM_H
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 
 enum { RG_TEAM_MAX = 64 };  /* OpenBLAS ends the process beyond its compiled-in limit of callers */
@@ -16,8 +18,15 @@ typedef void rg_team_fn(void *arg, int rank, int size);
  * there, the member sets the number of threads to one. @p threads is cut to 1 .. RG_TEAM_MAX. */
 void rg_team_run(int threads, bool flush, rg_team_fn *body, void *arg);
 
-/* All members of the team meet. Called by all of them, the same number of times. */
-void rg_team_barrier(void);
+/* Where the members of one team meet; all zero to start, shared by all of them. */
+typedef struct rg_team_gate {
+    _Alignas(64) atomic_int  waiting;
+    _Alignas(64) atomic_uint round;
+} rg_team_gate;
+
+/* All @p size members meet: each calls it, the same number of times. Waiting spins for some
+ * microseconds, then gives the processor away: on a busy machine the others may not be running. */
+void rg_team_meet(rg_team_gate *gate, int size);
 
 /* How many threads OpenMP offers, at most RG_TEAM_MAX. */
 int rg_team_max(void);

@@ -184,7 +184,8 @@ static void destroy(rg_plan *plan)
 /* ---- Running -------------------------------------------------------------------------------- */
 
 struct job {
-    rg_code    *c;
+    rg_code     *c;
+    rg_team_gate gate;
     rg_machine  machine;
     atomic_bool failed;
     bool        poison;
@@ -232,14 +233,14 @@ static void poison_dead(const rg_code *c, uint32_t interval)
 }
 
 /* Between intervals. */
-static void meet(struct job *job, uint32_t interval, int rank)
+static void meet(struct job *job, uint32_t interval, int rank, int size)
 {
-    rg_team_barrier();
+    rg_team_meet(&job->gate, size);
     if (!job->poison)
         return;
     if (rank == 0)
         poison_dead(job->c, interval);
-    rg_team_barrier();
+    rg_team_meet(&job->gate, size);
 }
 
 static void run_all(void *arg, int rank, int size)
@@ -247,16 +248,16 @@ static void run_all(void *arg, int rank, int size)
     struct job *job = arg;
     rg_code *c = job->c;
     if (job->poison)
-        meet(job, RG_FOREVER, rank);
+        meet(job, RG_FOREVER, rank, size);
     for (size_t i = 0; i < c->n_step; i++) {
         const double start = c->seconds && rank == 0 ? rg_seconds() : 0;
         run_step(job, i, rank, size);
         if (c->seconds)
-            rg_team_barrier(); /* so that the time is this step's alone */
+            rg_team_meet(&job->gate, size); /* so that the time is this step's alone */
         if (c->seconds && rank == 0)
             c->seconds[i] = rg_seconds() - start;
         if (i + 1 < c->n_step && c->step[i + 1].interval != c->step[i].interval)
-            meet(job, c->step[i].interval, rank);
+            meet(job, c->step[i].interval, rank, size);
     }
 }
 

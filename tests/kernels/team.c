@@ -17,6 +17,7 @@ struct seen {
     int   size, calls[RG_TEAM_MAX], max_inside;
     float flushed;
     bool  nearest[RG_TEAM_MAX];
+    rg_team_gate gate;
 };
 
 static bool rounds_to_nearest(void)
@@ -31,13 +32,13 @@ static void look(void *arg, int rank, int size)
     volatile float least = 0x1p-126F;
     seen->calls[rank]++;
     seen->nearest[rank] = rounds_to_nearest();
-    rg_team_barrier();
+    rg_team_meet(&seen->gate, size);
     if (rank == 0) {
         seen->size = size;
         seen->max_inside = omp_get_max_threads();
         seen->flushed = least * 0.5F;
     }
-    rg_team_barrier();
+    rg_team_meet(&seen->gate, size);
 }
 
 RGT_TEST(team, each_member_runs_once_and_the_host_keeps_its_settings)
@@ -228,4 +229,35 @@ RGT_TEST(team, rg_before_fork_is_refused_inside_a_region)
     rg_status status = RG_OK;
     rg_team_run(2, false, fork_inside, &status);
     RGT_CHECK(status == RG_ESTATE);
+}
+
+enum { ROUNDS = 20000 };
+
+struct relay {
+    rg_team_gate gate;
+    int          at[RG_TEAM_MAX];
+    bool         apart;
+};
+
+/* After every meeting all have made equally many steps. */
+static void run_relay(void *arg, int rank, int size)
+{
+    struct relay *relay = arg;
+    for (int i = 1; i <= ROUNDS; i++) {
+        relay->at[rank] = i;
+        rg_team_meet(&relay->gate, size);
+        for (int k = 0; k < size; k++)
+            if (relay->at[k] != i)
+                relay->apart = true;
+        rg_team_meet(&relay->gate, size);
+    }
+}
+
+RGT_TEST(team, members_meet_as_often_as_they_like)
+{
+    for (int threads = 1; threads <= 4; threads++) {
+        struct relay relay = { .apart = false };
+        rg_team_run(threads, false, run_relay, &relay);
+        RGT_CHECK(!relay.apart);
+    }
 }
