@@ -183,6 +183,8 @@ rg_status rg_check_blame(rg_check *c, rg_check_objective *o);
 
 typedef void rg_check_judge_fn(const rg_check *c, rg_check_result *r);
 rg_check_judge_fn rg_check_judge;
+/* Failed, but by no more than twenty times what differences may be off. */
+bool rg_check_is_marginal(const rg_check_result *r);
 /* Gradient and oracle exactly zero, and no bit of the value moved. */
 bool rg_check_is_zero(const rg_check_result *r);
 /* Damage gradients in three ways; RG_EINTERNAL if @p judge lets one pass. */

@@ -229,7 +229,7 @@ static void disturb(void *user, rg_plan *plan, uint32_t id)
  * themselves, be it by saturated gates or by a recurrence that explodes. */
 static rg_status measure_jitter(rg_check *c, rg_check_objective *o)
 {
-    enum { TIMES = 3 };
+    enum { TIMES = 3, SAFETY = 8 };
     rg_status st = RG_OK;
     if (!(o->jitter = rg_arena_get(&c->arena, c->n_block * sizeof *o->jitter)))
         return no_memory(c);
@@ -242,8 +242,8 @@ static rg_status measure_jitter(rg_check *c, rg_check_objective *o)
             const rg_check_result *r = &o->result[i];
             const double *g = rg_plan_data(o->diff, o->grad[i]);
             for (size_t j = 0; j < r->n; j++)
-                o->jitter[i] = fmax(o->jitter[i],
-                                    fabs(rg_check_along(r->block->tensor, g, r->n, j) - r->got[j]));
+                o->jitter[i] = fmax(o->jitter[i], SAFETY * fabs(rg_check_along(r->block->tensor, g,
+                                                                               r->n, j) - r->got[j]));
         }
     }
     return st;

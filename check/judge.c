@@ -63,6 +63,11 @@ void rg_check_judge(const rg_check *c, rg_check_result *r)
         r->reason = "";
 }
 
+bool rg_check_is_marginal(const rg_check_result *r)
+{
+    return r->verdict == RG_FAIL && r->error * r->scale <= r->rtol * r->scale + 60 * r->sigma;
+}
+
 bool rg_check_is_zero(const rg_check_result *r)
 {
     return r->same && all_zero(r->got, r->n) && all_zero(r->want, r->n);
