@@ -9,9 +9,9 @@
 
 static char *standing_text(const standing *at)
 {
-    json_t *o = json_pack("{s:I, s:I, s:f, s:I}", "evaluated", (json_int_t)at->evaluated, "best_step",
-                          (json_int_t)at->best_step, "loss_sum", at->loss_sum, "loss_count",
-                          (json_int_t)at->loss_count);
+    json_t *o = json_pack("{s:I, s:I, s:f, s:I}", "evaluated", (json_int_t)at->evaluated,
+                          "best_step", (json_int_t)at->best_step, "loss_sum", at->loss_sum,
+                          "loss_count", (json_int_t)at->loss_count);
     if (o && isfinite(at->best_loss))
         json_object_set_new(o, "best_loss", json_real(at->best_loss));
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));

@@ -121,8 +121,8 @@ static int agree(const settings *s, const settings *run, const option_spec *o)
     option_text(before, sizeof before, o, run);
     if (strcmp(typed_now, before) == 0)
         return DONE;
-    return fail(USAGE, "--%s: the run was started with %s and cannot go on with %s", o->name, before,
-                typed_now);
+    return fail(USAGE, "--%s: the run was started with %s and cannot go on with %s", o->name,
+                before, typed_now);
 }
 
 int config_apply(settings *s, const json_t *object, const char *path, bool resumed)

@@ -25,8 +25,9 @@ static int run_text(char **path, char sha256[65], const settings *s)
     json_t *config = config_read(file, &code);
     if (!config)
         return code;
-    const char *data = json_string_value(json_object_get(json_object_get(config, "options"), "data"));
-    const char *sha = json_string_value(json_object_get(json_object_get(config, "data"), "sha256"));
+    const char *data = NULL, *sha = NULL;
+    (void)json_unpack(config, "{s:{s:s}, s:{s:s}}", "options", "data", &data, "data", "sha256",
+                      &sha);
     *path = data ? strdup(data) : NULL;
     (void)snprintf(sha256, 65, "%s", sha ? sha : "");
     json_decref(config);
@@ -48,15 +49,15 @@ static void print(const settings *s, const model *m, const rg_lm_score *score, c
 {
     double loss = score->nats / (double)score->count;
     if (!s->json) {
-        printf("%.4f bits per character (loss %.5f nats, perplexity %.3f) on %zu characters, part %s, "
-               "step %llu\n", loss / LN2, loss, exp(loss), score->count, part,
+        printf("%.4f bits per character (loss %.5f nats, perplexity %.3f) on %zu characters, "
+               "part %s, step %llu\n", loss / LN2, loss, exp(loss), score->count, part,
                (unsigned long long)m->step);
         return;
     }
-    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "v", 1, "checkpoint", m->path,
-                          "part", part, "step", (json_int_t)m->step, "characters",
-                          (json_int_t)score->count, "rows", (json_int_t)s->batch, "loss", loss, "bpc",
-                          loss / LN2, "ppl", exp(loss));
+    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "v", 1, "checkpoint",
+                          m->path, "part", part, "step", (json_int_t)m->step, "characters",
+                          (json_int_t)score->count, "rows", (json_int_t)s->batch, "loss", loss,
+                          "bpc", loss / LN2, "ppl", exp(loss));
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
     if (text)
         puts(text);

@@ -130,8 +130,8 @@ static void print_json(const session *x, const model *m, const rg_lm_score *scor
     for (int k = 0; k < ORDERS; k++)
         json_array_append_new(orders, json_real(x->baseline[0][k]));
     json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:f, s:f, s:f, s:o, s:s}", "v", 1, "part", "test",
-                          "step", (json_int_t)m->step, "characters", (json_int_t)score->count, "loss",
-                          loss, "bpc", loss / LN2, "uniform", log2((double)x->corpus.V),
+                          "step", (json_int_t)m->step, "characters", (json_int_t)score->count,
+                          "loss", loss, "bpc", loss / LN2, "uniform", log2((double)x->corpus.V),
                           "count_models", orders, "run", x->f.path);
     char *text = json_dumps(o, JSON_COMPACT);
     if (text)
@@ -162,7 +162,8 @@ int session_conclude(session *x)
     int code = model_open(&best, x->f.path);
     if (code)
         return code;
-    note("test   the best checkpoint (step %llu) on the whole test part", (unsigned long long)best.step);
+    note("test   the best checkpoint (step %llu) on the whole test part",
+         (unsigned long long)best.step);
     rg_status st = rg_lm_evaluate(&score, best.params, &best.lm, x->test, &opts);
     if (st == RG_EUSER)
         code = 128 + signals_stop(); /* everything is saved already */

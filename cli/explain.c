@@ -26,8 +26,8 @@ static void skipped(session *x, const rg_trainer_report *r)
     if (x->warned.skipped)
         return;
     x->warned.skipped = true;
-    warn("step %llu: loss %g, %s; the update is left out and the states start again. Usual gradient "
-         "norm before: %.3g. If it comes again: smaller --lr, or --clip-norm 1",
+    warn("step %llu: loss %g, %s; the update is left out and the states start again. Usual "
+         "gradient norm before: %.3g. If it comes again: smaller --lr, or --clip-norm 1",
          (unsigned long long)r->step, r->loss, *rg_trainer_message(x->trainer)
          ? rg_trainer_message(x->trainer) : "the gradient is not finite", usual_norm(x));
 }
@@ -54,8 +54,8 @@ static void always_clipped(session *x, const rg_trainer_report *r)
     if (x->warned.clipped || x->norms < 200 || (double)x->clipped < 0.9 * (double)x->norms)
         return;
     x->warned.clipped = true;
-    warn("%.0f %% of the updates are clipped to norm %g: usual norm %.3g, a larger --clip-norm would "
-         "let the gradient's size count", 100 * (double)x->clipped / (double)x->norms,
+    warn("%.0f %% of the updates are clipped to norm %g: usual norm %.3g, a larger --clip-norm "
+         "would let the gradient's size count", 100 * (double)x->clipped / (double)x->norms,
          x->s->clip_norm, usual_norm(x));
 }
 
@@ -76,8 +76,8 @@ static void vanishing(session *x, int64_t layer, const rg_flow *flow)
         return;
     x->warned.vanishing = true;
     bool gated = x->m.cell >= 4;
-    warn("layer %lld: the gradient vanishes: each step back leaves %.0f %% of it, after %.0f steps it is "
-         "a thousandth, so what lies further back than that is hardly learned%s", (long long)layer,
+    warn("layer %lld: the gradient vanishes: each step back leaves %.0f %% of it, after %.0f steps "
+         "it is a thousandth, so what lies further back is hardly learned%s", (long long)layer,
          100 * exp(flow->slope), log(1000) / -flow->slope,
          gated ? "" : " (--cell lstm remembers longer)");
 }
@@ -88,7 +88,8 @@ static void growing(session *x, int64_t layer, const rg_flow *flow)
         return;
     x->warned.growing = true;
     warn("layer %lld: the gradient explodes on its way back: times %.2f a step, %.1e over a window "
-         "(--clip-norm 1, smaller --lr or --seq-len)", (long long)layer, exp(flow->slope), flow->ratio);
+         "(--clip-norm 1, smaller --lr or --seq-len)", (long long)layer, exp(flow->slope),
+         flow->ratio);
 }
 
 void explain_flow(session *x)
@@ -111,8 +112,8 @@ void explain_flow(session *x)
 int explain_divergence(session *x, rg_status status)
 {
     unsigned long long step = (unsigned long long)rg_trainer_facts(x->trainer).step;
-    return fail(exit_code(status), "training diverged at step %llu: %s. Usual gradient norm before: "
-                "%.3g. The last checkpoint is kept; try a smaller --lr%s", step,
+    return fail(exit_code(status), "training diverged at step %llu: %s. Usual gradient norm "
+                "before: %.3g. The last checkpoint is kept; try a smaller --lr%s", step,
                 rg_trainer_message(x->trainer), usual_norm(x),
                 x->s->clip_norm > 0 ? "" : " or --clip-norm 1");
 }

@@ -64,7 +64,7 @@ static void default_name(char out[FOLDER_BYTES], const settings *s, int n)
     size_t k = 0;
     name = name ? name + 1 : s->data;
     for (size_t end = strcspn(name, "."); k < end && k < sizeof text - 1; k++)
-        text[k] = strchr(" \t\n\r\"'\\*?$", name[k]) || (unsigned char)name[k] < 0x20 ? '-' : name[k];
+        text[k] = (unsigned char)name[k] <= 0x20 || strchr("\"'\\*?$", name[k]) ? '-' : name[k];
     text[k] = '\0';
     const option_spec *o = option_find(s->command, "cell", 4);
     option_text(cell, sizeof cell, o, s);
@@ -73,7 +73,8 @@ static void default_name(char out[FOLDER_BYTES], const settings *s, int n)
 
 int folder_taken(const char *path)
 {
-    return fail(USAGE, "%s exists; go on with it by --resume %s, or choose another --run", path, path);
+    return fail(USAGE, "%s exists; go on with it by --resume %s, or choose another --run", path,
+                path);
 }
 
 int folder_create(folder *f, const settings *s)

@@ -45,8 +45,12 @@ static int build(network *net, const settings *s)
     rg_graph *g = net->graph;
     rg_cell cell = stack(s, g);
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(T, B, s->input));
-    for (size_t k = 0; k < cell.n_state; k++)
-        first[k] = rg_input(g, NULL, RG_F, RG_SHAPE(B, s->hidden));
+    for (size_t k = 0; k < cell.n_state; k++) {
+        size_t per_layer = cell.n_state / (size_t)s->layers;
+        char name[16];
+        (void)snprintf(name, sizeof name, "l%zu.%c0", k / per_layer, k % per_layer ? 'c' : 'h');
+        first[k] = rg_input(g, name, RG_F, RG_SHAPE(B, s->hidden));
+    }
     rg_val hs = rg_unroll(last, &cell, X, first, NULL);
     net->loss = distance(g, hs);
     for (size_t k = 0; k < cell.n_state; k++)
@@ -63,8 +67,8 @@ static const char *const verdict_name[] = { "pass", "fail", "inconclusive", "not
 
 static json_t *block_object(const rg_gradcheck_block *b)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:I}", "name", b->name, "verdict",
-                          verdict_name[b->verdict], "oracle", b->oracle, "index",
+    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:I}", "name", b->name,
+                          "verdict", verdict_name[b->verdict], "oracle", b->oracle, "index",
                           (json_int_t)b->index, "got", b->got, "want", b->want, "error", b->error,
                           "sigma", b->sigma, "excluded", (json_int_t)b->excluded);
     if (o && b->step != RG_NO_STEP)
@@ -81,7 +85,8 @@ static void print_json(const settings *s, const rg_gradcheck_report *r)
                           cells[s->cell].name, "order", (json_int_t)s->order, "verdict",
                           verdict_name[r->verdict], "message", r->message, "passed",
                           (json_int_t)r->passed, "failed", (json_int_t)r->failed, "inconclusive",
-                          (json_int_t)r->inconclusive, "worst_error", r->worst_error, "blocks", list);
+                          (json_int_t)r->inconclusive, "worst_error", r->worst_error, "blocks",
+                          list);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     if (text)
         puts(text);

@@ -32,8 +32,8 @@ static int show_build(const settings *s)
                                   blas_name(b.blas_threading), "blas_config", b.blas_config,
                                   "blas_core", b.blas_core, "threads", b.max_threads));
     printf("version    %s\ncompiler   %s\nkernels    %s\nOpenBLAS   %s, core %s\n           %s\n"
-           "threads    %d\n", b.version, b.compiler, b.isa, blas_name(b.blas_threading), b.blas_core,
-           b.blas_config, b.max_threads);
+           "threads    %d\n", b.version, b.compiler, b.isa, blas_name(b.blas_threading),
+           b.blas_core, b.blas_config, b.max_threads);
     return DONE;
 }
 

@@ -70,7 +70,8 @@ static const char manual_tail[] =
     ".It Pa config.json\n"
     "all options, the text's fingerprint and the build\n"
     ".It Pa metrics.jsonl , metrics.csv\n"
-    "one row per report: step, split, loss in nats, bits per character, gradient norm, rate, speed\n"
+    "one row per report: step, split, loss in nats, bits per character, gradient norm, rate,\n"
+    "speed\n"
     ".It Pa plot.svg\n"
     "the loss curve\n"
     ".It Pa ckpt-last.safetensors , ckpt-best.safetensors\n"
@@ -139,8 +140,9 @@ static void bash_values(FILE *out, const command *c)
         if (!option_of(o, c))
             continue;
         if (o->type == TEXT && strcmp(o->name, "prime") != 0)
-            fprintf(out, "    %s:--%s) compopt -o filenames; COMPREPLY=($(compgen -%c -- \"$cur\"));"
-                    " return ;;\n", c->name, o->name, strcmp(o->value, "DIR") == 0 ? 'd' : 'f');
+            fprintf(out, "    %s:--%s) compopt -o filenames;"
+                    " COMPREPLY=($(compgen -%c -- \"$cur\")); return ;;\n", c->name, o->name,
+                    strcmp(o->value, "DIR") == 0 ? 'd' : 'f');
         if (o->type == CHOICE) {
             fprintf(out, "    %s:--%s) words=\"", c->name, o->name);
             for (const char *v = o->value; *v; v++)

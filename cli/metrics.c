@@ -66,7 +66,8 @@ static void csv_line(char *out, size_t size, const metrics_row *r)
     csv_number(lr, sizeof lr, r->lr);
     csv_number(speed, sizeof speed, r->tok_s);
     (void)snprintf(out, size, "%.9g,%llu,%.9g,%s,%.9g,%.9g%s%s%s\n", r->time,
-                   (unsigned long long)r->step, r->epoch, r->split, r->loss, r->bpc, norm, lr, speed);
+                   (unsigned long long)r->step, r->epoch, r->split, r->loss, r->bpc, norm, lr,
+                   speed);
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */

@@ -158,8 +158,8 @@ static int read_description(model *m, const char *text)
     int bad = !o || json_unpack(o, "{s:s, s:I, s:I, s:I, s:F, s:s, s:s}", "cell", &cell, "hidden",
                                 &hidden, "layers", &layers, "embed", &embed, "dropout",
                                 &m->lm.dropout, "dtype", &dtype, "symbols", &symbols);
-    bad = bad || cell_index(cell) < 0 || hidden < 1 || hidden > 65536 || layers < 1 || layers > 64 ||
-          embed < 0 || embed > 65536 || !(m->lm.dropout >= 0 && m->lm.dropout < 1);
+    bad = bad || cell_index(cell) < 0 || hidden < 1 || hidden > 65536 || layers < 1 ||
+          layers > 64 || embed < 0 || embed > 65536 || !(m->lm.dropout >= 0 && m->lm.dropout < 1);
     if (!bad) {
         use_cell(m, cell_index(cell));
         m->lm.hidden = hidden;

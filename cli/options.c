@@ -57,7 +57,7 @@ static void *field(settings *s, const option_spec *o)
     return (char *)s + o->at;
 }
 
-/* The whole of the text as a decimal number; the program keeps the C locale, so the point is one. */
+/* The whole of the text as a decimal number; the program keeps the C locale, so its point. */
 static bool real_number(const char *text, double *x)
 {
     char *end;
@@ -107,7 +107,8 @@ static int set_number(settings *s, const option_spec *o, const char *text, const
         return DONE;
     }
     if (!real_number(text, &x) || x < o->lo || x > o->hi)
-        return fail(USAGE, "%s: '%s' is no number from %g to %g%s", where, text, o->lo, o->hi, none);
+        return fail(USAGE, "%s: '%s' is no number from %g to %g%s", where, text, o->lo, o->hi,
+                    none);
     *(double *)field(s, o) = x;
     return DONE;
 }
@@ -243,7 +244,8 @@ static int unknown(const command *c, const char *arg)
 }
 
 /* One option, its value perhaps being the next word. */
-static int take(settings *s, const option_spec *o, const char *equals, int argc, char **argv, int *i)
+static int take(settings *s, const option_spec *o, const char *equals, int argc, char **argv,
+                int *i)
 {
     char where[64];
     const char *value = equals ? equals + 1 : NULL;

@@ -55,16 +55,16 @@ static int check_parts(const session *x)
 {
     size_t T = (size_t)x->s->seq_len, B = (size_t)x->s->batch;
     if (x->train.n < T * B + 1)
-        return fail(BAD_DATA, "%s: the training part (90 %% of %zu characters) has %zu, but one window "
-                    "of %zu steps in %zu rows needs %zu (smaller --batch or --seq-len, or more text)",
-                    x->s->data, x->corpus.n, x->train.n, T, B, T * B + 1);
+        return fail(BAD_DATA, "%s: the training part (90 %% of %zu characters) has %zu, but one "
+                    "window of %zu steps in %zu rows needs %zu (smaller --batch or --seq-len, or "
+                    "more text)", x->s->data, x->corpus.n, x->train.n, T, B, T * B + 1);
     const rg_span *part[] = { &x->valid, &x->test };
     static const char *const name[] = { "validation", "test" };
     for (int i = 0; i < 2; i++)
         if (part[i]->n < T + 1)
-            return fail(BAD_DATA, "%s: the %s part (5 %% of %zu characters) has %zu, but one window of "
-                        "%zu steps needs %zu (smaller --seq-len, or more text)", x->s->data, name[i],
-                        x->corpus.n, part[i]->n, T, T + 1);
+            return fail(BAD_DATA, "%s: the %s part (5 %% of %zu characters) has %zu, but one "
+                        "window of %zu steps needs %zu (smaller --seq-len, or more text)",
+                        x->s->data, name[i], x->corpus.n, part[i]->n, T, T + 1);
     return DONE;
 }
 
@@ -77,8 +77,8 @@ static int count_models(session *x)
     const double *b = x->baseline[0];
     note("data   %zu characters, %zu symbols; %zu train, %zu validate, %zu test", x->corpus.n,
          x->corpus.V, x->train.n, x->valid.n, x->test.n);
-    note("counts uniform %.2f, order 1 to 6: %.2f %.2f %.2f %.2f %.2f %.2f bits per character (test)",
-         log2((double)x->corpus.V), b[0], b[1], b[2], b[3], b[4], b[5]);
+    note("counts uniform %.2f, order 1 to 6: %.2f %.2f %.2f %.2f %.2f %.2f bits per character "
+         "(test)", log2((double)x->corpus.V), b[0], b[1], b[2], b[3], b[4], b[5]);
     return DONE;
 }
 
@@ -111,7 +111,8 @@ static int check_memory(const session *x)
 {
     const settings *s = x->s;
     double item = x->m.real == RG_F64 ? 8 : 4, positions = (double)(s->batch * s->seq_len);
-    double each = 3 * (double)x->m.lm.V + 20 * (double)(s->hidden * s->layers) + 2 * (double)s->embed;
+    double each = 3 * (double)x->m.lm.V + 20 * (double)(s->hidden * s->layers)
+                + 2 * (double)s->embed;
     double need = item * (4 * model_weights(&x->m) + positions * each);
     double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (have <= 0 || need < have)
@@ -127,7 +128,8 @@ static rg_trainer_opts trainer_opts(const session *x)
         .model = x->m.lm,
         .optim = {
             .kind = (rg_optim_kind)s->optimizer, .lr = s->lr, .weight_decay = s->weight_decay,
-            .no_decay = s->weight_decay == 0, .clip_norm = s->clip_norm, .clip_value = s->clip_value,
+            .no_decay = s->weight_decay == 0, .clip_norm = s->clip_norm,
+            .clip_value = s->clip_value,
             .schedule = { .kind = (rg_schedule_kind)s->schedule, .warmup = (uint64_t)s->warmup,
                           .total = s->schedule == RG_COSINE ? x->horizon : 0,
                           .every = (uint64_t)s->decay_every, .factor = s->decay_factor },

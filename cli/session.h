@@ -57,7 +57,7 @@ int session_resume(session *x);
 
 /* loop.c: train until a limit, a signal or a failure; an exit code. */
 int session_run(session *x);
-/* evaluate.c: at the present step; RG_EUSER's exit code never leaves it: a signal is pending then. */
+/* evaluate.c: at the present step; DONE too where a signal cut it short, which is pending then. */
 int session_evaluate(session *x);
 /* The end: the best checkpoint on the whole test part, beside the count models. */
 int session_conclude(session *x);

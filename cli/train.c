@@ -59,8 +59,8 @@ static int settle(settings *s)
     if (!s->epochs && !s->steps && s->minutes <= 0)
         s->epochs = 10;
     if (s->schedule == RG_COSINE && !s->epochs && !s->steps)
-        return fail(USAGE, "--schedule cosine needs --steps or --epochs: --minutes does not say where "
-                    "it ends");
+        return fail(USAGE, "--schedule cosine needs --steps or --epochs: --minutes does not say "
+                    "where it ends");
     if (s->run && !s->resume && file_exists(s->run))
         return folder_taken(s->run);
     if (!s->data)

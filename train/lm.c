@@ -1,4 +1,4 @@
-/* train/lm.c -- the character model: embedding or one-hot, cells, dense; from public layers only. */
+/* train/lm.c -- the character model: embedding or one-hot, cells, dense; public layers only. */
 #include "train/lm.h"
 
 #include "graph/params.h"

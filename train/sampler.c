@@ -76,7 +76,7 @@ rg_status rg_sampler_create(rg_sampler **out, rg_params *params, const rg_lm_opt
         return RG_EARG;
     opts = opts ? opts : &none;
     if (!(opts->temperature >= 0 && isfinite(opts->temperature)) || opts->top_k < 0)
-        return rg_fail(&params->err, RG_EARG, "sampler: temperature and top_k must not be negative");
+        return rg_fail(&params->err, RG_EARG, "sampler: temperature and top_k must be 0 or more");
     (void)rg_alloc_resolve(&alloc, NULL);
     rg_sampler *s = rg_get(&alloc, sizeof *s);
     if (!s)

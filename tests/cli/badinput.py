@@ -39,8 +39,8 @@ def texts_that_cannot_be_trained_on_are_refused():
 @case
 def parts_smaller_than_a_window_are_refused_with_the_numbers():
     corpus("t", 3000)
-    refused(3, "the training part (90 % of 3000 characters) has 2700, but one window of 64 steps in "
-            "100 rows needs 6401", *EVERYTHING, "t", "--batch", 100)
+    refused(3, "the training part (90 % of 3000 characters) has 2700, but one window of 64 steps "
+            "in 100 rows needs 6401", *EVERYTHING, "t", "--batch", 100)
     refused(3, "the validation part (5 % of 3000 characters) has 150, but one window of 200 steps "
             "needs 201", *EVERYTHING, "t", "--batch", 1, "--seq-len", 200)
     nothing_new(["t"])
@@ -84,7 +84,8 @@ def bytes_take_any_file():
 def an_existing_run_folder_is_refused_and_left_alone():
     train("r", "--steps", 5)
     before = {p.name: p.read_bytes() for p in pathlib.Path("r").iterdir()}
-    refused(2, "r exists; go on with it by --resume r", *EVERYTHING, "text.txt", "--run", "r", *tiny())
+    refused(2, "r exists; go on with it by --resume r", *EVERYTHING, "text.txt", "--run", "r",
+            *tiny())
     pathlib.Path("file").write_text("x")
     refused(2, "file exists", *EVERYTHING, "text.txt", "--run", "file", *tiny())
     assert before == {p.name: p.read_bytes() for p in pathlib.Path("r").iterdir()}

@@ -87,7 +87,8 @@ def usage_errors_end_with_2_and_say_what_was_meant():
         ("unknown option -x", "train -x"), ("unknown option -qv", "train -qv"),
         ("needs a value", "train --data"), ("value is empty", "train --data="),
         ("needs a value", "train --hidden -3"), ("whole number", "train --hidden=-3"),
-        ("given twice", "train --seed 1 --seed 2"), ("given twice", "train --seq-len 1 --seq_len 2"),
+        ("given twice", "train --seed 1 --seed 2"),
+        ("given twice", "train --seq-len 1 --seq_len 2"),
         ("takes no value", "train --bytes=yes"), ("unexpected word", "train text.txt"),
         ("whole number", "train --hidden 10abc"), ("whole number", "train --hidden 0"),
         ("whole number", "train --hidden 1e2"), ("whole number", "train --hidden 0x10"),
@@ -103,7 +104,8 @@ def usage_errors_end_with_2_and_say_what_was_meant():
         ("--minutes does not say", "train --data text.txt --schedule cosine --minutes 1"),
         ("cannot be combined", "train --resume x --run y"),
         ("cannot be combined", "train --resume x --config y"),
-        ("is no number", "sample x --temperature=-1"), ("is no number", "sample x --temperature nan"),
+        ("is no number", "sample x --temperature=-1"),
+        ("is no number", "sample x --temperature nan"),
         ("whole number", "sample x --top-k=-1"),
     ]:
         refused(2, says, *line.split(" "))
@@ -131,7 +133,8 @@ def a_configuration_read_back_is_the_same_configuration():
     assert good("train", "--config", "c.json", "--dump-config").stdout == first
     pathlib.Path("crlf.json").write_bytes(first.replace("\n", "\r\n").encode())
     assert good("train", "--config", "crlf.json", "--dump-config").stdout == first
-    second = json.loads(good("train", "--config", "c.json", "--cell", "rnn", "--dump-config").stdout)
+    line = ["train", "--config", "c.json", "--cell", "rnn", "--dump-config"]
+    second = json.loads(good(*line).stdout)
     assert second["cell"] == "rnn" and second["weight-decay"] == 0.01
 
 

@@ -62,7 +62,8 @@ def a_terminal_gets_a_bar_of_its_width_that_leaves_nothing():
         text, code = terminal("train", "--data", "text.txt", "--run", f"r{columns}",
                               *tiny("--steps", 400, "--eval-every", 200), columns=columns)
         assert code == 0 and "\r" in text, text[-500:]
-        drawn = [t for t in re.split(r"\r|\n", re.sub(r"\x1b\[K", "", text)) if t.startswith("step ")]
+        plain = re.sub(r"\x1b\[K", "", text)
+        drawn = [t for t in re.split(r"\r|\n", plain) if t.startswith("step ")]
         assert drawn and max(map(len, drawn)) < columns, max(map(len, drawn))
         assert "step=" not in text
 
