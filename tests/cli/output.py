@@ -97,7 +97,8 @@ def closed_streams_do_not_stop_a_training():
         line = [PROGRAM, "train", "--data", "text.txt", "--run", f"r{i}", "--steps", "20",
                 *map(str, tiny())]
         done = subprocess.run(line, env=BASE_ENV, preexec_fn=closed(*numbers), timeout=60,
-                              stdin=subprocess.DEVNULL)
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
         assert done.returncode == 0, (numbers, done.returncode)
         assert len(rows(f"r{i}")) == 4 + 2 + 1
         assert checkpoint(f"r{i}") == checkpoint("r0")
