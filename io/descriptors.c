@@ -61,8 +61,8 @@ static rg_status check(const rg_layer_desc *d, bool strict, rg_err *err)
     if (d->layer < 0)
         return rg_fail(err, RG_EARG, "layer '%s': number %d, below 0", quoted, (int)d->layer);
     if (strict && !rg_layer_kind_find(d->kind))
-        return rg_fail(err, RG_EARG, "layer '%s': kind '%.20s' is none of lstm, gru, gru-after, rnn, "
-                       "rnn-relu, dense, embedding", quoted, kind);
+        return rg_fail(err, RG_EARG, "layer '%s': kind '%.20s' is none of lstm, gru, gru-after, "
+                       "rnn, rnn-relu, dense, embedding", quoted, kind);
     return RG_OK;
 }
 
@@ -174,9 +174,10 @@ static rg_status take_layer(rg_layer_desc *d, rg_arena *arena, rg_json *j)
             d->layer = st ? 0 : (int32_t)layer;
             continue;
         }
-        const char **field = rg_json_is(key, "group") ? &d->group : rg_json_is(key, "kind") ? &d->kind
-                           : rg_json_is(key, "torch") ? &d->torch : rg_json_is(key, "bias") ? &d->bias
-                           : NULL;
+        const char **field = rg_json_is(key, "group") ? &d->group
+                           : rg_json_is(key, "kind") ? &d->kind
+                           : rg_json_is(key, "torch") ? &d->torch
+                           : rg_json_is(key, "bias") ? &d->bias : NULL;
         st = field ? take_text(field, arena, j)
                    : rg_json_fail(j, "a field that layers do not have");
     }

@@ -25,7 +25,7 @@ typedef struct rg_disk {
 
 extern const rg_disk rg_disk_posix;
 
-/* A regular file open for reading; what it was when it was opened tells later whether it changed. */
+/* A regular file open for reading; what it was when opened tells later whether it changed. */
 typedef struct rg_source {
     const rg_disk *disk;
     rg_err        *err;

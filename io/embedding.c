@@ -157,9 +157,9 @@ static rg_status check_first(const reader *r, const table *t, const char *line, 
     else
         width = (double)(n - 1);
     if (width != (double)E)
-        return rg_fail(r->err, RG_EMISMATCH, "line %lld: the file's vectors have %lld numbers, '%.60s' "
-                       "has rows of %lld", (long long)r->number, (long long)width, t->slot->name,
-                       (long long)E);
+        return rg_fail(r->err, RG_EMISMATCH, "line %lld: the file's vectors have %lld numbers, "
+                       "'%.60s' has rows of %lld", (long long)r->number, (long long)width,
+                       t->slot->name, (long long)E);
     return RG_OK;
 }
 

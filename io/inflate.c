@@ -69,7 +69,7 @@ rg_status rg_inflate_done(rg_stream *s)
     f->z.avail_out = 1;
     if (!st && (inflate(&f->z, Z_FINISH) != Z_STREAM_END || f->z.avail_out != 1 ||
                 f->z.avail_in > 0 || s->at < s->end))
-        st = rg_fail(s->source.err, RG_EFORMAT, "its compressed data are longer than they should be");
+        st = rg_fail(s->source.err, RG_EFORMAT, "its compressed data are too long");
     return st;
 }
 
@@ -86,7 +86,7 @@ void rg_inflate_end(rg_stream *s)
 
 rg_status rg_inflate_begin(rg_stream *s)
 {
-    return rg_fail(s->source.err, RG_EFORMAT, "compressed, and this library was built without zlib");
+    return rg_fail(s->source.err, RG_EFORMAT, "compressed; this library was built without zlib");
 }
 
 rg_status rg_inflate_take(rg_stream *s, void *data, size_t n)

@@ -122,7 +122,8 @@ const rg_layer_kind *rg_layer_guess(rg_layer_bias *bias, bool *gru, const rg_gro
     if (*gru)
         return *bias == RG_LAYER_SPLIT ? &rg_layer_gru_after : NULL;
     for (size_t i = 0; i < sizeof sure / sizeof *sure; i++)
-        if (rg_layer_fits(bias, sure[i], g) && (sure[i] != &rg_layer_dense || *bias != RG_LAYER_NONE))
+        if (rg_layer_fits(bias, sure[i], g) &&
+            (sure[i] != &rg_layer_dense || *bias != RG_LAYER_NONE))
             return sure[i];
     return NULL;
 }

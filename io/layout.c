@@ -16,7 +16,8 @@ static rg_status no_memory(const rg_layout *y)
 
 const char *rg_family_of(const char *name)
 {
-    return strncmp(name, "optim.", 6) == 0 ? "optim." : strncmp(name, "plan.", 5) == 0 ? "plan." : "";
+    return strncmp(name, "optim.", 6) == 0 ? "optim."
+         : strncmp(name, "plan.", 5) == 0 ? "plan." : "";
 }
 
 void rg_layout_init(rg_layout *y, const rg_alloc *alloc, rg_err *err)
@@ -38,14 +39,16 @@ void rg_layout_free(rg_layout *y)
 /* ---- Records --------------------------------------------------------------------------------- */
 
 /* Append a record of @p n parts; its first extent is the sum of theirs. */
-static rg_status add(rg_layout *y, const char *name, rg_shape part_shape, const rg_part *part, int n)
+static rg_status add(rg_layout *y, const char *name, rg_shape part_shape, const rg_part *part,
+                     int n)
 {
     char quoted[RG_QUOTED];
     int64_t count;
     if (!name || !rg_reserve(&y->alloc, &y->record, &y->cap, y->n + 1, sizeof *y->record))
         return no_memory(y);
     rg_record *r = &y->record[y->n];
-    *r = (rg_record){ .name = name, .shape = part_shape, .dtype = part[0].slot->dtype, .n_part = n };
+    *r = (rg_record){ .name = name, .shape = part_shape, .dtype = part[0].slot->dtype,
+                      .n_part = n };
     if (!(r->part = rg_arena_get(&y->arena, (size_t)n * sizeof *r->part)))
         return no_memory(y);
     memcpy(r->part, part, (size_t)n * sizeof *r->part);
@@ -92,7 +95,8 @@ static rg_status add_gates(rg_layout *y, const rg_layer *l, const rg_group *g, c
     rg_shape s = part[0].slot->shape;
     if (how == RG_PART_TRANSPOSED)
         s = RG_SHAPE(s.dim[1], s.dim[0]);
-    return add(y, rg_layout_name(&y->arena, l->torch, file_stem, l->index), s, part, l->kind->gates);
+    return add(y, rg_layout_name(&y->arena, l->torch, file_stem, l->index), s, part,
+               l->kind->gates);
 }
 
 /* bias_hh: our second bias; without one zeros, which may be added to the first bias, but for the

@@ -6,7 +6,7 @@
 #include "io/layers.h"
 #include "io/tensors.h"
 
-/* How a parameter lies in a part of a file's array; parts follow each other along its first axis. */
+/* How a parameter lies in a part of a file's array; parts follow along its first axis. */
 typedef enum rg_part_how {
     RG_PART_COPY,        /* as it is */
     RG_PART_TRANSPOSED,  /* [I,H] there is [H,I] in the file */

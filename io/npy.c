@@ -150,8 +150,8 @@ static rg_status take_start(rg_stream *s, rg_err *err, size_t *start, size_t *n)
     if (memcmp(b, "\x93NUMPY", 6) != 0)
         return rg_fail(err, RG_EFORMAT, "byte 0: this is no array of NumPy's");
     if (b[6] < 1 || b[6] > 3 || b[7] != 0)
-        return rg_fail(err, RG_EVERSION, "version %d.%d of the format is none of 1.0, 2.0, 3.0", b[6],
-                       b[7]);
+        return rg_fail(err, RG_EVERSION, "version %d.%d of the format is none of 1.0, 2.0, 3.0",
+                       b[6], b[7]);
     *start = b[6] == 1 ? 10 : 12;
     if (b[6] > 1 && (st = rg_stream_take(s, b + 10, 2)))
         return st;

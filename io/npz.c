@@ -121,8 +121,8 @@ static rg_status check_member(rg_stream *s, const char *name, const member *m)
     if (m->packed == 0xffffffff || m->bytes == 0xffffffff || m->header == 0xffffffff)
         return rg_fail(s->source.err, RG_ELIMIT, "the member is larger than 4 GiB");
     if (m->bytes > most)
-        return rg_fail(s->source.err, RG_ELIMIT, "the member expands to %zu bytes, more than 64 MiB "
-                       "and 4 times the archive", m->bytes);
+        return rg_fail(s->source.err, RG_ELIMIT, "the member expands to %zu bytes, more than "
+                       "64 MiB and 4 times the archive", m->bytes);
     if (m->method == 0 && m->packed != m->bytes)
         return bad(s, "the member is not compressed, yet its sizes differ");
     return RG_OK;

@@ -55,8 +55,8 @@ static rg_status look_at_target(rg_replace *r, mode_t *mode, bool *exists)
         return errno == ENOENT ? RG_OK : io_error(r, "look for an older file");
     if (!S_ISREG(st.st_mode))
         return rg_fail(r->err, RG_EARG, "this is a %s, and only files are replaced",
-                       S_ISLNK(st.st_mode) ? "symbolic link" : S_ISDIR(st.st_mode) ? "folder"
-                                                                                  : "device or pipe");
+                       S_ISLNK(st.st_mode) ? "symbolic link"
+                       : S_ISDIR(st.st_mode) ? "folder" : "device or pipe");
     *exists = true;
     *mode = st.st_mode & 07777;
     return RG_OK;

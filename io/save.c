@@ -128,9 +128,11 @@ static rg_status write_header(rg_saver *s)
         s->order[i] = (uint32_t)i;
     rg_sort(s->order, s->scratch, n, by_place, r);
     rg_text_printf(h, ",\"" RG_KEY_CRC "\":\"");
-    for (size_t i = 0; i < n; i++)
-        rg_text_printf(h, "%08lx", (unsigned long)rg_crc_add(s->crc, 0, bytes_of(s, &r[s->order[i]]),
-                                                             r[s->order[i]].bytes));
+    for (size_t i = 0; i < n; i++) {
+        const rg_record *one = &r[s->order[i]];
+        uint32_t sum = rg_crc_add(s->crc, 0, bytes_of(s, one), one->bytes);
+        rg_text_printf(h, "%08lx", (unsigned long)sum);
+    }
     rg_text_printf(h, "\",\"" RG_KEY_HEADER "\":\"");
     s->header_crc = h->n;
     rg_text_printf(h, "%s\"}", zeros);

@@ -12,9 +12,9 @@ enum { WIDTH = 800, HEIGHT = 440, LEFT = 76, TOP = 40, BOTTOM = 384, LEGEND = 15
 static const char style[] =
     "<style>\n"
     "text{font:13px sans-serif;fill:#222}.title{font-size:16px}.n{font-size:12px}\n"
-    ".ground{fill:#fff}.grid{stroke:#ddd;stroke-width:1}.frame{stroke:#555;stroke-width:1;fill:none}\n"
-    ".l{fill:none;stroke:currentColor;stroke-width:1.7;stroke-linejoin:round;stroke-linecap:round}\n"
-    ".b{fill:currentColor;stroke:none;opacity:.2}\n"
+    ".ground{fill:#fff}.grid{stroke:#ddd}.frame{stroke:#555;fill:none}\n"
+    ".l{fill:none;stroke:currentColor;stroke-width:1.7;stroke-linejoin:round}\n"
+    ".l{stroke-linecap:round}.b{fill:currentColor;stroke:none;opacity:.2}\n"
     ".c0{color:#0072b2}.c1{color:#d55e00}.c2{color:#007a58}.c3{color:#b3528c}\n"
     ".c4{color:#333}.c5{color:#b07800}.c6{color:#2f87b5}.c7{color:#7a5230}\n"
     ".d1{stroke-dasharray:7 3}.d2{stroke-dasharray:2 3}.d3{stroke-dasharray:9 3 2 3}\n"
@@ -143,7 +143,8 @@ static void put_ticks(const rg_out *out, const rg_svg_axis *a, const rg_svg_axis
         rg_svg_tenths(out, is_x ? other->from : at);
         rg_out_printf(out, is_x ? "V" : "H");
         rg_svg_tenths(out, other->to);
-        rg_out_printf(out, "\"/><text class=\"n\" text-anchor=\"%s\" x=\"", is_x ? "middle" : "end");
+        rg_out_printf(out, "\"/><text class=\"n\" text-anchor=\"%s\" x=\"",
+                      is_x ? "middle" : "end");
         rg_svg_tenths(out, is_x ? at : other->from - 6);
         rg_out_printf(out, "\" y=\"");
         rg_svg_tenths(out, is_x ? BOTTOM + 18 : at + 4);
@@ -151,7 +152,7 @@ static void put_ticks(const rg_out *out, const rg_svg_axis *a, const rg_svg_axis
     }
 }
 
-/* ---- The picture ------------------------------------------------------------------------------ */
+/* ---- The picture ----------------------------------------------------------------------------- */
 
 static rg_status check(const rg_curve *curves, size_t n, rg_write_fn *write)
 {

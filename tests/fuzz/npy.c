@@ -1,5 +1,5 @@
-/* tests/fuzz/npy.c -- any bytes as an array of NumPy's and as an archive of them; what loads is saved
- * and must come back. */
+/* tests/fuzz/npy.c -- any bytes as an array of NumPy's and as an archive of them; what loads is
+ * saved and must come back. */
 #define _GNU_SOURCE
 #include "tests/fuzz/fuzz.h"
 

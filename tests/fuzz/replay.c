@@ -72,7 +72,8 @@ static size_t mutate(uint8_t *b, size_t n)
     static const uint64_t odd[] = { 0, 1, 0x7f, 0xff, 0xffff, 0x7fffffff, 0xffffffff,
                                     UINT64_C(1) << 48, UINT64_C(1) << 63, UINT64_MAX };
     static const char *const word[] = { "[", "]", "{", "}", ",", "\"", "\\", "0", "-1", "1e9",
-                                        "18446744073709551616", "F64", "BOOL", "PK\5\6", "\\u0000" };
+                                        "18446744073709551616", "F64", "BOOL", "PK\5\6",
+                                        "\\u0000" };
     size_t at = below(n + 1), to = below(n + 1), size = below(16), width = (size_t)1 << below(4);
     size = size < n - at ? size : n - at;
     size = size < n - to ? size : n - to;

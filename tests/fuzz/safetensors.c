@@ -14,14 +14,16 @@
 #include <unistd.h>
 
 static const char *const expected[] = {
-    "r.U", "r.W", "r.b", "g.Ur", "g.Uu", "g.Ug", "g.Wr", "g.Wu", "g.Wg", "g.br", "g.bu", "g.bg", "e.E"
+    "r.U", "r.W", "r.b", "e.E",
+    "g.Ur", "g.Uu", "g.Ug", "g.Wr", "g.Wu", "g.Wg", "g.br", "g.bu", "g.bg"
 };
 
 static rg_params *store(int kind)
 {
     rg_params *ps;
     rg_slot *slot;
-    FUZZ_CHECK(rg_params_create(&ps, 0, &(rg_params_opts){ .real = kind & 1 ? RG_F64 : RG_F32 }) == 0);
+    rg_params_opts opts = { .real = kind & 1 ? RG_F64 : RG_F32 };
+    FUZZ_CHECK(rg_params_create(&ps, 0, &opts) == RG_OK);
     for (size_t i = 0; kind & 2 && i < sizeof expected / sizeof *expected; i++) {
         bool vector = strchr(expected[i], 'b') != NULL;
         rg_shape shape = vector ? RG_SHAPE(2) : RG_SHAPE(2, 2);
@@ -36,7 +38,8 @@ static bool equal(const rg_params *a, const rg_params *b)
         return false;
     for (size_t i = 0; i < a->n_slot; i++) {
         const rg_slot *s = a->slot[a->order[i]], *t = b->slot[b->order[i]];
-        if (strcmp(s->name, t->name) != 0 || s->bytes != t->bytes || memcmp(s->data, t->data, s->bytes))
+        if (strcmp(s->name, t->name) != 0 || s->bytes != t->bytes ||
+            memcmp(s->data, t->data, s->bytes))
             return false;
     }
     return true;
@@ -52,7 +55,7 @@ static void round_trip(rg_params *model, const char *folder)
     strcat(path, "/x");
     FUZZ_CHECK(rg_params_create(&again, 0, &opts) == RG_OK);
     rg_status st = rg_params_save(&model, 1, path, NULL);
-    FUZZ_CHECK(st == RG_OK || st == RG_ELIMIT || st == RG_EARG); /* names that meet or grow too long */
+    FUZZ_CHECK(st == RG_OK || st == RG_ELIMIT || st == RG_EARG); /* names meet, grow too long */
     if (st == RG_OK) {
         FUZZ_CHECK(rg_params_load(&again, 1, path, NULL) == RG_OK);
         FUZZ_CHECK(equal(model, again));
@@ -77,8 +80,7 @@ static void load(const char *path, int kind, const char *folder)
     rg_params_destroy(&before);
 }
 
-/* Puts the header's right checksum where the header has a place for one, or no mutant would get past
- * it. */
+/* Puts the header's right checksum where it has a place for one, or no mutant would get past. */
 static void repair(uint8_t *data, size_t n)
 {
     static const char key[] = "\"retrograd.header_crc32c\":\"", zeros[] = "00000000";

@@ -62,15 +62,18 @@ static const struct row {
     { "{\"\\ud800\\u0041\":{}}", 0, RG_EFORMAT, "byte 10", "escape" },
     { "{\"\\", 0, RG_EFORMAT, "byte 10", "escape" },
     { "{\"__metadata__\":1}", 0, RG_EFORMAT, "byte 24", "'{' is missing" },
-    { "{\"__metadata__\":{\"a\":1}}", 0, RG_EFORMAT, "__metadata__: a string is missing", "byte 29" },
+    { "{\"__metadata__\":{\"a\":1}}", 0, RG_EFORMAT, "__metadata__: a string is missing",
+      "byte 29" },
     { "{\"__metadata__\":{\"a\":{\"b\":{}}}}", 0, RG_EFORMAT, "__metadata__: a string", "byte 29" },
     { "{\"__metadata__\":{\"a\":\"1\",\"\\u0061\":\"1\"}}", 0, RG_EFORMAT, "key 'a' twice", "" },
     { "{\"__metadata__\":{},\"__metadata__\":{}}", 0, RG_EFORMAT, "__metadata__ twice", "" },
     { "{\"w\":{}}", 0, RG_EFORMAT, "'w'", "dtype: this field is missing" },
-    { "{\"w\":{\"dtype\":\"F32\",\"shape\":[]}}", 0, RG_EFORMAT, "'w'", "data_offsets: this field" },
+    { "{\"w\":{\"dtype\":\"F32\",\"shape\":[]}}", 0, RG_EFORMAT, "'w'",
+      "data_offsets: this field" },
     { "{\"w\":{\"dtype\":\"F32\",\"data_offsets\":[0,0]}}", 0, RG_EFORMAT, "'w'", "shape: this" },
     { "{\"w\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", 0, RG_EFORMAT, "'w'", "a field twice" },
-    { "{\"w\":{\"dtype\":\"F32\",\"\\u0064type\":\"F32\"}}", 0, RG_EFORMAT, "'w'", "a field twice" },
+    { "{\"w\":{\"dtype\":\"F32\",\"\\u0064type\":\"F32\"}}", 0, RG_EFORMAT, "'w'",
+      "a field twice" },
     { "{\"w\":{\"strides\":[1]}}", 0, RG_EFORMAT, "'w'", "a field that arrays do not have" },
     { W("F33", "[2]", "[0,8]"), 8, RG_EFORMAT, "'w'", "dtype: an unknown element type" },
     { W("f32", "[2]", "[0,8]"), 8, RG_EFORMAT, "'w'", "dtype: an unknown element type" },
@@ -186,19 +189,22 @@ RGT_TEST(hostile, names_that_no_store_can_have_are_not_taken_by_an_empty_one)
     rg_params *ps;
     rgt_folder_begin(&d);
     RGT_CHECK(rg_params_create(&ps, 0, NULL) == RG_OK);
-    rgt_write_tensors(rgt_in(&d, "x"), "{\"ok\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}"
-                      ",\"a\\u0000b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2);
+    rgt_write_tensors(rgt_in(&d, "x"),
+                      "{\"ok\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                      "\"a\\u0000b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2);
     RGT_CHECK(rg_params_load(&ps, 1, d.file, NULL) == RG_EMISMATCH);
     RGT_CHECK(rgt_has(rg_params_message(ps), "'a\\x00b' is a name that no store can have"));
     RGT_CHECK(rg_params_count(ps) == 0);
     rgt_write_tensors(d.file, "{\"x\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1);
     RGT_CHECK(rg_params_load(&ps, 1, d.file, NULL) == RG_EMISMATCH && rg_params_count(ps) == 0);
     RGT_CHECK(rgt_has(rg_params_message(ps), "'x' is I8 in the file"));
-    rgt_write_tensors(d.file, "{\"x\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1);
+    rgt_write_tensors(d.file, "{\"x\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+                      1);
     RGT_CHECK(rg_params_load(&ps, 1, d.file, NULL) == RG_OK && rg_params_count(ps) == 1);
     rg_params_destroy(&ps);
     RGT_CHECK(rg_params_create(&ps, 0, NULL) == RG_OK);
-    rgt_write_tensors(d.file, "{\"x\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2);
+    rgt_write_tensors(d.file, "{\"x\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[0,2]}}",
+                      2);
     RGT_CHECK(rg_params_load(&ps, 1, d.file, NULL) == RG_EFORMAT && rg_params_count(ps) == 0);
     RGT_CHECK(rgt_has(rg_params_message(ps), "'x': a truth value other than 0 and 1"));
     rg_params_destroy(&ps);
@@ -346,8 +352,8 @@ RGT_TEST(hostile, opening_takes_at_most_64_mib_and_four_times_the_file)
         rg_tensors f;
         write_many(rgt_in(&d, "x"), n);
         RGT_CHECK(rg_tensors_open(&f, &rg_disk_posix, d.file, &hooks, &err) == RG_OK);
-        RGT_CHECK_MSG(peak_most <= ((size_t)64 << 20) + 4 * f.source.bytes, "%zu for %zu", peak_most,
-                      f.source.bytes);
+        RGT_CHECK_MSG(peak_most <= ((size_t)64 << 20) + 4 * f.source.bytes, "%zu for %zu",
+                      peak_most, f.source.bytes);
         rg_tensors_close(&f);
         RGT_CHECK(peak_now == 0);
         peak_most = 0;

@@ -91,7 +91,8 @@ RGT_TEST(io, names_on_disk_are_those_of_pytorch)
     RGT_CHECK(strcmp(info.arrays[10].dtype, "F32") == 0 && info.arrays[10].bytes == 320);
     RGT_CHECK(info.n_layers == 4 && strcmp(info.layers[2].group, "rnn.l0") == 0);
     RGT_CHECK(strcmp(info.layers[2].kind, "lstm") == 0 && info.layers[3].layer == 1);
-    RGT_CHECK(strcmp(info.layers[2].torch, "rnn") == 0 && strcmp(info.layers[2].bias, "single") == 0);
+    RGT_CHECK(strcmp(info.layers[2].torch, "rnn") == 0);
+    RGT_CHECK(strcmp(info.layers[2].bias, "single") == 0);
     rg_file_destroy(&info);
     rg_file_destroy(&info);
     rg_params_destroy(&ps);
@@ -111,7 +112,8 @@ RGT_TEST(io, metadata_comes_back_and_equal_input_gives_equal_bytes)
     rgt_folder d;
     rgt_text text = { NULL, 0, 0 };
     rg_params *ps = rgt_store(rgt_model, RG_F32), *like = rgt_like(ps);
-    rg_text_pair meta[] = { { "vocab", "[\"a\",\"\\n\",\"\xc3\xa4\"]" }, { "a \"b\"\\", "1\t2\x01" } };
+    rg_text_pair meta[] = { { "vocab", "[\"a\",\"\\n\",\"\xc3\xa4\"]" },
+                            { "a \"b\"\\", "1\t2\x01" } };
     rg_text_pair turned[] = { meta[1], meta[0] };
     rg_save_opts save = { .meta = meta, .n_meta = 2 };
     rg_load_opts load = { .meta = collect, .user = &text };
@@ -233,15 +235,15 @@ RGT_TEST(io, every_difference_between_file_and_store_is_listed)
     refuse("a:2 B:3 c:4,5", d.file, &opts, RG_EMISMATCH, "missing 'B' [3]; extra 'b' [3]");
     RGT_CHECK(n == 2);
     refuse("a:2 b:4", d.file, &partial, RG_EMISMATCH, "1 difference: 'b' is [3]");
-    many = rgt_store("a:2 b:3 c:4,5 b0:1 b1:1 b2:1 b3:1 b4:1 b5:1 b6:1 b7:1 b8:1 b9:1 c0:1 c1:1 c2:1 "
-                     "c3:1 c4:1 c5:1 c6:1 c7:1 c8:1 c9:1 d0:1 d1:1 d2:1 d3:1", RG_F32);
+    many = rgt_store("a:2 b:3 c:4,5 b0:1 b1:1 b2:1 b3:1 b4:1 b5:1 b6:1 b7:1 b8:1 b9:1 c0:1 c1:1 "
+                     "c2:1 c3:1 c4:1 c5:1 c6:1 c7:1 c8:1 c9:1 d0:1 d1:1 d2:1 d3:1", RG_F32);
     n = 0;
     RGT_CHECK(rg_params_load(&many, 1, d.file, &opts) == RG_EMISMATCH && n == 20);
     RGT_CHECK(rgt_has(rg_params_message(many), "24 differences: missing 'b0' [1]; "));
     RGT_CHECK(rgt_has(rg_params_message(many), " more"));
     RGT_CHECK(rg_params_create(&empty, 0, &(rg_params_opts){ .real = RG_F64 }) == RG_OK);
     RGT_CHECK(rg_params_load(&empty, 1, d.file, NULL) == RG_EMISMATCH);
-    RGT_CHECK(rgt_has(rg_params_message(empty), "'a' is F32 in the file, the store is of F64 (ask"));
+    RGT_CHECK(rgt_has(rg_params_message(empty), "'a' is F32 in the file, the store is of F64"));
     RGT_CHECK(rg_params_count(empty) == 0 && rg_params_find(empty, "a").name == NULL);
     RGT_CHECK(rg_params_load(&empty, 1, d.file, &(rg_load_opts){ .widen = true }) == RG_OK);
     RGT_CHECK(((double *)rg_params_find(empty, "b").data)[2] == 2.03125);
@@ -280,12 +282,13 @@ RGT_TEST(io, a_sealed_store_takes_nothing_new)
     rgt_folder_end(&d);
 }
 
-/* ---- Forms of a gru --------------------------------------------------------------------------- */
+/* ---- Forms of a gru -------------------------------------------------------------------------- */
 
 RGT_TEST(io, one_form_of_gru_is_not_loaded_into_the_other)
 {
     rgt_folder d;
-    rg_layer_desc before = { .group = "g", .kind = "gru" }, after = { .group = "g", .kind = "gru-after" };
+    rg_layer_desc before = { .group = "g", .kind = "gru" };
+    rg_layer_desc after = { .group = "g", .kind = "gru-after" };
     rg_layer_desc lstm = { .group = "g", .kind = "lstm" };
     rg_load_opts as_before = { .layers = &before, .n_layers = 1 };
     rg_load_opts as_after = { .layers = &after, .n_layers = 1 };
@@ -294,10 +297,10 @@ RGT_TEST(io, one_form_of_gru_is_not_loaded_into_the_other)
     for (int own = 0; own < 2; own++) {
         rg_save_opts save = { .own_names = own, .layers = &before, .n_layers = 1 };
         RGT_CHECK(rg_params_save(&ps, 1, rgt_in(&d, "m"), &save) == RG_OK);
-        refuse(GRU, d.file, &as_after, RG_EMISMATCH, "'g' is a gru-after, in the file a gru: reset");
+        refuse(GRU, d.file, &as_after, RG_EMISMATCH, "'g' is a gru-after, in the file a gru: r");
         save.layers = &after;
         RGT_CHECK(rg_params_save(&ps, 1, d.file, &save) == RG_OK);
-        refuse(GRU, d.file, &as_before, RG_EMISMATCH, "'g' is a gru, in the file a gru-after: reset");
+        refuse(GRU, d.file, &as_before, RG_EMISMATCH, "'g' is a gru, in the file a gru-after: r");
         refuse(GRU, d.file, &(rg_load_opts){ .layers = &lstm, .n_layers = 1 }, RG_EARG,
                "layer 'g' is no lstm: its arrays must be Ui [I,H]");
     }
@@ -313,7 +316,8 @@ RGT_TEST(io, descriptors_that_do_not_fit_are_refused_on_saving)
         { { { .group = "g", .kind = "tree" } }, 1, "kind 'tree' is none of lstm" },
         { { { .group = "g" } }, 1, "kind '' is none of lstm" },
         { { { .group = "g", .kind = "gru", .layer = -1 } }, 1, "number -1, below 0" },
-        { { { .group = "g", .kind = "gru" }, { .group = "g", .kind = "gru" } }, 2, "described twice" },
+        { { { .group = "g", .kind = "gru" }, { .group = "g", .kind = "gru" } }, 2,
+          "described twice" },
     };
     rgt_folder d;
     rg_params *ps = rgt_store(GRU, RG_F32);

@@ -90,7 +90,7 @@ RGT_TEST(io, a_gru_of_pytorch_needs_to_be_called_so_and_a_place_for_its_second_b
     opts.layers = &layer;
     opts.n_layers = 1;
     RGT_CHECK(rg_params_load(&ps, 1, golden, &opts) == RG_EMISMATCH);
-    RGT_CHECK(rgt_has(rg_params_message(ps), "'gru.bias_hh_l0' has a second bias for the candidate"));
+    RGT_CHECK(rgt_has(rg_params_message(ps), "'gru.bias_hh_l0' has a second bias for"));
     layer.kind = "gru";
     RGT_CHECK(rg_params_load(&ps, 1, golden, &opts) == RG_EMISMATCH);
     RGT_CHECK(rgt_has(rg_params_message(ps), "'gru' is a gru, in the file a gru-after"));
@@ -134,7 +134,8 @@ RGT_TEST(io, layers_described_by_the_caller_unfold_into_an_empty_store)
     const double *half = rg_params_find(ps, "half").data, *brain = rg_params_find(ps, "brain").data;
     RGT_CHECK(half[0] == 1.5 && half[1] == -2 && half[2] == 0x1p-24 && half[3] == 65504);
     RGT_CHECK(isinf(half[4]) && half[5] == 0 && signbit(half[5]));
-    RGT_CHECK(brain[0] == 1.5 && brain[2] == 0x1p-133 && brain[3] == 0x1.c4p127 && -brain[4] > 1e300);
+    RGT_CHECK(brain[0] == 1.5 && brain[2] == 0x1p-133 && brain[3] == 0x1.c4p127 &&
+              -brain[4] > 1e300);
     RGT_CHECK(*(int64_t *)rg_params_find(ps, "count").data == rank_of("count"));
     rg_params_destroy(&ps);
 }
@@ -153,7 +154,7 @@ RGT_TEST(io, sixteen_bits_are_widened_on_request_only)
     rg_load_opts opts = { .partial = true };
     rg_params *ps = rgt_store("half:6 brain:2,3", RG_F32);
     RGT_CHECK(rg_params_load(&ps, 1, golden, &opts) == RG_EMISMATCH);
-    RGT_CHECK(rgt_has(rg_params_message(ps), "'brain' is BF16 in the file, F32 here (ask for widen"));
+    RGT_CHECK(rgt_has(rg_params_message(ps), "'brain' is BF16 in the file, F32 here (ask"));
     opts.widen = true;
     RGT_CHECK(rg_params_load(&ps, 1, golden, &opts) == RG_OK);
     RGT_CHECK(((float *)rg_params_find(ps, "half").data)[3] == 65504);
