@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "kernels/gemm.h"
+#include "kernels/product.h"
 #include "kernels/rows.h"
 #include "kernels/team.h"
 #include "kernels/tile.h"
@@ -296,6 +297,34 @@ static void test_rows(struct bench *t, rg_isa isa)
     judge(t, good, "rows", rg_isa_text(isa), use_less);
 }
 
+/* ---- Our own products -------------------------------------------------------------------------- */
+
+/* C = A·B, B in panels and as it lies. */
+static void test_products(struct bench *t, rg_isa isa)
+{
+    const rg_product_kernels *k = rg_product_table(isa);
+    rg_product p = { .m = N, .n = N, .k = N, .a_row = N, .a_k = 1, .ldc = N };
+    bool good = rg_product_packed(k, N, N) <= (int64_t)(sizeof t->in[0] / sizeof(float));
+    for (int64_t i = 0; i < N * N; i++) {
+        t->a.f32[i] = (float)number(i);
+        t->b.f32[i] = (float)number(3 * i + 1);
+    }
+    if (good)
+        rg_product_pack(k, t->in[0].f32, t->b.f32, N, N, N, 1, 0, N);
+    for (int packed = 0; packed < 2 && good; packed++) {
+        p.b_k = packed ? 0 : N;
+        memset(&t->c, 0xff, sizeof t->c); /* NaN */
+        k->run(&p, t->a.f32, packed ? t->in[0].f32 : t->b.f32, t->c.f32, 0, N, 0, N);
+        for (int64_t i = 0; i < N * N; i++) {
+            double sum = 0;
+            for (int64_t e = 0; e < N; e++)
+                sum += (double)t->a.f32[i / N * N + e] * (double)t->b.f32[e * N + i % N];
+            good = good && close_to((double)t->c.f32[i], sum, RG_F32, 2.0 * N);
+        }
+    }
+    judge(t, good, "own products", rg_isa_text(isa), use_less);
+}
+
 /* ---- Update loops ------------------------------------------------------------------------------ */
 
 /* Weights after three updates by one rule, into t->c; state starts at zero. */
@@ -342,6 +371,7 @@ rg_status rg_selftest(rg_write_fn *write, void *user)
     for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++) {
         test_tiles(t, isa);
         test_rows(t, isa);
+        test_products(t, isa);
         test_updates(t, isa);
     }
     status = t->wrong ? RG_EINTERNAL : RG_OK;

@@ -18,7 +18,7 @@ RGT_TEST(selftest, a_sound_machine_passes_with_a_line_for_each_family_of_each_se
 {
     rgt_text text = { 0 };
     RGT_CHECK(rg_selftest(rgt_write, &text) == RG_OK);
-    RGT_CHECK(lines_of(text.data, "ok    ") == 2 + 3 * ((int)rg_cpu_isa() + 1));
+    RGT_CHECK(lines_of(text.data, "ok    ") == 2 + 4 * ((int)rg_cpu_isa() + 1));
     RGT_CHECK(lines_of(text.data, "\n") == lines_of(text.data, "ok    "));
     rgt_text_free(&text);
 }
