@@ -241,9 +241,10 @@ static rg_status measure_jitter(rg_check *c, rg_check_objective *o)
         for (size_t i = 0; i < c->n_block && !st; i++) {
             const rg_check_result *r = &o->result[i];
             const double *g = rg_plan_data(o->diff, o->grad[i]);
-            for (size_t j = 0; j < r->n; j++)
-                o->jitter[i] = fmax(o->jitter[i], SAFETY * fabs(rg_check_along(r->block->tensor, g,
-                                                                               r->n, j) - r->got[j]));
+            for (size_t j = 0; j < r->n; j++) {
+                const double moved = rg_check_along(r->block->tensor, g, r->n, j);
+                o->jitter[i] = fmax(o->jitter[i], SAFETY * fabs(moved - r->got[j]));
+            }
         }
     }
     return st;

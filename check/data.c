@@ -65,7 +65,8 @@ static rg_status take_bound(rg_check *c, uint8_t *taken)
         const rg_node *node = rg_node_at(c->g, id);
         if (c->needed[id] && node->op == &rg_op_input && !taken[id])
             return rg_fail(&c->err, RG_EGRAPH, "gradcheck: input '%s' is not bound to the plan "
-                           "that the data is to come from", ((const rg_attr_input *)node->attr)->name);
+                           "that the data is to come from",
+                           ((const rg_attr_input *)node->attr)->name);
     }
     return RG_OK;
 }

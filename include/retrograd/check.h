@@ -23,9 +23,9 @@ typedef struct rg_gradcheck_block {
     const char *name;       /* "lstm.Ui", "x" */
     int64_t     step;       /* time step, or RG_NO_STEP */
     rg_verdict  verdict;
-    const char *oracle;     /* "difference", "complex step", "local step", "second order"; "no path", "blocked"
-                               where there is no gradient and none is due; "sum over steps",
-                               "optimized plan", "symmetry" where these fail */
+    const char *oracle;     /* "difference", "complex step", "local step", "second order"; "no path",
+                               "blocked" where there is no gradient and none is due; "sum over
+                               steps", "optimized plan", "symmetry" where these fail */
     const char *reason;     /* why it is undecided; "" if it is not */
     int64_t     index;      /* worst element (or direction) */
     double      got, want;  /* there: by rg_grad, by the oracle */
@@ -55,7 +55,8 @@ typedef struct rg_gradcheck_opts {
 } rg_gradcheck_opts;
 
 /**
- * Hold gradients against oracles that do not use them, in double precision, block by block.
+ * Hold gradients against oracles that do not use them, in double precision, block by block: what
+ * a tensor contributes at one time step is judged against its own size (docs/GRADCHECK.md).
  *
  * @param[out] report  filled and owned by the caller (rg_gradcheck_destroy); NULL if only the
  *                     verdict matters
@@ -67,11 +68,14 @@ typedef struct rg_gradcheck_opts {
  * @return    RG_PASS only if every block is resolved and agrees, the loss is pure (two evaluations
  *            give equal bits) and every deliberate damage was noticed
  *
- * Precision  its own f64 plan of the same graph; parameters are read from the store, never changed
- * Cost       about 30 evaluations per block; second order about twice that
- * Errors     RG_NOT_RUN with the status in the report: poisoned graph, RG_ENOGRAD, RG_ENOMEM, an op
- *            without f64 kernel
- * Threads    uses the graph (adds nodes) and reads the store
+ * Precision  its own f64 plans of private copies; graph and store are read, never changed
+ * Cost       about 30 evaluations per block, 6 to 16 per element of one of up to 64; second order
+ *            about as much again
+ * Detached   values (rg_detach) are held fixed, so what flows through them is not measured
+ * Errors     RG_NOT_RUN with the status in the report: poisoned graph, RG_ENOGRAD with the op's
+ *            name, RG_EUSER a loss that is not pure, RG_EGRAPH an unbound input or another graph,
+ *            RG_ESHAPE, RG_EARG, RG_ENOMEM, an op without f64 kernel. The graph stays sound
+ * Threads    one thread; reads the graph and the store
  */
 RG_API rg_verdict rg_gradcheck(rg_gradcheck_report **report, rg_val loss, const rg_val *x, size_t n,
                                const rg_gradcheck_opts *opts);
