@@ -64,6 +64,30 @@ RG_INLINE void put(float *c, f32_v v, int64_t n, bool accumulate)
     }
 }
 
+RG_INLINE void put_block(const struct block *o, f32_v (*sum)[2], const int R, const int V)
+{
+    float *c = o->c;
+    const int64_t cols = o->cols;
+    if (cols == V * RG_F32_LANES && !o->accumulate) {
+        UNROLL for (int i = 0; i < R; i++)
+            UNROLL for (int j = 0; j < V; j++)
+                f32_store(c + i * o->ldc + j * RG_F32_LANES, sum[i][j]);
+        return;
+    }
+    UNROLL for (int i = 0; i < R; i++)
+        UNROLL for (int j = 0; j < V; j++)
+            put(c + i * o->ldc + j * RG_F32_LANES, sum[i][j], cols - j * RG_F32_LANES,
+                o->accumulate);
+}
+
+/* One k, and on to the next. */
+#define STEP()                                                                                   \
+    step(sum, p, q, b, row, row3, row5, R, V);                                                   \
+    p += a_k, q += a_k, b += b_k;                                                                \
+    KEEP_POINTER(p);                                                                             \
+    KEEP_POINTER(q);                                                                             \
+    KEEP_POINTER(b)
+
 RG_INLINE void block(const struct block *o, const int R, const int V)
 {
     f32_v sum[ROWS][2];
@@ -81,40 +105,17 @@ RG_INLINE void block(const struct block *o, const int R, const int V)
     for (; k > 0 && rows > 0; k--, rows--, next += ldc) {
         UNROLL for (int j = 0; j < V; j++)
             __builtin_prefetch(next + j * RG_VECTOR, 1);
-        step(sum, p, q, b, row, row3, row5, R, V);
-        p += a_k, q += a_k, b += b_k;
-        KEEP_POINTER(p);
-        KEEP_POINTER(q);
-        KEEP_POINTER(b);
+        STEP();
     }
     for (; k > 0 && lines > 0; k--, lines--, ahead += 64) {
         __builtin_prefetch(ahead);
-        step(sum, p, q, b, row, row3, row5, R, V);
-        p += a_k, q += a_k, b += b_k;
-        KEEP_POINTER(p);
-        KEEP_POINTER(q);
-        KEEP_POINTER(b);
+        STEP();
     }
     for (; k > 0; k--) {
-        step(sum, p, q, b, row, row3, row5, R, V);
-        p += a_k, q += a_k, b += b_k;
-        KEEP_POINTER(p);
-        KEEP_POINTER(q);
-        KEEP_POINTER(b);
+        STEP();
     }
     KEEP_POINTER(o); /* what follows is loaded here, not kept in registers over the loops */
-    float *c = o->c;
-    const int64_t cols = o->cols;
-    if (cols == V * RG_F32_LANES && !o->accumulate) {
-        UNROLL for (int i = 0; i < R; i++)
-            UNROLL for (int j = 0; j < V; j++)
-                f32_store(c + i * o->ldc + j * RG_F32_LANES, sum[i][j]);
-        return;
-    }
-    UNROLL for (int i = 0; i < R; i++)
-        UNROLL for (int j = 0; j < V; j++)
-            put(c + i * o->ldc + j * RG_F32_LANES, sum[i][j], cols - j * RG_F32_LANES,
-                o->accumulate);
+    put_block(o, sum, R, V);
 }
 
 typedef void block_fn(const struct block *o);
