@@ -127,6 +127,10 @@ typedef struct rg_check {
     char             blame[RG_CHECK_PLACE + 64];  /* "; the rule of op 'x' is wrong", or "" */
 } rg_check;
 
+rg_status rg_check_no_memory(rg_check *c);
+/* max |x|; a NaN does not count. */
+double rg_check_largest(const double *x, int64_t n);
+
 /* ---- tensors.c: what is checked, and where ------------------------------------------------- */
 
 rg_status rg_check_tensors(rg_check *c, const rg_val *x, size_t n);

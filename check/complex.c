@@ -127,11 +127,6 @@ static void mark_moving(struct rg_check_complex *p, uint32_t leaf)
 
 /* ---- Setting up ----------------------------------------------------------------------------- */
 
-static rg_status no_memory(rg_check *c)
-{
-    return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
-}
-
 /* Memory for everything that the value needs; p->missing: what keeps it from being computed. */
 static rg_status place(rg_check *c, struct rg_check_complex *p)
 {
@@ -153,17 +148,17 @@ static rg_status place(rg_check *c, struct rg_check_complex *p)
             widest = n > widest ? n : widest;
         }
         if (!(p->value[id] = rg_arena_get(&c->arena, bytes_of(node))))
-            return no_memory(c);
+            return rg_check_no_memory(c);
     }
     p->moves = rg_arena_get(&c->arena, (size_t)p->top + 1);
     p->in_shape = rg_arena_get(&c->arena, most * sizeof *p->in_shape);
     p->in = rg_arena_get(&c->arena, most * sizeof *p->in);
     p->scratch = rg_arena_get(&c->arena, n_scratch * sizeof *p->scratch);
     if (!p->moves || !p->in_shape || !p->in || !p->scratch)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     for (size_t k = 0; k < n_scratch; k++)
         if (!(p->scratch[k] = rg_arena_get(&c->arena, widest)))
-            return no_memory(c);
+            return rg_check_no_memory(c);
     return RG_OK;
 }
 
@@ -188,11 +183,11 @@ static rg_status make(rg_check *c, rg_check_objective *o)
 {
     struct rg_check_complex *p = rg_arena_get(&c->arena, sizeof *p);
     if (!p)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     *p = (struct rg_check_complex){ .g = c->split.g, .top = o->value.id,
                                     .seed = c->split.g->params ? c->split.g->params->seed : 0 };
     if (!(p->value = rg_arena_get(&c->arena, ((size_t)p->top + 1) * sizeof *p->value)))
-        return no_memory(c);
+        return rg_check_no_memory(c);
     rg_status st = place(c, p);
     if (st)
         return st;
@@ -232,7 +227,7 @@ static rg_status measure_jitter(rg_check *c, rg_check_objective *o)
     enum { TIMES = 3, SAFETY = 8 };
     rg_status st = RG_OK;
     if (!(o->jitter = rg_arena_get(&c->arena, c->n_block * sizeof *o->jitter)))
-        return no_memory(c);
+        return rg_check_no_memory(c);
     for (uint64_t k = 0; k < TIMES && !st; k++) {
         struct disturbance d = { c->seed, rg_stream_tail(rg_fnv1a("rounding"), k), 0 };
         o->diff->watch = &(rg_plan_watch){ .computed = disturb, .user = &d };

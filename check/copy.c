@@ -186,7 +186,7 @@ static rg_status copy(rg_check *c, rg_check_copy *to, bool split)
     p.scope = rg_arena_get(&c->arena, g->n_scope * sizeof *p.scope);
     p.in = rg_arena_get(&c->arena, most * sizeof *p.in);
     if (!to->of || !to->bind || !p.scope || !p.in || rg_graph_create(&to->g, g->params, &opts))
-        return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+        return rg_check_no_memory(c);
     copy_scopes(&p);
     copy_nodes(&p);
     return to->g->status ? fail(c, to->g) : RG_OK;

@@ -33,7 +33,7 @@ static rg_status make_leaf(rg_check *c, uint32_t id)
     void *data = c->tensor_of[id] ? c->tensor[c->tensor_of[id] - 1].base
                                   : rg_arena_get(&c->arena, (size_t)n * sizeof(double));
     if (!data)
-        return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+        return rg_check_no_memory(c);
     c->data[id] = data;
     if (node->op == &rg_op_param) {
         const rg_slot *slot = ((const rg_attr_param *)node->attr)->slot;
@@ -82,7 +82,7 @@ rg_status rg_check_reals(rg_check *c)
     if (st || !c->bound)
         return st;
     uint8_t *taken = rg_arena_get(&c->arena, c->g->n_node);
-    return taken ? take_bound(c, taken) : rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+    return taken ? take_bound(c, taken) : rg_check_no_memory(c);
 }
 
 /* ---- Indices -------------------------------------------------------------------------------- */
@@ -122,14 +122,6 @@ rg_status rg_check_indices(rg_check *c)
 
 /* ---- Directions ----------------------------------------------------------------------------- */
 
-static double largest(const double *x, int64_t n)
-{
-    double most = 0;
-    for (int64_t i = 0; i < n; i++)
-        most = fabs(x[i]) > most ? fabs(x[i]) : most;
-    return most;
-}
-
 static double snapped(double x, double grain)
 {
     return nearbyint(x / grain) * grain;
@@ -139,7 +131,7 @@ static double snapped(double x, double grain)
  * the grain. */
 void rg_check_directions(rg_check *c, rg_check_tensor *t, const double *value)
 {
-    const double scale = fmax(1, largest(value, t->n)), h = 7e-4 * scale;
+    const double scale = fmax(1, rg_check_largest(value, t->n)), h = 7e-4 * scale;
     int exponent;
     (void)frexp(scale + 130 * h, &exponent);
     t->grain = ldexp(1, exponent - 52);
@@ -151,7 +143,7 @@ void rg_check_directions(rg_check *c, rg_check_tensor *t, const double *value)
         for (int64_t i = 0; i < t->n; i++)
             d[i] = 2 * rg_draw_uniform(c->seed, RG_DOMAIN_CHECK,
                                        stream(t->name, STREAM_DIRECTION + j), (uint64_t)i) - 1;
-        const double most = largest(d, t->n);
+        const double most = rg_check_largest(d, t->n);
         for (int64_t i = 0; i < t->n; i++)
             d[i] = snapped(d[i] / most * t->step, t->grain);
     }

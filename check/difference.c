@@ -194,7 +194,7 @@ rg_status rg_check_difference(rg_check *c, rg_check_objective *o, rg_check_resul
     s.crossed = rg_get(&c->alloc, count);
     r->same = true;
     rg_status st = s.slope && s.crossed ? measured(&s, &k, &at)
-                                        : rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+                                        : rg_check_no_memory(c);
     for (size_t j = 0; j < r->n && !st; j++) {
         r->want[j] = estimate(&s, k, j);
         r->out[j] = excluded(&s, k, j);

@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static rg_status no_memory(rg_check *c)
-{
-    return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
-}
-
 rg_status rg_check_plan(rg_check *c, rg_plan **out, const rg_check_copy *copy, const rg_val *roots,
                         size_t n, rg_effort effort)
 {
@@ -44,7 +39,7 @@ static rg_status find_decisions(rg_check *c, rg_check_objective *o)
     uint8_t *mark = rg_arena_get(&c->arena, g->n_node);
     size_t n = 0;
     if (!mark)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     mark[o->value.id] = NEEDED;
     for (size_t i = 0; i < c->n_block; i++)
         mark[o->grad[i].id] |= NEEDED;
@@ -60,7 +55,7 @@ static rg_status find_decisions(rg_check *c, rg_check_objective *o)
         n += mark[id] == (NEEDED | MOVES) && node->kind != RG_F;
     }
     if (!(o->decision = rg_arena_get(&c->arena, (n + 1) * sizeof *o->decision)))
-        return no_memory(c);
+        return rg_check_no_memory(c);
     for (uint32_t id = 1; id < g->n_node; id++)
         if (mark[id] == (NEEDED | MOVES) && rg_node_at(g, id)->kind != RG_F)
             o->decision[o->n_decision++] = (rg_val){ c->split.g, id };
@@ -109,7 +104,7 @@ static rg_status make_plans(rg_check *c, rg_check_objective *o)
     for (size_t i = 0; i < o->n_decision; i++)
         bytes += decision_bytes(o->decision[i]);
     if (!roots || !(o->side = rg_arena_get(&c->arena, bytes)))
-        return no_memory(c);
+        return rg_check_no_memory(c);
     roots[0] = o->value;
     memcpy(roots + 1, o->grad, c->n_block * sizeof *roots);
     if ((st = rg_check_plan(c, &o->diff, &c->split, roots, 1 + c->n_block, RG_INTERPRET)))
@@ -136,7 +131,7 @@ static rg_status sum_of_terms(rg_check *c, const rg_check_objective *o, double *
     const rg_graph *g = c->split.g;
     double *factor = rg_arena_get(&c->arena, ((size_t)o->value.id + 1) * sizeof *factor);
     if (!factor)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     factor[o->value.id] = 1;
     *out = 0;
     for (uint32_t id = o->value.id; id > 0; id--) {
@@ -185,7 +180,7 @@ static rg_status check_pure(rg_check *c, rg_plan *plan)
     rg_status st = rg_check_run(c, plan);
     char *before = st ? NULL : rg_get_raw(&c->alloc, plan->memory_bytes);
     if (st || !before)
-        return st ? st : no_memory(c);
+        return st ? st : rg_check_no_memory(c);
     memcpy(before, plan->memory, plan->memory_bytes);
     st = rg_check_run(c, plan);
     for (uint32_t id = 1; id < plan->prog.n_node && !st; id++) {
@@ -227,7 +222,7 @@ rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o)
     rg_status st;
     o->grad = rg_arena_get(&c->arena, c->n_block * sizeof *o->grad);
     if (!leaf || !o->grad)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     for (size_t i = 0; i < c->n_block; i++)
         leaf[i] = c->block[i].leaf;
     rg_grad(o->grad, o->value, leaf, c->n_block);

@@ -5,9 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static rg_status no_memory(rg_check *c)
+rg_status rg_check_no_memory(rg_check *c)
 {
     return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+}
+
+double rg_check_largest(const double *x, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, fabs(x[i]));
+    return most;
 }
 
 /* ---- One objective -------------------------------------------------------------------------- */
@@ -26,11 +34,11 @@ static rg_status make_results(rg_check *c, rg_check_objective *o)
         r->want = rg_arena_get(&c->arena, n * sizeof *r->want);
         r->out = rg_arena_get(&c->arena, n);
         if (!r->got || !r->want || !r->out)
-            return no_memory(c);
+            return rg_check_no_memory(c);
         for (size_t j = 0; j < n; j++)
             r->got[j] = rg_check_along(b->tensor, g, n, j);
     }
-    return o->result ? RG_OK : no_memory(c);
+    return o->result ? RG_OK : rg_check_no_memory(c);
 }
 
 /* No path for the gradient, none for the value: nothing more to ask. */
@@ -69,7 +77,7 @@ static rg_status appeal(rg_check *c, rg_check_objective *o, rg_check_result *r)
     again.want = rg_arena_get(&c->arena, r->n * sizeof *again.want);
     again.out = rg_arena_get(&c->arena, r->n);
     if (!again.want || !again.out)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     if (!(st = by_complex_step(c, o, &again)) && again.verdict == RG_PASS)
         *r = again;
     return st;
@@ -101,7 +109,7 @@ static rg_status not_finite(rg_check *c, rg_check_objective *o)
         o->result[i].verdict = RG_INCONCLUSIVE;
         o->result[i].reason = reason;
     }
-    return reason ? RG_OK : no_memory(c);
+    return reason ? RG_OK : rg_check_no_memory(c);
 }
 
 rg_status rg_check_objective_run(rg_check *c, rg_check_objective *o)
@@ -121,7 +129,7 @@ rg_status rg_check_add_extra(rg_check *c, rg_check_result r)
 {
     const size_t most = 2 * c->n_tensor + 1; /* two sums a tensor, one Hessian */
     if (!c->extra && !(c->extra = rg_arena_get(&c->arena, most * sizeof *c->extra)))
-        return no_memory(c);
+        return rg_check_no_memory(c);
     c->extra[c->n_extra++] = r;
     return RG_OK;
 }
@@ -135,7 +143,7 @@ static rg_status make_whole(rg_check *c)
     rg_val *x = rg_arena_get(&c->arena, c->n_tensor * sizeof *x);
     rg_status st = rg_check_copy_whole(c);
     if (st || !roots || !x)
-        return st ? st : no_memory(c);
+        return st ? st : rg_check_no_memory(c);
     for (size_t i = 0; i < c->n_tensor; i++)
         x[i] = (rg_val){ c->whole.g, c->whole.of[c->tensor[i].id] };
     roots[0] = (rg_val){ c->whole.g, c->whole.of[c->loss.id] };

@@ -122,7 +122,7 @@ static rg_status walk(rg_check *c, rg_check_objective *o, const rg_check_block *
     rg_status st = RG_OK;
     *verdict = RIGHT;
     if (!mark)
-        return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+        return rg_check_no_memory(c);
     for (uint32_t id = 1; id <= o->value.id && *verdict != WRONG && !st; id++) {
         if (!mark[id])
             continue;
@@ -143,7 +143,7 @@ static rg_status begin(rg_check *c, rg_check_objective *o)
         return RG_OK;
     o->local = rg_arena_get(&c->arena, (size_t)o->value.id + 1);
     return o->local ? rg_check_run(c, o->diff)
-                    : rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+                    : rg_check_no_memory(c);
 }
 
 rg_status rg_check_local(rg_check *c, rg_check_objective *o, rg_check_result *r)

@@ -9,19 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-static rg_status no_memory(rg_check *c)
-{
-    return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
-}
-
-static double largest(const double *x, int64_t n)
-{
-    double most = 0;
-    for (int64_t i = 0; i < n; i++)
-        most = fmax(most, fabs(x[i]));
-    return most;
-}
-
 /* A vector over all blocks: uniform in ±1/‖ḡ_b‖, so that small blocks count as much; but none more
  * than a thousand times the largest, since what is left of a zero is noise. */
 static void draw(const rg_check *c, double *const *u, const double *size, uint64_t which)
@@ -45,9 +32,9 @@ static rg_status make_objective(rg_check *c, double **u, double *size)
     rg_val phi = rg_const(g, 0);
     for (size_t b = 0; b < c->n_block && !g->status; b++) {
         const rg_check_tensor *t = c->block[b].tensor;
-        size[b] = largest(rg_plan_data(c->first.diff, c->first.grad[b]), t->n);
+        size[b] = rg_check_largest(rg_plan_data(c->first.diff, c->first.grad[b]), t->n);
         if (!(u[b] = rg_arena_get(&c->arena, (size_t)t->n * sizeof **u)))
-            return no_memory(c);
+            return rg_check_no_memory(c);
         rg_val leaf = rg_check_leaf(c, &c->split, t->name, t->id, u[b]);
         if (rg_outcome_of(c->first.grad[b]) != RG_GRADIENT)
             continue;
@@ -76,10 +63,10 @@ static double product(const rg_check *c, double *const *a, double *size)
 static rg_status check_symmetry(rg_check *c, double **u, const double *size)
 {
     double **w = rg_arena_get(&c->arena, c->n_block * sizeof *w), sizes = 0;
-    rg_status st = w ? rg_check_run(c, c->second.diff) : no_memory(c);
+    rg_status st = w ? rg_check_run(c, c->second.diff) : rg_check_no_memory(c);
     for (size_t b = 0; b < c->n_block && !st; b++)
         if (!(w[b] = rg_arena_get(&c->arena, (size_t)c->block[b].tensor->n * sizeof **w)))
-            return no_memory(c);
+            return rg_check_no_memory(c);
     if (st)
         return st;
     draw(c, w, size, 2);
@@ -108,7 +95,7 @@ rg_status rg_check_second(rg_check *c)
     double *size = rg_arena_get(&c->arena, c->n_block * sizeof *size);
     rg_status st;
     if (!u || !size)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     if (!isfinite(c->first.base))
         return RG_OK;
     if ((st = rg_check_run(c, c->first.diff)) || (st = make_objective(c, u, size)))

@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static rg_status no_memory(rg_check *c)
-{
-    return rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
-}
-
 /* Which nodes the loss depends on, in any way. */
 static void mark_needed(rg_check *c)
 {
@@ -47,7 +42,7 @@ static rg_status add_tensor(rg_check *c, uint32_t id)
     t->base = rg_arena_get(&c->arena, bytes);
     t->direction = rg_arena_get(&c->arena, t->n > RG_CHECK_RANDOM ? RG_CHECK_RANDOM * bytes : 0);
     if (!t->name || !t->base || !t->direction)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     c->tensor_of[id] = (uint32_t)++c->n_tensor;
     return RG_OK;
 }
@@ -95,7 +90,7 @@ rg_status rg_check_tensors(rg_check *c, const rg_val *x, size_t n)
     c->data = rg_arena_get(&c->arena, g->n_node * sizeof *c->data);
     c->step_of_scope = rg_arena_get(&c->arena, g->n_scope * sizeof *c->step_of_scope);
     if (!c->needed || !c->tensor_of || !c->data || !c->step_of_scope)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     mark_needed(c);
     c->step_of_scope[0] = RG_NO_STEP;
     for (size_t i = 1; i < g->n_scope; i++)
@@ -104,7 +99,7 @@ rg_status rg_check_tensors(rg_check *c, const rg_val *x, size_t n)
     for (uint32_t id = 1; id <= c->loss.id && !n; id++)
         most += trainable(c, id);
     if (!(c->tensor = rg_arena_get(&c->arena, most * sizeof *c->tensor)))
-        return no_memory(c);
+        return rg_check_no_memory(c);
     return n ? given(c, x, n) : all_trainable(c);
 }
 
@@ -185,7 +180,7 @@ static rg_status add_block(rg_check *c, rg_check_tensor *t, int64_t step, bool c
     *b = (rg_check_block){ .tensor = t, .step = step, .checked = checked };
     b->x = rg_arena_get(&c->arena, (size_t)t->n * sizeof *b->x);
     t->n_block++;
-    return b->x ? RG_OK : no_memory(c);
+    return b->x ? RG_OK : rg_check_no_memory(c);
 }
 
 static rg_status add_blocks(rg_check *c, uint32_t tensor, const struct use *u, size_t n)
@@ -210,14 +205,14 @@ rg_status rg_check_blocks(rg_check *c)
     rg_status st = RG_OK;
     struct use *u = rg_arena_get(&c->arena, n * sizeof *u);
     if (!u)
-        return no_memory(c);
+        return rg_check_no_memory(c);
     list_uses(c, u);
     sort(u, n);
     for (size_t i = 0; i < n; i++)
         if (!kept || before(&u[kept - 1], &u[i]))
             u[kept++] = u[i];
     if (!(c->block = rg_arena_get(&c->arena, (kept + c->n_tensor) * sizeof *c->block)))
-        return no_memory(c);
+        return rg_check_no_memory(c);
     for (size_t i = 0, end; i < kept && !st; i = end) {
         for (end = i + 1; end < kept && u[end].tensor == u[i].tensor;)
             end++;

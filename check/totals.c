@@ -15,14 +15,6 @@ static rg_check_result extra(const rg_check *c, const rg_check_tensor *t, const 
     return r;
 }
 
-static double largest(const double *x, int64_t n)
-{
-    double most = 0;
-    for (int64_t i = 0; i < n; i++)
-        most = fmax(most, fabs(x[i]));
-    return most;
-}
-
 /* Where got and want differ by more than tol; n if nowhere. A NaN differs. */
 static int64_t first_off(const double *got, const double *want, int64_t n, double tol)
 {
@@ -45,7 +37,7 @@ static rg_status check_tensor(rg_check *c, size_t i, double *sum)
         const double *g = rg_plan_data(c->first.diff, c->first.grad[b]);
         for (int64_t k = 0; k < t->n; k++)
             sum[k] += g[k];
-        size += largest(g, t->n);
+        size += rg_check_largest(g, t->n);
     }
     int64_t at = first_off(total, sum, t->n, 1e-13 * size);
     if (at < t->n)
@@ -66,7 +58,7 @@ rg_status rg_check_totals(rg_check *c)
     double *sum = rg_arena_get(&c->arena, (size_t)most * sizeof *sum);
     rg_status st = sum ? rg_check_plan(c, &c->optimized, &c->whole, c->total, c->n_tensor,
                                        RG_OPTIMIZE)
-                       : rg_fail(&c->err, RG_ENOMEM, "gradcheck: no memory");
+                       : rg_check_no_memory(c);
     if (!st)
         st = rg_check_run(c, c->optimized);
     if (!isfinite(c->first.base))
