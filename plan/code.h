@@ -100,6 +100,7 @@ typedef struct rg_code {
     size_t      n_fill, fill_cap;
     uint32_t   *value;      /* by id: for lower_tile.c, zero between units */
     bool        in_place;   /* results may take over what dies */
+    bool        in_slots;   /* parts of a concat may be computed where they belong */
 
     uint32_t   *unit;       /* by id: what computes it; 0 = a leaf or a view */
     uint32_t    n_unit;     /* 1 .. n_unit-1 */

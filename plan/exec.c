@@ -80,7 +80,7 @@ static void choose_threads(rg_plan *plan, const rg_code *c)
     for (size_t i = 0; i < c->n_step; i++)
         work += (uint64_t)c->step[i].parts * c->step[i].unit;
     plan->threads = plan->opts.threads ? plan->opts.threads : rg_team_max();
-    if (work < WORTH_A_TEAM)
+    if (work < WORTH_A_TEAM && !rg_pipeline_has(plan->opts.disable, "solo"))
         plan->threads = 1;
     if (plan->threads > 1 && !plan->opts.dry_run &&
         rg_team_probe(plan->threads, &plan->threads) && trace && trace->warn)
@@ -148,7 +148,8 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     c->opts = &plan->opts;
     c->readable = plan->readable;
     c->err = err;
-    c->in_place = true;
+    c->in_place = !rg_pipeline_has(plan->opts.disable, "inplace");
+    c->in_slots = !rg_pipeline_has(plan->opts.disable, "slots");
     rg_arena_init(&c->work, &plan->alloc);
     plan->exec = &c->exec;
     rg_status st = rg_plan_check_kernels(plan, err);

@@ -69,7 +69,11 @@ bool rg_suits(const rg_code *c, uint32_t id, uint32_t k)
 bool rg_reads_rows(const rg_prog *p, const rg_node *node, uint32_t k)
 {
     const enum reads reads = reads_of(p, node, k);
-    return reads == ANYHOW || (reads != DENSE && p->node[node->in[k]].shape->rank == 2);
+    const rg_shape *x = p->node[node->in[k]].shape;
+    const int64_t apart[2] = { x->dim[1] + 1, 1 };
+    if (reads == ANYHOW || reads == DENSE || x->rank != 2)
+        return reads == ANYHOW;
+    return reads == MATRIX || rg_rows_lie(apart, x, node);
 }
 
 bool rg_writes_rows(const rg_prog *p, const rg_node *node)

@@ -8,21 +8,26 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In order of running. fold, cse and dce also say what every later pass ends in. */
+/* In order of running. fold, cse and dce also say what every later pass ends in. Those without a
+ * function are choices of what follows the passes, to be left out by name like them. */
 static const struct stage {
     const char *name;
     rg_pass    *run;
 } pipeline[] = {
-    { "fold", rg_pass_fold },  /* rules with a law each                                        */
-    { "cse",  rg_pass_cse },   /* equal nodes become one                                       */
-    { "dce",  rg_pass_dce },   /* what no root needs disappears                                */
-    { "split", rg_pass_split }, /* [x|h]*W = x*W_x + h*W_h                                      */
-    { "join", rg_pass_join },  /* sums over gates are one product                              */
-    { "reduce", rg_pass_reduce }, /* sums over time are one product                            */
-    { "pack", rg_pass_pack },  /* products with one left operand are one                       */
-    { "batch", rg_pass_batch }, /* products with one right operand are one                     */
-    { "accumulate", rg_pass_accumulate }, /* products on top of what they are added to         */
-    { "fuse", rg_pass_fuse },  /* elementwise nodes become tile programs                       */
+    { "fold",       rg_pass_fold },        /* rules with a law each                            */
+    { "cse",        rg_pass_cse },         /* equal nodes become one                           */
+    { "dce",        rg_pass_dce },         /* what no root needs disappears                    */
+    { "split",      rg_pass_split },       /* [x|h]*W = x*W_x + h*W_h                          */
+    { "join",       rg_pass_join },        /* sums over gates are one product                  */
+    { "reduce",     rg_pass_reduce },      /* sums over time are one product                   */
+    { "pack",       rg_pass_pack },        /* products with one left operand are one           */
+    { "batch",      rg_pass_batch },       /* products with one right operand are one          */
+    { "accumulate", rg_pass_accumulate },  /* products on top of what they are added to        */
+    { "fuse",       rg_pass_fuse },        /* elementwise nodes become tile programs           */
+    { "steps",      NULL },                /* kernels over one arena; without: interpreted     */
+    { "slots",      NULL },                /* parts are computed where their concat wants them */
+    { "inplace",    NULL },                /* results take over memory that dies               */
+    { "solo",       NULL },                /* small plans run on one thread                    */
 };
 enum { N_STAGE = sizeof pipeline / sizeof *pipeline };
 
@@ -52,7 +57,7 @@ static bool known(const char *name, size_t n)
 
 rg_status rg_pipeline_check(rg_graph *g, const char *disable)
 {
-    char names[128] = "";
+    char names[256] = "";
     const char *at = disable ? disable : "";
     for (size_t n, used = 0; (n = next_name(&at)); at += n) {
         if (known(at, n))
@@ -63,6 +68,11 @@ rg_status rg_pipeline_check(rg_graph *g, const char *disable)
                              n < 40 ? (int)n : 40, at, names);
     }
     return RG_OK;
+}
+
+const char *rg_pipeline_name(size_t i)
+{
+    return i < N_STAGE ? pipeline[i].name : NULL;
 }
 
 static rg_status run_stage(rg_prog *p, const struct stage *stage, const rg_plan_opts *o, rg_err *err)
@@ -87,14 +97,16 @@ rg_status rg_pipeline_run(rg_prog *p, const rg_plan_opts *o, rg_err *err)
     p->cse = !rg_pipeline_has(o->disable, "cse");
     p->dce = !rg_pipeline_has(o->disable, "dce");
     for (int i = 0; i < N_STAGE && !st && o->effort != RG_INTERPRET; i++)
-        if (!rg_pipeline_has(o->disable, pipeline[i].name))
+        if (pipeline[i].run && !rg_pipeline_has(o->disable, pipeline[i].name))
             st = run_stage(p, &pipeline[i], o, err);
     return st;
 }
 
 rg_status rg_pipeline_setup(rg_plan *plan, rg_err *err)
 {
-    return (plan->opts.effort == RG_INTERPRET ? rg_interpreter : rg_optimizer).setup(plan, err);
+    const bool steps = plan->opts.effort != RG_INTERPRET &&
+                       !rg_pipeline_has(plan->opts.disable, "steps");
+    return (steps ? rg_optimizer : rg_interpreter).setup(plan, err);
 }
 
 void rg_pipeline_destroy(rg_plan *plan)

@@ -6,6 +6,8 @@
 
 /* Every name in @p disable a pass that may be left out? RG_EARG in the graph, with the names. */
 rg_status rg_pipeline_check(rg_graph *g, const char *disable);
+/* The names, in order; NULL behind the last. */
+const char *rg_pipeline_name(size_t i);
 /* Is @p name in this list, separated by blanks or commas? */
 bool rg_pipeline_has(const char *list, const char *name);
 /* All passes that the options leave in, verified and traced one by one. */

@@ -209,7 +209,7 @@ rg_status rg_code_views(rg_code *c)
         ok = classify(c, id);
     if (ok)
         mark_dense(c, dense);
-    if (ok)
+    if (ok && c->in_slots)
         ok = rg_code_slots(c, dense) == RG_OK;
     /* once more, now that storage has moved into slots */
     for (uint32_t id = 1; id < n && ok; id++) {

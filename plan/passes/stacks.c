@@ -46,13 +46,33 @@ void rg_stacks_add(rg_stacks *s, rg_prog *p, const uint32_t *part, uint32_t n, i
             s->failed = !rg_index_put(&s->by_part, &p->alloc, part_key(axis, part[k]), at);
 }
 
+/* Does no part come twice? One that does (weights tied between gates) has no place in an order. */
+static bool distinct(rg_stacks *s, rg_prog *p, const uint32_t *part, uint32_t n)
+{
+    uint32_t k = 0;
+    for (; k < n; k++) {
+        if (!rg_reserve(&p->alloc, &s->mark, &s->mark_cap, (size_t)part[k] + 1, sizeof *s->mark)) {
+            s->failed = true;
+            break;
+        }
+        if (s->mark[part[k]])
+            break;
+        s->mark[part[k]] = 1;
+    }
+    for (uint32_t i = 0; i < k; i++)
+        s->mark[part[i]] = 0;
+    p->visits += n;
+    return k == n;
+}
+
 void rg_stacks_look(rg_stacks *s, rg_prog *p, const rg_node *node, uint32_t n)
 {
     s->node = node;
     if (!s->n_stack)
         s->n_stack = s->seen = 1;
     for (; s->seen < n; s->seen++)
-        if (node[s->seen].op == &rg_op_concat)
+        if (node[s->seen].op == &rg_op_concat &&
+            distinct(s, p, node[s->seen].in, node[s->seen].n_in))
             rg_stacks_add(s, p, node[s->seen].in, node[s->seen].n_in,
                           ((const rg_attr_axis *)node[s->seen].attr)->axis);
 }
