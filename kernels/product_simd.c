@@ -11,7 +11,7 @@ enum { ROWS = 14 };
 #else
 enum { ROWS = 6 };
 #endif
-enum { PANEL = 2 * RG_F32_LANES, HALF = 7 };
+enum { PANEL = 2 * RG_F32_LANES, HALF = 7, SOME = 4 };
 
 #if defined(__x86_64__)
 #define KEEP_VECTOR(v)  __asm__("" : "+v"(v))
@@ -134,6 +134,45 @@ EACH(INSTANCE)
 #define NARROW(R) narrow##R,
 static block_fn *const blocks[2][ROWS] = { { EACH(NARROW) }, { EACH(WIDE) } };
 
+/* The same for columns of a B that is not packed and ends within a vector: beyond the rows of B
+ * nothing is read. */
+RG_INLINE void edge_block(const struct block *o, const int R, const int V)
+{
+    f32_v sum[ROWS][2];
+    const char *a = o->a, *b = o->b;
+    const int64_t n = o->cols - (V - 1) * RG_F32_LANES;
+    UNROLL for (int i = 0; i < R; i++)
+        UNROLL for (int j = 0; j < V; j++)
+            sum[i][j] = (f32_v){ 0 };
+    for (int64_t k = o->k; k > 0; k--, a += o->a_k, b += o->b_k) {
+        const float *row = (const void *)b;
+        const f32_v w[2] = { V == 1 ? f32_load_n(row, n) : f32_load(row),
+                             V == 1 ? (f32_v){ 0 } : f32_load_n(row + RG_F32_LANES, n) };
+        UNROLL for (int i = 0; i < R; i++) {
+            const f32_v x = *(const float *)(const void *)(a + i * o->a_row) - (f32_v){ 0 };
+            UNROLL for (int j = 0; j < V; j++)
+                sum[i][j] = f32_fma(x, w[j], sum[i][j]);
+        }
+    }
+    put_block(o, sum, R, V);
+}
+
+static void narrow_edge(const struct block *o) { edge_block(o, 1, 1); }
+static void narrow_edges(const struct block *o) { edge_block(o, SOME, 1); }
+static void wide_edge(const struct block *o) { edge_block(o, 1, 2); }
+static void wide_edges(const struct block *o) { edge_block(o, SOME, 2); }
+
+static void edge_rows(struct block o, int64_t m)
+{
+    static block_fn *const edges[2][2] = { { narrow_edge, narrow_edges },
+                                           { wide_edge, wide_edges } };
+    const int wide = o.cols > RG_F32_LANES;
+    for (int64_t rows; m > 0; m -= rows, o.a += rows * o.a_row, o.c += rows * o.ldc) {
+        rows = m >= SOME ? SOME : 1;
+        edges[wide][rows == SOME](&o);
+    }
+}
+
 /* Rows of C over one panel, in nearly equal blocks; the lines to fetch ahead are shared out. */
 static void panel_rows(struct block o, int64_t m, int64_t lines)
 {
@@ -171,7 +210,10 @@ static void run(const rg_product *p, const float *a, const float *b, float *c, i
                 .ahead = (const char *)(panel + PANEL * p->k),
             };
             /* the next packed panel comes from the second level while this one is used */
-            panel_rows(o, rows, p->b_k || n + PANEL >= n1 ? 0 : p->k * PANEL * item / 64);
+            if (p->b_k && o.cols % RG_F32_LANES)
+                edge_rows(o, rows);
+            else
+                panel_rows(o, rows, p->b_k || n + PANEL >= n1 ? 0 : p->k * PANEL * item / 64);
         }
     }
 }
