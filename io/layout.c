@@ -212,11 +212,12 @@ static rg_status layer_of(rg_layout *y, rg_layer *l, bool *gru, const rg_group *
 }
 
 /* Is the layer in the file under PyTorch's names? */
-static bool in_torch_form(rg_layout *y, const rg_layer *l, bool gru)
+static rg_status in_torch_form(bool *is, rg_layout *y, const rg_layer *l, bool gru)
 {
     const char *stem = gru || l->kind->gates ? "weight_ih_l" : "weight";
     char *name = rg_layout_name(&y->arena, l->torch, stem, l->index);
-    return name && rg_tensors_find(y->file, name);
+    *is = name && rg_tensors_find(y->file, name);
+    return name ? RG_OK : no_memory(y);
 }
 
 /* Reading: the file's layer is the model's. A gru without descriptor is PyTorch's, reset after. */
@@ -249,7 +250,8 @@ static rg_status add_group(rg_layout *y, const rg_group *g)
     if (st)
         return st;
     if (y->file && (l.kind || gru)) {
-        torch = in_torch_form(y, &l, gru);
+        if ((st = in_torch_form(&torch, y, &l, gru)))
+            return st;
         compare_kinds(y, &l, g, gru, torch);
     }
     if (!l.kind)
