@@ -8,7 +8,7 @@ import tap
 
 MAX_COLUMNS, MAX_LINES, MAX_FUNCTION = 100, 500, 40
 # Words of a workshop, not of a house.
-WORDS = re.compile(r"\.\./shared|\bTODO\b|\bFIXME\b|\bXXX[ :]|\bissues? #?\d|(?<![\w&\"'])#\d+\b|"
+WORDS = re.compile(r"\.\./shared|\bTODO\b|\bFIXME\b|\bXXX[ :]|\b(?:issues?|PR) #?\d|\(#\d+\)|"
                    r"HELPERS|design page")
 WORDS_OF_THIS_FILE = "tests/hygiene/text.py"
 GENERATED = re.compile(r"tests/\w+/golden|tests/golden/|\.json$")  # vectors, made by tools/golden
