@@ -1,6 +1,6 @@
 /* layers/cell.h -- what the constructors of the built-in cells share: their gates, their options.
  *
- * All of it is declarations through rg_param(); the steps themselves use what a user's step uses. */
+ * All of it is declarations through rg_param(); the steps use what a user's step uses. */
 #ifndef RG_LAYERS_CELL_H
 #define RG_LAYERS_CELL_H
 
@@ -27,22 +27,22 @@ typedef struct rg_cell_site {
 /* Options beyond a single, double or no bias and the founding, torch and keras initialisers. */
 enum { RG_KNOWS_NONLINEARITY = 1, RG_KNOWS_RESET = 2, RG_KNOWS_FORGET = 4, RG_KNOWS_CHRONO = 8 };
 
-/* Check sizes and options; false: the graph is poisoned with the reason. @p opts NULL = defaults. */
+/* Check sizes and options; false: the graph is poisoned with the reason. opts NULL = defaults. */
 bool rg_cell_site_init(rg_cell_site *site, rg_graph *graph, const char *cell, const char *group,
                        int64_t I, int64_t H, const rg_cell_opts *opts, unsigned knows);
 
 /**
  * Declare n gates as the options say: gate k from kind k, in order.
  *
- * A second bias (double) is added to the first, once, so a step sees one b whatever the option. Only
- * where it belongs inside the reset product is it kept apart:
+ * A second bias (double) is added to the first, once, so a step sees one b whatever the option.
+ * Only where it belongs inside the reset product is it kept apart:
  *
  * @param[out] bh   the last gate's second bias, or none; NULL: added to the first as well
  */
 void rg_gates_declare(rg_gate *gate, rg_val *bh, const rg_cell_site *site,
                       const rg_gate_kind *kind, size_t n);
 
-/* A built-in cell; @p weights NULL: it could not be made, and may only be unrolled to inert values. */
+/* A built-in cell; @p weights NULL: it could not be made, and unrolls to inert values. */
 rg_cell rg_cell_of(const char *name, size_t n_state, const int64_t *width, rg_step_fn *step,
                    const void *weights);
 

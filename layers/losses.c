@@ -22,7 +22,7 @@ static rg_val residual(rg_val y, rg_val target, const char *loss)
     if (!same_shape(y, target, loss, "prediction", "target"))
         return (rg_val){ .graph = y.graph };
     if (rg_shape_of(y).rank < 1)
-        return rg_poison(y.graph, RG_ESHAPE, "%s: a scalar has no axis to take the mean over", loss);
+        return rg_poison(y.graph, RG_ESHAPE, "%s: a scalar has no axis to take a mean over", loss);
     return rg_sub(y, target);
 }
 

@@ -1,4 +1,4 @@
-/* layers/options.c -- what a built-in cell was asked for, and the parameters that follow from it. */
+/* layers/options.c -- what a built-in cell was asked for, and the parameters that follow. */
 #include "layers/cell.h"
 
 #include "base/checked.h"

@@ -63,8 +63,8 @@ static bool cell_ok(rg_graph *g, const rg_cell *cell, const rg_val *s0)
     if (!cell || !cell->step || !cell->n_state)
         rg_poison(g, RG_EARG, "unroll: a cell has a step function and at least one state");
     else if (!cell->width && !s0)
-        rg_poison(g, RG_EARG, "unroll: cell '%s' has no widths, so its initial states must be given",
-                  cell->name ? cell->name : "");
+        rg_poison(g, RG_EARG, "unroll: cell '%s' has no widths, so its initial states must be "
+                  "given", cell->name ? cell->name : "");
     return g->status == RG_OK;
 }
 

@@ -236,8 +236,8 @@ static void note(struct verdict *v, const struct trial *c, const char *name, dou
     if (error <= v->worst[k])
         return;
     v->worst[k] = error;
-    (void)snprintf(v->where[k], sizeof v->where[k], "%s seed %llu T %d B %d H %d L %d: %s", c->kind->name,
-                   (unsigned long long)c->l.seed, (int)c->T, (int)c->B, (int)c->H, (int)c->L, name);
+    (void)snprintf(v->where[k], sizeof v->where[k], "%s seed %llu T %d B %d H %d L %d: %s",
+                   c->kind->name, (unsigned long long)c->l.seed, (int)c->T, (int)c->B, (int)c->H, (int)c->L, name);
 }
 
 /* A line "name number ..." against what was computed; false: no such tensor, or not that long. */
@@ -334,8 +334,8 @@ static void all_kinds(rg_dtype real, double forward, double gradient)
                       kinds[k].name);
         free(text);
     }
-    rgt_note("%zu cases, %zu tensors; worst value %.1e (%s), gradient %.1e (%s)\n", v.cases, v.numbers,
-             v.worst[0], v.where[0], v.worst[1], v.where[1]);
+    rgt_note("%zu cases, %zu tensors; worst value %.1e (%s), gradient %.1e (%s)\n", v.cases,
+             v.numbers, v.worst[0], v.where[0], v.worst[1], v.where[1]);
     RGT_CHECK(v.cases >= 300);
     RGT_CHECK_MSG(v.worst[0] <= forward, "%g: %s", v.worst[0], v.where[0]);
     RGT_CHECK_MSG(v.worst[1] <= gradient, "%g: %s", v.worst[1], v.where[1]);
@@ -384,7 +384,8 @@ RGT_TEST(golden, a_wrong_number_is_noticed_in_every_kind_of_line)
         *digit = *digit == '7' ? '3' : '7';
         forge(text);
         RGT_CHECK(judge(text, RG_F64, &v, 1));
-        RGT_CHECK_MSG(v.worst[0] > 1e-12 || v.worst[1] > 1e-10, "'%s' was not compared", line[k] + 1);
+        RGT_CHECK_MSG(v.worst[0] > 1e-12 || v.worst[1] > 1e-10, "'%s' was not compared",
+                      line[k] + 1);
         free(text);
     }
 }

@@ -1,5 +1,5 @@
-/* tests/layers/laws.c -- what every cell obeys, whatever its formula. The interpreter's products are
- * row-stable, so most equalities are of bits. */
+/* tests/layers/laws.c -- what every cell obeys, whatever its formula. The interpreter's products
+ * are row-stable, so most equalities are of bits. */
 #include "tests/layers/lab.h"
 
 #include <math.h>
@@ -299,7 +299,7 @@ RGT_TEST(laws, every_cell_passes_a_gradient_check_of_second_order)
     }
 }
 
-/* The first and second order of a cell under fresh dropout at every step, two layers, three steps. */
+/* First and second order under fresh dropout at every step, two layers, three steps. */
 RGT_TEST(laws, dropout_inside_a_stack_passes_a_gradient_check)
 {
     lab l = { .seed = 5 };

@@ -35,9 +35,10 @@ static void net_run(struct net *n)
 {
     rg_val x[MAX];
     n->loss = rg_sum(rg_mul(n->Y, lab_drawn(&n->l, "gY", RG_SHAPE(T, B, H))));
-    for (size_t k = 0; k < n->cell.n_state; k++)
-        n->loss = rg_add(n->loss, rg_sum(rg_mul(n->last[k],
-                                                lab_drawn(&n->l, k ? "gc" : "gh", RG_SHAPE(B, H)))));
+    for (size_t k = 0; k < n->cell.n_state; k++) {
+        rg_val g = lab_drawn(&n->l, k ? "gc" : "gh", RG_SHAPE(B, H));
+        n->loss = rg_add(n->loss, rg_sum(rg_mul(n->last[k], g)));
+    }
     size_t m = rg_graph_params(x, MAX, n->l.g);
     x[m++] = n->X;
     memcpy(x + m, n->s0, n->cell.n_state * sizeof *x);

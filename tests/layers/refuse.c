@@ -26,8 +26,8 @@ static void bench_open(struct bench *b)
 static void expect(struct bench *b, rg_status status, const char *says)
 {
     RGT_CHECK_MSG(rg_graph_status(b->g) == status && rgt_has(rg_graph_message(b->g), says),
-                  "%d '%s', expected %d '%s'", rg_graph_status(b->g), rg_graph_message(b->g), status,
-                  says);
+                  "%d '%s', expected %d '%s'", rg_graph_status(b->g), rg_graph_message(b->g),
+                  status, says);
     rg_graph_destroy(&b->g);
     rg_params_destroy(&b->ps);
 }
@@ -50,7 +50,7 @@ RGT_TEST(refuse, options_that_a_cell_does_not_know)
     static const struct { rg_cell_fn *make; rg_cell_opts opts; const char *says; } row[] = {
         { rg_gru, { .nonlinearity = RG_RELU }, "gru 'c': nonlinearity is an option of rnn only" },
         { rg_lstm, { .nonlinearity = RG_IDENTITY }, "lstm 'c': nonlinearity" },
-        { rg_rnn, { .reset_after = true }, "rnn 'c': reset_after and update_take are options of gru" },
+        { rg_rnn, { .reset_after = true }, "rnn 'c': reset_after and update_take are options" },
         { rg_lstm, { .update_take = true }, "lstm 'c': reset_after and update_take" },
         { rg_gru, { .forget_bias_0 = true }, "gru 'c': forget_bias_0 is an option of lstm only" },
         { rg_rnn, { .init = RG_INIT_CHRONO, .chrono_T = 9 }, "chrono needs a cell with gates" },
@@ -130,7 +130,8 @@ RGT_TEST(refuse, what_a_users_step_does_wrong_with_its_name_and_step)
     rg_val stray = rg_zeros(other, RG_SHAPE(B, H));
     const int64_t width[2] = { H, H };
     const struct { rg_cell cell; rg_status status; const char *says; } row[] = {
-        { { "lazy", 2, width, lazy_step, NULL }, RG_EUSER, "lazy step 0: the step left state 1 unset" },
+        { { "lazy", 2, width, lazy_step, NULL }, RG_EUSER,
+          "lazy step 0: the step left state 1 unset" },
         { { "growing", 1, width, growing_step, NULL }, RG_ESHAPE,
           "growing step 0: state 0 was [2,5], the step made it [2,10]" },
         { { "masking", 1, width, masking_step, NULL }, RG_EDTYPE,
@@ -166,7 +167,8 @@ RGT_TEST(refuse, masks_and_initial_states_of_another_form)
         rg_status   status;
         const char *says;
     } row[] = {
-        { 0, RG_BOOL, { 2, { B, T } }, RG_ESHAPE, "mask is [2,3], the sequence wants [T,B] = [3,2]" },
+        { 0, RG_BOOL, { 2, { B, T } }, RG_ESHAPE,
+          "mask is [2,3], the sequence wants [T,B] = [3,2]" },
         { 1, RG_BOOL, { 1, { T } }, RG_ESHAPE, "reset is [3], the sequence wants [T,B] = [3,2]" },
         { 0, RG_INT, { 2, { T, B } }, RG_EDTYPE, "mask is int; a mask is RG_BOOL" },
         { 2, RG_F, { 2, { T, H } }, RG_ESHAPE,

@@ -1,5 +1,5 @@
-/* tests/layers/second.c -- a second source: the cells as loops in long double, forward, and backward
- * by formulas derived by hand. They share nothing with the library but the weights. */
+/* tests/layers/second.c -- a second source: the cells as loops in long double, forward, and
+ * backward by formulas derived by hand. They share nothing with the library but the weights. */
 #include "tests/layers/lab.h"
 
 #include <math.h>
@@ -176,7 +176,7 @@ static void run(struct net *n)
 
 /* ---- The same by the library ----------------------------------------------------------------- */
 
-/* Element i of a [..][b][j] or [..][i][j] array of the net, whose rows are longer than they need. */
+/* Element i of a [..][b][j] or [..][i][j] array of the net, whose rows are longer than needed. */
 static real at(const real *base, size_t i, int cols, int stride, int rows, int plane)
 {
     size_t j = i % (size_t)cols, r = i / (size_t)cols;
@@ -207,7 +207,8 @@ static void copy_in(lab *l, const char *name, real *base, int cols, int stride, 
     }
 }
 
-static void copy_param(lab *l, const char *letter, const char *gate, real *base, int cols, int stride)
+static void copy_param(lab *l, const char *letter, const char *gate, real *base, int cols,
+                       int stride)
 {
     char name[16] = "c.";
     strcat(strcat(name, letter), gate);

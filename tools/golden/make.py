@@ -215,7 +215,7 @@ def f32_error(case, result):
 
 def useful(case, result):
     """Well conditioned, so that a tight bound means something; and not trivial."""
-    if case["ragged"] and max(case["lengths"]) == 0 or f32_error(case, result) > 4e-6:
+    if case["ragged"] and max(case["lengths"]) == 0 or f32_error(case, result) > 1e-6:
         return False
     if case["kind"].startswith("gru") and case["bias"] != "split" and \
             (case["H"] > 1 or case["bias"] == "double"):  # else both forms are one function
