@@ -52,10 +52,3 @@ void rg_index_free(rg_index *index, const rg_alloc *alloc)
     rg_release(alloc, index->slot, index->cap * sizeof *index->slot);
     *index = (rg_index){ .slot = NULL };
 }
-
-uint64_t rg_hash_mix(uint64_t a, uint64_t b)
-{
-    uint64_t h = (a ^ (b + UINT64_C(0x9E3779B97F4A7C15) + (a << 6) + (a >> 2))) *
-                 UINT64_C(0xff51afd7ed558ccd);
-    return h ^ h >> 33;
-}

@@ -25,6 +25,11 @@ uint32_t rg_index_next(const rg_index *index, uint64_t hash, size_t *probe);
 bool rg_index_put(rg_index *index, const rg_alloc *alloc, uint64_t hash, uint32_t value);
 void rg_index_free(rg_index *index, const rg_alloc *alloc);
 /* Two hashes into one; not symmetric. */
-uint64_t rg_hash_mix(uint64_t a, uint64_t b);
+static inline uint64_t rg_hash_mix(uint64_t a, uint64_t b)
+{
+    uint64_t h = (a ^ (b + UINT64_C(0x9E3779B97F4A7C15) + (a << 6) + (a >> 2))) *
+                 UINT64_C(0xff51afd7ed558ccd);
+    return h ^ h >> 33;
+}
 
 #endif

@@ -63,26 +63,31 @@ static product product_of(const rg_kernel_args *k)
 #define RG_KERNELS "ops/matmul.c"
 #include "ops/reals.h"
 
+/* Both shapes after what is wrong with them, each with the word for its flag. */
+static rg_status refuse(rg_err *err, const char *what, const rg_sig *in, bool ta, bool tb)
+{
+    char sa[RG_SHAPE_TEXT], sb[RG_SHAPE_TEXT];
+    return rg_fail(err, RG_ESHAPE, "%s: %s%s x %s%s", what, rg_shape_text(sa, &in[0].shape),
+                   ta ? " transposed" : "", rg_shape_text(sb, &in[1].shape),
+                   tb ? " transposed" : "");
+}
+
 static rg_status matmul_infer(rg_sig *out, const rg_sig *in, size_t n, const void *attr,
                               rg_err *err)
 {
     const rg_attr_matmul *t = attr;
     const rg_shape *a = &in[0].shape, *b = &in[1].shape;
-    char sa[RG_SHAPE_TEXT], sb[RG_SHAPE_TEXT];
     rg_status st = rg_want_kind(in, 0, RG_F, err);
     (void)n;
     if (st || (st = rg_want_kind(in, 1, RG_F, err)))
         return st;
-    rg_shape_text(sa, a), rg_shape_text(sb, b);
     if (a->rank < 2 || b->rank < 2)
-        return rg_fail(err, RG_ESHAPE, "operands need two axes or more: %s x %s", sa, sb);
+        return refuse(err, "operands need two axes or more", in, false, false);
     if (last(a, t->transpose_a) != last(b, !t->transpose_b))
-        return rg_fail(err, RG_ESHAPE, "inner extents differ: %s%s x %s%s", sa,
-                       t->transpose_a ? " transposed" : "", sb,
-                       t->transpose_b ? " transposed" : "");
+        return refuse(err, "inner extents differ", in, t->transpose_a, t->transpose_b);
     for (int i = 0; b->rank > 2 && i < b->rank - 2; i++)
         if (a->rank != b->rank || a->dim[i] != b->dim[i])
-            return rg_fail(err, RG_ESHAPE, "leading axes differ: %s x %s", sa, sb);
+            return refuse(err, "leading axes differ", in, false, false);
     *out = in[0];
     out->shape.dim[a->rank - 2] = last(a, !t->transpose_a);
     out->shape.dim[a->rank - 1] = last(b, t->transpose_b);

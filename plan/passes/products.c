@@ -86,6 +86,7 @@ static void number(rg_groups *g, const rg_prog *p, uint32_t *by_key)
 static uint64_t find_deep(const rg_groups *g, rg_prog *p, uint64_t *mask, const uint32_t *bit_of)
 {
     uint64_t deep = 0;
+    mask[0] = 0;
     for (uint32_t id = 1; id < p->n_node; id++) {
         const rg_node *n = &p->node[id];
         const uint32_t bit = g->of[id] ? bit_of[g->of[id]] : 0;
@@ -105,11 +106,14 @@ static uint64_t find_deep(const rg_groups *g, rg_prog *p, uint64_t *mask, const 
 /* Depth of each member in its group, for LANES deep groups a sweep. */
 static void find_depths(rg_groups *g, rg_prog *p, uint32_t *lane, const uint32_t *lane_of)
 {
-    memset(lane, 0, (size_t)p->n_node * LANES * sizeof *lane);
     for (uint32_t id = 1; id < p->n_node; id++) {
         const rg_node *n = &p->node[id];
         uint32_t *own = lane + (size_t)id * LANES;
-        for (uint32_t k = 0; k < n->n_in; k++) {
+        if (n->n_in)
+            memcpy(own, lane + (size_t)n->in[0] * LANES, LANES * sizeof *own);
+        else
+            memset(own, 0, LANES * sizeof *own);
+        for (uint32_t k = 1; k < n->n_in; k++) {
             const uint32_t *in = lane + (size_t)n->in[k] * LANES;
             for (int i = 0; i < LANES; i++)
                 own[i] = in[i] > own[i] ? in[i] : own[i];
@@ -169,8 +173,8 @@ rg_status rg_groups_make(rg_groups *g, rg_prog *p, rg_err *err)
     g->group = rg_get(&p->alloc, n * sizeof *g->group);
     uint32_t *by_key = rg_get(&p->alloc, n * KEYS * sizeof *by_key);
     uint32_t *slot = rg_get(&p->alloc, n * sizeof *slot);
-    uint32_t *lane = rg_get(&p->alloc, n * LANES * sizeof *lane);
-    uint64_t *mask = rg_get(&p->alloc, n * sizeof *mask);
+    uint32_t *lane = rg_get_raw(&p->alloc, n * LANES * sizeof *lane);
+    uint64_t *mask = rg_get_raw(&p->alloc, n * sizeof *mask);
     if (!g->of || !g->depth || !g->group || !by_key || !slot || !lane || !mask) {
         st = no_memory(err);
     } else {
