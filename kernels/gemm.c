@@ -1,19 +1,15 @@
-/* kernels/gemm.c -- products in panels: our own kernels, or OpenBLAS, one serial call per panel. */
+/* kernels/gemm.c -- products through OpenBLAS, one serial call per panel. */
 #include "kernels/gemm.h"
 
 #include <cblas.h>
 #include <limits.h>
 #include <string.h>
 
-#include "kernels/product.h"
 #include "kernels/rows.h"
 
 /* A panel is worth some 4 million operations and no narrower than this: BLAS packs both operands
  * at every call. */
 enum { MOST_PANELS = 32, MIN_ROWS = 256, MIN_COLS = 128, MIN_SUMS = 64 };
-/* Our own kernel cuts anywhere for nothing. */
-enum { OWN_ROWS = 128, OWN_COLS = 64 };
-#define OWN_WORK    524288.0
 #define PANEL_WORK  2097152.0
 #define VECTOR_WORK 262144.0
 
@@ -37,8 +33,6 @@ rg_status rg_gemm_check(const rg_gemm_shape *s, rg_err *err)
     RG_INVARIANT(s->real == RG_F32 || s->real == RG_F64, err);
     RG_INVARIANT(s->lda >= (s->transpose_a ? s->m : s->k), err);
     RG_INVARIANT(s->ldb >= (s->transpose_b ? s->k : s->n), err);
-    RG_INVARIANT(s->real == RG_F32 || (!s->packed && !s->no_blas), err);
-    RG_INVARIANT(!s->no_blas || s->packed || !s->transpose_b, err);
     RG_INVARIANT(s->ldc >= s->n, err);
     return RG_OK;
 }
@@ -56,13 +50,6 @@ static bool is_column(const rg_gemm_shape *s)
     return s->n == 1 && s->ldc == 1 && (s->transpose_b || s->ldb == 1);
 }
 
-/* Our own kernel reads B in panels, or rows of B where they lie. */
-static bool is_own(const rg_gemm_shape *s)
-{
-    return s->packed || (s->real == RG_F32 && !s->transpose_b && (s->transpose_a || s->no_blas));
-}
-static bool is_vector(const rg_gemm_shape *s) { return !s->packed && (is_row(s) || is_column(s)); }
-
 static double work(const rg_gemm_shape *s) { return (double)s->m * (double)s->n * (double)s->k; }
 
 /* Into about so many parts of at least `least`, each a multiple of `unit`. */
@@ -72,28 +59,14 @@ static int64_t part_of(int64_t extent, int64_t parts, int64_t least, int64_t uni
     return larger(1, div_up(div_up(extent, parts), unit) * unit);
 }
 
-/* Of our own kernel: whole rows of few-row products, so that a weight's panel is used by all of them;
- * chunks of rows of the others, so that a chunk of A stays near. */
-static void own_panel_size(const rg_gemm_shape *s, int64_t *rows, int64_t *cols)
-{
-    const int64_t parts = (int64_t)(work(s) / OWN_WORK), want = smaller(larger(1, parts), MOST_PANELS);
-    const int64_t down = larger(1, smaller(want, s->m / OWN_ROWS));
-    *rows = div_up(s->m, down);
-    *cols = part_of(s->n, div_up(want, down), OWN_COLS, OWN_COLS);
-}
-
 /* Rows and columns of a panel. Of the grids with enough panels, the one that packs least: each of
  * gn columns of panels packs A again, each of gm rows B. */
 static void panel_size(const rg_gemm_shape *s, int64_t *rows, int64_t *cols)
 {
-    if (is_vector(s)) {
+    if (is_row(s) || is_column(s)) {
         const int64_t sums = s->m * s->n, parts = (int64_t)smaller(64, (int64_t)(work(s) / VECTOR_WORK));
         *rows = is_row(s) ? 1 : part_of(sums, parts, MIN_SUMS, MIN_SUMS);
         *cols = is_row(s) ? part_of(sums, parts, MIN_SUMS, MIN_SUMS) : 1;
-        return;
-    }
-    if (is_own(s)) {
-        own_panel_size(s, rows, cols);
         return;
     }
     const double parts = work(s) / PANEL_WORK;
@@ -149,16 +122,6 @@ static void blas(const rg_gemm_shape *s, const struct part *p)
                     s->accumulate ? 1 : 0, p->c, ldc);
 }
 
-static void own(const rg_gemm_shape *s, const struct part *p, const float *a, const float *b, float *c)
-{
-    const rg_product product = {
-        .m = s->m, .n = s->n, .k = s->k, .a_row = s->transpose_a ? 1 : s->lda,
-        .a_k = s->transpose_a ? s->lda : 1, .b_k = s->packed ? 0 : s->ldb, .ldc = s->ldc,
-        .accumulate = s->accumulate,
-    };
-    rg_product_table(s->isa)->run(&product, a, b, c, p->m0, p->m0 + p->m, p->n0, p->n0 + p->n);
-}
-
 /* C's only row, or column, as sums of a matrix along its columns or rows with a vector. */
 static void vector(const rg_gemm_shape *s, const struct part *p)
 {
@@ -187,10 +150,8 @@ void rg_gemm_panel(const rg_gemm_shape *s, int64_t panel, const void *a, const v
     if (s->k == 0) {
         if (!s->accumulate)
             clear(s, &p, item);
-    } else if (is_vector(s)) {
+    } else if (is_row(s) || is_column(s)) {
         vector(s, &p);
-    } else if (is_own(s)) {
-        own(s, &p, a, b, c);
     } else {
         blas(s, &p);
     }
@@ -201,32 +162,6 @@ void rg_gemm(const rg_gemm_shape *s, const void *a, const void *b, void *c)
     const int64_t n = rg_gemm_panels(s);
     for (int64_t p = 0; p < n; p++)
         rg_gemm_panel(s, p, a, b, c);
-}
-
-/* ---- Packing --------------------------------------------------------------------------------- */
-
-enum { PACK_ELEMENTS = 16384 }; /* of a part, about */
-
-static int64_t pack_cols(const rg_gemm_shape *s)
-{
-    return larger(OWN_COLS, PACK_ELEMENTS / larger(1, s->k) / OWN_COLS * OWN_COLS);
-}
-
-int64_t rg_gemm_packed(const rg_gemm_shape *s)
-{
-    return rg_product_packed(rg_product_table(s->isa), s->k, s->n);
-}
-
-int64_t rg_gemm_pack_panels(const rg_gemm_shape *s)
-{
-    return div_up(s->n, pack_cols(s));
-}
-
-void rg_gemm_pack_panel(const rg_gemm_shape *s, int64_t p, const void *b, void *packed)
-{
-    const int64_t cols = pack_cols(s), n0 = p * cols;
-    rg_product_pack(rg_product_table(s->isa), packed, b, s->k, s->n, s->transpose_b ? 1 : s->ldb,
-                    s->transpose_b ? s->ldb : 1, n0, smaller(s->n, n0 + cols));
 }
 
 /* ---- What BLAS this is ----------------------------------------------------------------------- */

@@ -2,13 +2,9 @@
  * gives the same bits. Alone includes cblas.h.
  *
  * C[m,n] = op(A)·op(B), or C += with `accumulate`; op transposes where asked; all row-major with
- * leading dimensions. op(A) is [m,k], op(B) is [k,n]. Without `accumulate` C is never read; k = 0
- * gives zeros, or leaves C as it is. A panel is one of
- *
- *     our own kernel (kernels/product.h)   f32 with B packed before; f32 with A transposed, nothing
- *                                          packed (the gradient of a weight)
- *     a loop of our own (kernels/rows.h)   m or n is 1
- *     one serial BLAS call                 everything else; from inside a team (kernels/team.h) */
+ * leading dimensions. op(A) is [m,k], op(B) is [k,n]. A panel is one serial BLAS call from inside a
+ * team (kernels/team.h), or, where m or n is 1, a loop of our own. Without `accumulate` C is never
+ * read; k = 0 gives zeros, or leaves C as it is. */
 #ifndef RG_KERNELS_GEMM_H
 #define RG_KERNELS_GEMM_H
 
@@ -18,8 +14,6 @@
 typedef struct rg_gemm_shape {
     rg_dtype real;       /* RG_F32 or RG_F64 */
     bool     transpose_a, transpose_b, accumulate;
-    bool     packed;     /* f32: B is what rg_gemm_pack_panel() made of it */
-    bool     no_blas;    /* f32: every CPU with the same bits; then B is packed or not transposed */
     rg_isa   isa;        /* of our own loops: rg_cpu_isa() */
     int64_t  m, n, k;
     int64_t  lda, ldb, ldc;
@@ -39,15 +33,6 @@ int64_t rg_gemm_panels(const rg_gemm_shape *shape);
 void rg_gemm_panel(const rg_gemm_shape *shape, int64_t p, const void *a, const void *b, void *c);
 /* All panels: the whole product, by one thread of a team. */
 void rg_gemm(const rg_gemm_shape *shape, const void *a, const void *b, void *c);
-
-/* ---- Packing B: worth it for a weight that meets two products or many rows ------------------- */
-
-/* Floats of packed B. */
-int64_t rg_gemm_packed(const rg_gemm_shape *shape);
-/* In how many parts B is packed, and one of them: by any member of a team, in any order. @p b is B as
- * the shape's transpose_b and ldb say. */
-int64_t rg_gemm_pack_panels(const rg_gemm_shape *shape);
-void rg_gemm_pack_panel(const rg_gemm_shape *shape, int64_t p, const void *b, void *packed);
 
 /* What OpenBLAS says about itself. */
 const char *rg_blas_config(void);
