@@ -1,0 +1,79 @@
+/* bench/planning.c -- what it costs to build, differentiate and plan, and how that grows with T. */
+#include "bench/bench.h"
+
+#include <math.h>
+
+struct times {
+    double build, gradient, plan, total, cpu;
+    size_t nodes, steps;
+};
+
+/* Once, in parts. */
+static struct times once(int64_t T, const rgb_opts *opts)
+{
+    struct times t;
+    rg_params *ps;
+    rg_graph *g;
+    rg_plan *plan;
+    rg_val x[16], root[17];
+    const double begin = rgb_now(), cpu = rgb_cpu();
+    rgb_check(rg_params_create(&ps, 1, NULL), "store");
+    rgb_check(rg_graph_create(&g, ps, NULL), "graph");
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(T, 16, 64));
+    rg_cell cell = rg_lstm(g, "lstm", 64, 128, NULL);
+    root[0] = rg_mean(rg_square(rg_unroll(NULL, &cell, X, NULL, NULL)));
+    const double built = rgb_now();
+    const size_t n = rg_graph_params(x, 16, g);
+    rg_grad(root + 1, root[0], x, n);
+    const double derived = rgb_now();
+    rgb_check(rg_plan_create(&plan, root, 1 + n, &(rg_plan_opts){ .threads = opts->threads }),
+              rg_graph_message(g));
+    const double planned = rgb_now();
+    const double used = rgb_cpu() - cpu;
+    const rg_plan_report r = rg_plan_facts(plan);
+    t = (struct times){ built - begin, derived - built, planned - derived, planned - begin,
+                        used, r.nodes, r.steps };
+    rg_plan_destroy(&plan);
+    rg_graph_destroy(&g);
+    rg_params_destroy(&ps);
+    return t;
+}
+
+static void run(const rgb_row *row, const rgb_opts *opts)
+{
+    static const int64_t T[] = { 500, 1000, 2000 };
+    struct times best[3];
+    const int rounds = opts->quick ? RGB_QUICK : RGB_ROUNDS;
+    for (size_t i = 0; i < 3; i++)
+        best[i].total = INFINITY;
+    for (int k = 0; k < rounds; k++) /* taking turns, so that a slow moment meets all */
+        for (size_t i = 0; i < 3; i++) {
+            struct times t = once(T[i], opts);
+            if (t.total < best[i].total)
+                best[i] = t;
+        }
+    for (size_t i = 0; i < 3; i++) {
+        rgb_begin(row);
+        rgb_text("what", "planning");
+        rgb_text("cell", "lstm");
+        rgb_number("T", (double)T[i]);
+        rgb_number("threads", opts->threads);
+        rgb_number("nodes", (double)best[i].nodes);
+        rgb_number("steps", (double)best[i].steps);
+        rgb_number("build_ms", 1e3 * best[i].build);
+        rgb_number("gradient_ms", 1e3 * best[i].gradient);
+        rgb_number("plan_ms", 1e3 * best[i].plan);
+        rgb_number("ms_min", 1e3 * best[i].total);
+        rgb_number("cpu_ms", 1e3 * best[i].cpu);
+        rgb_number("rounds", rounds);
+        if (i)
+            rgb_number("growth", best[i].total / best[i - 1].total);
+        rgb_end();
+    }
+}
+
+static const rgb_row rows[] = {
+    { "G1", "build, gradient and plan of an lstm, T 500, 1000, 2000", run, NULL },
+};
+
+const rgb_rows rgb_planning = { rows, 1 };
