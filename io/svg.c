@@ -11,15 +11,16 @@ enum { WIDTH = 800, HEIGHT = 440, LEFT = 76, TOP = 40, BOTTOM = 384, LEGEND = 15
  * tell neighbours apart without colours. */
 static const char style[] =
     "<style>\n"
-    "text{font:13px sans-serif;fill:#222}.title{font-size:16px}.n{font-size:12px}\n"
-    ".ground{fill:#fff}.grid{stroke:#ddd}.frame{stroke:#555;fill:none}\n"
+    "text{font:13px sans-serif;fill:#2b2b2b}.title{font-size:16px}.n{font-size:12px}\n"
+    ".ground{fill:#fff}.grid{stroke:#ddd}.frame{stroke:#5a5a5a;fill:none}\n"
     ".l{fill:none;stroke:currentColor;stroke-width:1.7;stroke-linejoin:round}\n"
     ".l{stroke-linecap:round}.b{fill:currentColor;stroke:none;opacity:.2}\n"
     ".c0{color:#0072b2}.c1{color:#d55e00}.c2{color:#007a58}.c3{color:#b3528c}\n"
-    ".c4{color:#333}.c5{color:#b07800}.c6{color:#2f87b5}.c7{color:#7a5230}\n"
+    ".c4{color:#3d3d3d}.c5{color:#b07800}.c6{color:#2f87b5}.c7{color:#7a5230}\n"
     ".d1{stroke-dasharray:7 3}.d2{stroke-dasharray:2 3}.d3{stroke-dasharray:9 3 2 3}\n"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.ground{fill:#1b1b1f}.grid{stroke:#3a3a40}\n"
-    ".frame{stroke:#999}.c0{color:#56b4e9}.c1{color:#ff9a55}.c2{color:#35c99b}.c3{color:#e5a3c9}\n"
+    ".frame{stroke:#9a9a9a}\n"
+    ".c0{color:#56b4e9}.c1{color:#ff9a55}.c2{color:#35c99b}.c3{color:#e5a3c9}\n"
     ".c4{color:#e8e8e8}.c5{color:#f0c040}.c6{color:#9fd3f0}.c7{color:#d9a87c}}\n"
     "</style>\n";
 

@@ -94,6 +94,7 @@ static const struct row {
     { W("F32", "[4294967296,4294967296,0]", "[0,0]"), 0, RG_ELIMIT, "'w'", "too large" },
     { W("F64", "[140737488355328]", "[0,8]"), 8, RG_ELIMIT, "'w'", "too large" },
     { W("F32", "[2]", "[8,0]"), 8, RG_EFORMAT, "'w'", "begin is after end" },
+    { W("F32", "[2]", "[9,8]"), 8, RG_EFORMAT, "'w'", "begin is after end" },
     { W("F32", "[2]", "[0]"), 8, RG_EFORMAT, "'w'", "data_offsets: ',' is missing" },
     { W("F32", "[2]", "[0,8,8]"), 8, RG_EFORMAT, "'w'", "data_offsets: ']' is missing" },
     { W("F32", "[2]", "[0,4]"), 4, RG_EFORMAT, "'w'", "not as many bytes" },
