@@ -165,9 +165,10 @@ int session_conclude(session *x)
     note("test   the best checkpoint (step %llu) on the whole test part",
          (unsigned long long)best.step);
     rg_status st = rg_lm_evaluate(&score, best.params, &best.lm, x->test, &opts);
-    if (st == RG_EUSER)
-        code = 128 + signals_stop(); /* everything is saved already */
-    else if (st)
+    if (st == RG_EUSER) {
+        code = 128 + signals_stop();
+        note("stopped; the run is complete, its figure: retrograd eval %s", x->f.path);
+    } else if (st)
         code = fail(exit_code(st), "%s", score.message);
     if (code == DONE)
         code = record(x, "test", best.step, score.nats / (double)score.count);

@@ -120,8 +120,8 @@ int metrics_add(metrics *m, const metrics_row *given, bool echo)
     return code;
 }
 
-/* A row of an earlier session; false: torn, of another version, or behind @p step. */
-static bool parse(metrics_row *r, const char *line, size_t n, uint64_t step)
+/* A row of an earlier session; false: torn, or of another version. */
+static bool parse(metrics_row *r, const char *line, size_t n)
 {
     json_error_t error;
     json_t *object = json_loadb(line, n, 0, &error);
@@ -129,7 +129,7 @@ static bool parse(metrics_row *r, const char *line, size_t n, uint64_t step)
     const json_t *at = json_object_get(object, "step"), *loss = json_object_get(object, "loss");
     const json_t *norm = json_object_get(object, "grad_norm"), *lr = json_object_get(object, "lr");
     const json_t *speed = json_object_get(object, "tok_s"), *bpc = json_object_get(object, "bpc");
-    bool good = split && json_is_integer(at) && (uint64_t)json_integer_value(at) <= step;
+    bool good = split && json_is_integer(at);
     if (good)
         *r = (metrics_row){
             .time = json_number_value(json_object_get(object, "time")),
@@ -147,8 +147,14 @@ static bool parse(metrics_row *r, const char *line, size_t n, uint64_t step)
     return good;
 }
 
-/* Rows up to a step from metrics.jsonl; a missing file has none. */
-static int read_rows(metrics *m, const char *path, uint64_t step)
+static bool reached(const metrics_row *r, uint64_t step, uint64_t evaluated)
+{
+    return strcmp(r->split, "train") == 0 ? r->step <= step
+         : strcmp(r->split, "valid") == 0 && r->step <= evaluated;
+}
+
+/* The rows of metrics.jsonl that still hold; a missing file has none. */
+static int read_rows(metrics *m, const char *path, uint64_t step, uint64_t evaluated)
 {
     FILE *file = fopen(path, "r");
     char *line = NULL;
@@ -158,7 +164,7 @@ static int read_rows(metrics *m, const char *path, uint64_t step)
         return DONE;
     for (ssize_t n; code == DONE && (n = getline(&line, &cap, file)) > 0;) {
         metrics_row row;
-        if (line[n - 1] == '\n' && parse(&row, line, (size_t)n, step))
+        if (line[n - 1] == '\n' && parse(&row, line, (size_t)n) && reached(&row, step, evaluated))
             code = keep(m, &row);
     }
     free(line);
@@ -193,13 +199,13 @@ static int rewrite(metrics *m, const char *jsonl, const char *csv)
     return code;
 }
 
-int metrics_open(metrics *m, const folder *f, uint64_t step)
+int metrics_open(metrics *m, const folder *f, uint64_t step, uint64_t evaluated)
 {
     char jsonl[PATH_BYTES], csv[PATH_BYTES];
     *m = (metrics){ .jsonl = -1, .csv = -1 };
     folder_file(jsonl, f, "metrics.jsonl");
     folder_file(csv, f, "metrics.csv");
-    int code = read_rows(m, jsonl, step);
+    int code = read_rows(m, jsonl, step, evaluated);
     if (code == DONE)
         code = rewrite(m, jsonl, csv);
     if (code)

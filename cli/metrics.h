@@ -22,8 +22,9 @@ typedef struct metrics {
     size_t       n, cap;
 } metrics;
 
-/* Open for writing. Rows behind @p step are cut, and a torn last line; a new run has step 0. */
-int metrics_open(metrics *m, const folder *f, uint64_t step);
+/* Open for writing. What a resumed run has not reached is cut: rows behind @p step, evaluations
+ * behind @p evaluated, results, a torn last line. A new run has 0 and 0. */
+int metrics_open(metrics *m, const folder *f, uint64_t step, uint64_t evaluated);
 void metrics_close(metrics *m);
 /* Append to both files, one write each. With @p echo the JSON line goes to stdout as well. */
 int metrics_add(metrics *m, const metrics_row *row, bool echo);

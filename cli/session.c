@@ -201,7 +201,8 @@ static int open_folder(session *x)
     if (code == DONE && !x->s->resume)
         code = write_config(x);
     if (code == DONE)
-        code = metrics_open(&x->metrics, &x->f, rg_trainer_facts(x->trainer).step);
+        code = metrics_open(&x->metrics, &x->f, rg_trainer_facts(x->trainer).step,
+                            x->at.evaluated);
     if (code == DONE)
         note("run    %s", x->f.path);
     x->before = metrics_time(&x->metrics);
@@ -218,6 +219,8 @@ static void banner(const session *x)
          b.blas_core, threads, threads == 1 ? "" : "s", (long long)x->s->seed);
     if (b.blas_threading == 1 && threads > 1)
         warn("this OpenBLAS is the pthread build: install libopenblas0-openmp (retrograd doctor)");
+    if (rg_selftest(NULL, NULL) == RG_EINTERNAL)
+        warn("a kernel fails its self-test on this machine (retrograd doctor says which)");
 }
 
 int session_open(session *x, settings *s)

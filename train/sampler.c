@@ -33,6 +33,7 @@ static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model
     rg_val root[1 + RG_LM_STATES * RG_LM_LAYERS];
     rg_plan_opts plan = s->opts.plan;
     plan.mode = RG_EVALUATE;
+    plan.threads = 1; /* one row is too little to share */
     rg_status st = rg_lm_create(&s->lm, params, model, 1, 1);
     if (st)
         return rg_fail(&s->err, st, "%s", s->lm.graph ? rg_graph_message(s->lm.graph)

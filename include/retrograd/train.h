@@ -173,7 +173,7 @@ typedef struct rg_lm_score_opts {
     size_t       limit;    /* 0 = all; else about so many characters, the first of every row */
     bool       (*stop)(void *user);  /* asked between windows: true ends with RG_EUSER */
     void        *user;
-    rg_plan_opts plan;     /* mode is always evaluate */
+    rg_plan_opts plan;     /* mode is always evaluate; one row runs on one thread */
 } rg_lm_score_opts;
 
 /* How well the model predicts a text, states carried from its first character to its last. Every
@@ -190,7 +190,7 @@ typedef struct rg_sampler_opts {
     int64_t       top_k;        /* draw among the k likeliest; 0 = all */
     rg_span       prime;        /* read first; empty = character 0 of the vocabulary */
     uint64_t      seed;         /* of the draws */
-    rg_plan_opts  plan;
+    rg_plan_opts  plan;         /* mode is always evaluate, threads always 1 */
 } rg_sampler_opts;
 
 /* Errors     RG_EARG temperature negative or NaN, top_k negative; else as rg_lm_create. Message in
