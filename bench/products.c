@@ -1,21 +1,28 @@
-/* bench/products.c -- products at the sizes of recurrent steps: B packed beforehand, and not. */
+/* bench/products.c -- products at the sizes of recurrent steps: our own with B packed beforehand, and
+ * OpenBLAS's. */
 #include "bench/bench.h"
 
 #include "kernels/gemm.h"
+#include "kernels/product.h"
 #include "kernels/team.h"
 
 #include <stdlib.h>
 
 struct product {
-    rg_gemm_shape shape;
-    float        *a, *b, *c;
+    rg_gemm_shape             blas;
+    rg_product                own;
+    const rg_product_kernels *kernels;  /* NULL: by BLAS */
+    float                    *a, *b, *c;
 };
 
 static void member(void *arg, int rank, int size)
 {
     const struct product *p = arg;
     (void)rank, (void)size;
-    rg_gemm(&p->shape, p->a, p->b, p->c);
+    if (p->kernels)
+        p->kernels->run(&p->own, p->a, p->b, p->c, 0, p->own.m, 0, p->own.n);
+    else
+        rg_gemm(&p->blas, p->a, p->b, p->c);
 }
 
 static void body(void *arg)
@@ -37,20 +44,23 @@ static void one(const rgb_row *row, const rgb_opts *opts, bool packed, int64_t m
                 int64_t k)
 {
     rgb_opts alone = *opts;
-    struct product p = { .shape = rg_gemm_dense(RG_F32, false, false, m, n, k) };
+    struct product p = {
+        .blas = rg_gemm_dense(RG_F32, false, false, m, n, k),
+        .own = { .m = m, .n = n, .k = k, .a_row = k, .a_k = 1, .ldc = n },
+        .kernels = packed ? rg_product_table(rg_cpu_isa()) : NULL,
+    };
     float *b = array(k * n);
-    p.shape.isa = rg_cpu_isa();
-    p.shape.packed = packed;
+    p.blas.isa = rg_cpu_isa();
     p.a = array(m * k);
     p.c = array(m * n);
-    p.b = packed ? array(rg_gemm_packed(&p.shape)) : b;
-    for (int64_t i = 0; packed && i < rg_gemm_pack_panels(&p.shape); i++)
-        rg_gemm_pack_panel(&p.shape, i, b, p.b);
+    p.b = packed ? array(rg_product_packed(p.kernels, k, n)) : b;
+    if (packed)
+        rg_product_pack(p.kernels, p.b, b, k, n, n, 1, 0, n);
     alone.threads = 1;
     const rgb_flops f = rgb_measure_flops(body, &p, &alone);
     const double flop = 2 * (double)(m * n * k);
     rgb_begin(row);
-    rgb_text("what", packed ? "product, packed" : "product");
+    rgb_text("what", packed ? "product, packed" : "product, blas");
     rgb_number("M", (double)m);
     rgb_number("N", (double)n);
     rgb_number("K", (double)k);
@@ -78,7 +88,7 @@ static void run(const rgb_row *row, const rgb_opts *opts)
 }
 
 static const rgb_row rows[] = {
-    { "F4", "products [M,K]x[K,4K], M 1 .. 128, K 128, 256, 512, with and without packed weights",
+    { "F4", "products [M,K]x[K,4K], M 1 .. 128, K 128, 256, 512, packed weights and OpenBLAS",
       run, NULL },
 };
 
