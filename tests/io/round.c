@@ -135,6 +135,30 @@ RGT_TEST(io, metadata_comes_back_and_equal_input_gives_equal_bytes)
     rgt_folder_end(&d);
 }
 
+RGT_TEST(io, a_file_of_the_first_version_is_still_read_and_written)
+{
+    static const char first[] = RGT_SOURCE "/tests/io/golden/version1.safetensors";
+    rg_text_pair meta = { "note", "a file of version 1" };
+    rg_save_opts save = { .meta = &meta, .n_meta = 1 };
+    rgt_folder d;
+    rg_params *ps[2] = { rgt_store("r.U:2,3 r.W:3,3 r.b:3 z.E:4,2 s:", RG_F32),
+                         rgt_store("optim.rate:2", RG_F64) };
+    rg_params *to[2] = { rgt_like(ps[0]), rgt_like(ps[1]) };
+    rgt_folder_begin(&d);
+    RGT_CHECK_MSG(rg_params_load(to, 2, first, NULL) == RG_OK, "%s", rg_params_message(to[0]));
+    RGT_CHECK(rgt_equal(ps[0], to[0]) && rgt_equal(ps[1], to[1]));
+    RGT_CHECK(rg_params_save(ps, 2, rgt_in(&d, "now"), &save) == RG_OK);
+    rgt_bytes old = rgt_read(first), now = rgt_read(d.file);
+    RGT_CHECK(old.n == now.n && memcmp(old.data, now.data, now.n) == 0);
+    free(old.data);
+    free(now.data);
+    for (int i = 0; i < 2; i++) {
+        rg_params_destroy(&ps[i]);
+        rg_params_destroy(&to[i]);
+    }
+    rgt_folder_end(&d);
+}
+
 /* ---- Several stores -------------------------------------------------------------------------- */
 
 static rg_params *state(const char *counter, const char *arrays)
