@@ -55,7 +55,7 @@ double rgb_peak(int threads);
 /* A copy that no cache holds, by so many threads: its time, and the bytes read and written. */
 rgb_time rgb_copy(double *bytes, const rgb_opts *opts);
 
-/* A measurement with the peak taken before and after; repeated while that moves by more than 5 %. */
+/* A measurement, the peak taken before and after; repeated while that moves by more than 5 %. */
 typedef struct rgb_flops {
     rgb_time time;
     double   peak;

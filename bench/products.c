@@ -1,4 +1,4 @@
-/* bench/products.c -- products at the sizes of recurrent steps: our own with B packed beforehand, and
+/* bench/products.c -- products at the sizes of recurrent steps: our own with packed weights, and
  * OpenBLAS's. */
 #include "bench/bench.h"
 

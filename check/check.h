@@ -203,6 +203,8 @@ rg_verdict rg_check_one(rg_gradcheck_report **report, rg_val loss, const rg_val 
 rg_status rg_check_objective_run(rg_check *c, rg_check_objective *o);
 /* totals.c: the blocks of a tensor add up to its gradient, and the optimized plan computes it. */
 rg_status rg_check_totals(rg_check *c);
+/* What a block of the whole Hessian is called. */
+extern const char rg_check_hessian[];
 /* second.c: the gradient of ⟨gradient, constants⟩, and the symmetry of the Hessian. */
 rg_status rg_check_second(rg_check *c);
 /* Say that something that is no block is wrong, or cannot be told. */

@@ -11,7 +11,9 @@
 struct box {
     rg_gradcheck_report pub;
     rg_alloc            alloc;
-    rg_arena            arena;  /* blocks and names */
+    rg_arena            arena;   /* blocks and names */
+    const char        **name;    /* of the tensors, then "Hessian": what names of blocks point at */
+    size_t              n_name;
 };
 
 static const char *const verdict_text[] = { "pass", "fail", "inconclusive", "not run" };
@@ -26,10 +28,10 @@ static int rank_of(const rg_check_result *r)
 
 enum { RANKS = 4 };
 
-static bool add(struct box *box, rg_gradcheck_block *out, const rg_check_result *r)
+static bool add(struct box *box, rg_gradcheck_block *out, const rg_check_result *r, size_t name)
 {
     *out = (rg_gradcheck_block){
-        .name = rg_arena_text(&box->arena, r->name), .step = r->step, .verdict = r->verdict,
+        .name = box->name[name], .step = r->step, .verdict = r->verdict,
         .oracle = r->oracle, .reason = r->missing ? "" : r->reason, .index = (int64_t)r->worst,
         .got = r->worst_got, .want = r->worst_want, .error = r->error,
         .sigma = r->scale > 0 ? r->sigma / r->scale : 0, .excluded = r->excluded,
@@ -45,29 +47,44 @@ static bool add(struct box *box, rg_gradcheck_block *out, const rg_check_result 
     box->pub.inconclusive += r->verdict == RG_INCONCLUSIVE;
     if (r->verdict != RG_INCONCLUSIVE)
         box->pub.worst_error = fmax(box->pub.worst_error, r->error);
-    return out->name && out->reason;
+    return out->reason != NULL;
 }
 
 /* The results of one list that have a rank. */
-static bool add_ranked(struct box *box, rg_gradcheck_block *out, const rg_check_result *r, size_t n,
-                       int rank)
+static bool add_ranked(struct box *box, const rg_check *c, rg_gradcheck_block *out,
+                       const rg_check_result *r, size_t n, int rank)
 {
     bool ok = true;
-    for (size_t i = 0; i < n && r && ok; i++)
+    for (size_t i = 0; i < n && r && ok; i++) {
+        const bool tensor = r[i].name == r[i].block->tensor->name;
         if (r[i].block->checked && rank_of(&r[i]) == rank)
-            ok = add(box, &out[box->pub.n_block++], &r[i]);
+            ok = add(box, &out[box->pub.n_block++], &r[i],
+                     tensor ? (size_t)(r[i].block->tensor - c->tensor) : c->n_tensor);
+    }
     return ok;
+}
+
+static bool copy_names(struct box *box, const rg_check *c)
+{
+    box->n_name = c->n_tensor + 1;
+    box->name = rg_arena_get(&box->arena, box->n_name * sizeof *box->name);
+    for (size_t i = 0; i < box->n_name && box->name; i++) {
+        const char *name = i < c->n_tensor ? c->tensor[i].name : rg_check_hessian;
+        if (!(box->name[i] = rg_arena_text(&box->arena, name)))
+            return false;
+    }
+    return box->name != NULL;
 }
 
 static bool add_all(struct box *box, const rg_check *c)
 {
     rg_gradcheck_block *out =
         rg_arena_get(&box->arena, (2 * c->n_block + c->n_extra) * sizeof *out);
-    bool ok = out != NULL;
+    bool ok = out && copy_names(box, c);
     for (int rank = 0; rank < RANKS && ok; rank++)
-        ok = add_ranked(box, out, c->extra, c->n_extra, rank) &&
-             add_ranked(box, out, c->first.result, c->n_block, rank) &&
-             add_ranked(box, out, c->second.result, c->n_block, rank);
+        ok = add_ranked(box, c, out, c->extra, c->n_extra, rank) &&
+             add_ranked(box, c, out, c->first.result, c->n_block, rank) &&
+             add_ranked(box, c, out, c->second.result, c->n_block, rank);
     box->pub.block = out;
     return ok;
 }
@@ -185,30 +202,24 @@ static void print_block(const rg_out *out, const rg_gradcheck_block *b, int widt
 }
 
 /* Blocks of one tensor in one line. */
-static void print_tensor(const rg_out *out, const rg_gradcheck_report *r, size_t first, int width)
+static void print_tensor(const rg_out *out, const rg_gradcheck_report *r, const char *name,
+                         int width)
 {
     char worst[RG_NUMBER_TEXT];
     size_t count[3] = { 0 };
     double error = 0;
     for (size_t i = 0; i < r->n_block; i++) {
         const rg_gradcheck_block *b = &r->block[i];
-        if (strcmp(b->name, r->block[first].name) != 0)
+        if (b->name != name)
             continue;
         count[b->verdict]++;
         if (b->verdict != RG_INCONCLUSIVE)
             error = fmax(error, b->error);
     }
-    rg_out_printf(out, "  %-*.*s  %6zu  %6zu  %9zu  %11s\n", width, width, r->block[first].name,
-                  count[RG_PASS], count[RG_FAIL], count[RG_INCONCLUSIVE],
-                  rg_number(worst, error, 2));
-}
-
-static bool seen_before(const rg_gradcheck_report *r, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (strcmp(r->block[k].name, r->block[i].name) == 0)
-            return true;
-    return false;
+    if (count[RG_PASS] + count[RG_FAIL] + count[RG_INCONCLUSIVE])
+        rg_out_printf(out, "  %-*.*s  %6zu  %6zu  %9zu  %11s\n", width, width, name,
+                      count[RG_PASS], count[RG_FAIL], count[RG_INCONCLUSIVE],
+                      rg_number(worst, error, 2));
 }
 
 void rg_gradcheck_print(const rg_gradcheck_report *report, rg_write_fn *write, void *user)
@@ -228,7 +239,6 @@ void rg_gradcheck_print(const rg_gradcheck_report *report, rg_write_fn *write, v
     if (report->n_block)
         rg_out_printf(&out, "  %-*s  %6s  %6s  %9s  %11s\n", width, "tensor", "passed", "failed",
                       "undecided", "worst error");
-    for (size_t i = 0; i < report->n_block; i++)
-        if (!seen_before(report, i))
-            print_tensor(&out, report, i, width);
+    for (size_t i = 0; i < ((const struct box *)report)->n_name; i++)
+        print_tensor(&out, report, ((const struct box *)report)->name[i], width);
 }

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+const char rg_check_hessian[] = "Hessian";
+
 /* A vector over all blocks: uniform in ±1/‖ḡ_b‖, so that small blocks count as much; but none more
  * than a thousand times the largest, since what is left of a zero is noise. */
 static void draw(const rg_check *c, double *const *u, const double *size, uint64_t which)
@@ -79,7 +81,7 @@ static rg_status check_symmetry(rg_check *c, double **u, const double *size)
     const double off = fabs(one - two);
     if (st || off <= 1e-10 * sizes)
         return st;
-    rg_check_result r = { .block = c->block, .name = "Hessian", .step = RG_NO_STEP,
+    rg_check_result r = { .block = c->block, .name = rg_check_hessian, .step = RG_NO_STEP,
                           .oracle = "symmetry", .reason = "", .verdict = RG_FAIL, .scale = sizes,
                           .error = off / sizes, .worst_got = one, .worst_want = two };
     if (off <= c->rtol * sizes) {

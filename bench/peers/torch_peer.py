@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """usage: torch_peer.py RG_BENCH [--row NAME] [--threads N] [--quick]
 
-The train and forward rows of rg_bench, done by PyTorch: one line of JSON of rg_bench, one of PyTorch
-and their ratio, in turns. Shapes are read from `rg_bench --list`. Both compute every gradient, that
+The train and forward rows of rg_bench, done by PyTorch: one line of JSON of rg_bench, one of
+PyTorch and their ratio, in turns. Shapes are read from `rg_bench --list`. Both compute every gradient, that
 of the input too, of the mean of squares of the outputs; PyTorch's cells have two biases, its GRU
 resets after the product. Without PyTorch the script says so and ends with 0."""
 import argparse
@@ -81,8 +81,8 @@ def main():
     for name, what, cell, T, B, I, H in rows(args.bench, args.row):
         own = ours(args.bench, name, args)
         times = measure(step(torch, what, cell, T, B, I, H), 5 if args.quick else 15)
-        peer = {"row": name, "peer": f"torch-{torch.__version__}", "what": what, "cell": cell, "T": T,
-                "B": B, "I": I, "H": H, "threads": args.threads, "ms_min": times[0],
+        peer = {"row": name, "peer": f"torch-{torch.__version__}", "what": what, "cell": cell,
+                "T": T, "B": B, "I": I, "H": H, "threads": args.threads, "ms_min": times[0],
                 "ms_med": times[len(times) // 2], "rounds": len(times),
                 "ratio": times[0] / own["ms_min"]}
         print(json.dumps(own, separators=(",", ":")))

@@ -231,6 +231,36 @@ RGT_TEST(gradcheck, blocks_that_do_not_add_up_to_the_gradient_fail)
     net_close(&n);
 }
 
+/* Breaks its promise to work element by element, whatever the part. */
+static int part_f64(const rg_kernel_args *k)
+{
+    const double *x = k->in[0];
+    double *y = k->out;
+    for (int64_t i = 0; i < k->n; i++)
+        y[i] = k->first ? 2 * x[i] : x[i];
+    return 0;
+}
+
+static void part_vjp(const rg_vjp_ctx *v);
+static const rg_op part_op = { .name = "part", .arity = 1, .flags = RG_OP_ELEMENTWISE,
+                               .vjp = part_vjp, .kernel_f64 = part_f64 };
+
+static void part_vjp(const rg_vjp_ctx *v)
+{
+    rg_vjp_add(v, 0, rg_emit1(&part_op, NULL, v->gy));
+}
+
+RGT_TEST(gradcheck, a_plan_that_computes_another_gradient_than_the_interpreter_fails)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val x = rg_input(n.g, "x", RG_F, RG_SHAPE(100, 200));
+    rg_val loss = rg_sum(rg_square(rg_emit(&part_op, NULL, &x, 1)));
+    RGT_CHECK(net_check(&n, loss, &x, 1, NULL) == RG_FAIL && n.report->failed == 1);
+    RGT_CHECK(strcmp(n.report->block[0].oracle, "optimized plan") == 0);
+    net_close(&n);
+}
+
 /* ---- Second order ---------------------------------------------------------------------------- */
 
 static int square_f64(const rg_kernel_args *k)
