@@ -112,14 +112,17 @@ char *model_vocabulary(const model *m)
     return out;
 }
 
-/* The code point of a string of one character. */
+/* The code point of a string of one character. A mark of byte order goes before it, which is what
+ * decoding drops: the character may be one itself. */
 static bool code_point(uint32_t *out, const char *text)
 {
     rg_corpus c;
-    bool good = text && rg_corpus_decode(&c, "", text, strlen(text), NULL) == RG_OK;
-    if (!good)
+    char marked[16];
+    const int n = snprintf(marked, sizeof marked, "\xef\xbb\xbf%s", text ? text : "");
+    if (n <= 3 || n >= (int)sizeof marked ||
+        rg_corpus_decode(&c, "", marked, (size_t)n, NULL) != RG_OK)
         return false;
-    good = c.n == 1;
+    const bool good = c.n == 1;
     if (good)
         *out = c.symbol[0];
     rg_corpus_destroy(&c);

@@ -223,4 +223,11 @@ def a_dry_run_writes_nothing():
     assert os.listdir() == ["text.txt"] and "MiB" in done.stderr and done.stdout == ""
 
 
+@case
+def a_mark_of_byte_order_inside_the_text_is_a_symbol_like_others():
+    pathlib.Path("marked.txt").write_text("one\ufeff two three\n" * 400, encoding="utf-8")
+    good("train", "--data", "marked.txt", *tiny(), "--steps", 5, "--run", "r")
+    assert "bits per character" in good("eval", "r", "--data", "marked.txt").stdout
+
+
 main()
