@@ -1,24 +1,24 @@
-/* base/index.c -- open addressing with linear probing over 64-bit hashes. */
+/* base/index.c -- open addressing with linear probing. */
 #include "base/index.h"
 
-static size_t home(const rg_index *index, uint64_t hash)
+static uint32_t fold(uint64_t hash)
 {
-    return (size_t)((hash ^ hash >> 32) & (index->cap - 1));
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
-static void enter(rg_index *index, uint64_t hash, uint32_t value)
+static void enter(rg_index *index, uint32_t hash, uint32_t value)
 {
-    size_t at = home(index, hash);
+    size_t at = hash & (index->cap - 1);
     while (index->slot[at].value)
         at = (at + 1) & (index->cap - 1);
     index->slot[at] = (rg_index_slot){ hash, value };
     index->n++;
 }
 
-static bool grow(rg_index *index, const rg_alloc *alloc)
+static bool widen(rg_index *index, const rg_alloc *alloc, size_t cap)
 {
-    rg_index wider = { .cap = index->cap ? 2 * index->cap : 64 };
-    if (wider.cap > SIZE_MAX / sizeof *wider.slot ||
+    rg_index wider = { .cap = cap };
+    if (cap > SIZE_MAX / sizeof *wider.slot ||
         !(wider.slot = rg_get(alloc, wider.cap * sizeof *wider.slot)))
         return false;
     for (size_t i = 0; i < index->cap; i++)
@@ -29,11 +29,20 @@ static bool grow(rg_index *index, const rg_alloc *alloc)
     return true;
 }
 
+bool rg_index_reserve(rg_index *index, const rg_alloc *alloc, size_t n)
+{
+    size_t cap = index->cap ? index->cap : 64;
+    while (cap < SIZE_MAX / 4 && cap / 2 < n)
+        cap *= 2;
+    return cap <= index->cap || widen(index, alloc, cap);
+}
+
 uint32_t rg_index_next(const rg_index *index, uint64_t hash, size_t *probe)
 {
+    const uint32_t h = fold(hash);
     while (*probe < index->cap) {
-        const rg_index_slot *s = &index->slot[(home(index, hash) + (*probe)++) & (index->cap - 1)];
-        if (!s->value || s->hash == hash)
+        const rg_index_slot *s = &index->slot[(h + (*probe)++) & (index->cap - 1)];
+        if (!s->value || s->hash == h)
             return s->value;
     }
     return 0;
@@ -41,9 +50,9 @@ uint32_t rg_index_next(const rg_index *index, uint64_t hash, size_t *probe)
 
 bool rg_index_put(rg_index *index, const rg_alloc *alloc, uint64_t hash, uint32_t value)
 {
-    if (2 * (index->n + 1) > index->cap && !grow(index, alloc))
+    if (2 * (index->n + 1) > index->cap && !rg_index_reserve(index, alloc, index->n + 1))
         return false;
-    enter(index, hash, value);
+    enter(index, fold(hash), value);
     return true;
 }
 

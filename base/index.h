@@ -5,7 +5,7 @@
 #include "base/memory.h"
 
 typedef struct rg_index_slot {
-    uint64_t hash;
+    uint32_t hash;   /* both halves in one */
     uint32_t value;  /* 0 = free */
 } rg_index_slot;
 
@@ -23,6 +23,8 @@ typedef struct rg_index {
 uint32_t rg_index_next(const rg_index *index, uint64_t hash, size_t *probe);
 /* Enter a value > 0; false without memory, the index being as before. */
 bool rg_index_put(rg_index *index, const rg_alloc *alloc, uint64_t hash, uint32_t value);
+/* Room for so many values at once, where their number is known. */
+bool rg_index_reserve(rg_index *index, const rg_alloc *alloc, size_t n);
 void rg_index_free(rg_index *index, const rg_alloc *alloc);
 /* Two hashes into one; not symmetric. */
 static inline uint64_t rg_hash_mix(uint64_t a, uint64_t b)

@@ -13,9 +13,11 @@ rg_status rg_builder_begin(rg_builder *b, rg_prog *p, rg_err *err)
     p->node = NULL;
     p->node_cap = 0;
     p->n_node = 1;
+    p->side = !p->side;
     b->map = rg_get(&p->alloc, b->n_old * sizeof *b->map);
     b->failed = !b->map ||
-                !rg_reserve(&p->alloc, &p->node, &p->node_cap, b->n_old, sizeof *p->node);
+                !rg_reserve(&p->alloc, &p->node, &p->node_cap, b->n_old, sizeof *p->node) ||
+                (p->cse && !rg_index_reserve(&b->known, &p->alloc, b->n_old));
     for (size_t i = rg_rule_count(); p->fold && i-- > 0 && !b->failed;)
         b->failed = !rg_rules_index(&b->rules, &p->alloc, i);
     return b->failed ? rg_builder_end(b) : RG_OK;
@@ -29,6 +31,8 @@ rg_status rg_builder_end(rg_builder *b)
     for (uint32_t i = 0; i < p->n_of_graph && !b->failed; i++)
         p->of_graph[i] = b->map[p->of_graph[i]];
     rg_release(&p->alloc, b->old, b->old_cap * sizeof *b->old);
+    rg_arena_free(&p->in[!p->side]);
+    rg_arena_init(&p->in[!p->side], &p->alloc);
     rg_release(&p->alloc, b->map, b->n_old * sizeof *b->map);
     rg_release(&p->alloc, b->offset, b->offset_cap * sizeof *b->offset);
     rg_release(&p->alloc, b->many, b->many_cap * sizeof *b->many);
@@ -194,9 +198,12 @@ const void *rg_builder_attr(rg_builder *b, const void *attr, size_t bytes)
     return copy;
 }
 
+/* Neighbours often have one shape, which they share. */
 const rg_shape *rg_builder_shape(rg_builder *b, const rg_shape *shape)
 {
-    return rg_builder_attr(b, shape, sizeof *shape);
+    if (!b->last_shape || !rg_shape_equal(*b->last_shape, *shape))
+        b->last_shape = rg_builder_attr(b, shape, sizeof *shape);
+    return b->last_shape;
 }
 
 rg_node rg_builder_like(rg_builder *b, const rg_node *like, const rg_op *op, const void *attr,

@@ -199,9 +199,10 @@ static rg_status make_state(rg_plan *plan, rg_err *err)
 
 static rg_status build(rg_plan *plan, rg_graph *g, const rg_val *roots, size_t n, rg_err *err)
 {
+    const rg_alloc pool = rg_pool_hooks(&plan->pool);
     rg_status st;
     if ((st = rg_prog_create(&plan->prog, g, roots, n, plan->opts.mode, plan->opts.real,
-                             &plan->alloc, err)) ||
+                             &pool, err)) ||
         (st = rg_pipeline_run(&plan->prog, &plan->opts, err)) ||
         (st = find_inputs(plan, g, err)) || (st = find_params(plan, err)) ||
         (st = find_gradients(plan, g, roots, n, err)) || (st = make_sums(plan, err)) ||
@@ -240,6 +241,7 @@ rg_status rg_plan_create(rg_plan **out, const rg_val *roots, size_t n, const rg_
         o.mode = some_gradient(g, roots, n) ? RG_TRAIN : RG_EVALUATE;
     plan->alloc = alloc;
     rg_arena_init(&plan->arena, &alloc);
+    rg_pool_init(&plan->pool, &alloc);
     plan->opts = o;
     plan->graph = g;
     plan->params = g->params;
@@ -248,6 +250,7 @@ rg_status rg_plan_create(rg_plan **out, const rg_val *roots, size_t n, const rg_
         rg_plan_destroy(&plan);
         return rg_graph_fail(g, st, "%s", err.text);
     }
+    rg_pool_trim(&plan->pool);
     *out = plan;
     return RG_OK;
 }
@@ -263,6 +266,7 @@ void rg_plan_destroy(rg_plan **out)
     rg_params_destroy(&plan->state);
     rg_prog_destroy(&plan->prog);
     rg_arena_free(&plan->arena);
+    rg_pool_trim(&plan->pool);
     rg_alloc alloc = plan->alloc;
     rg_release(&alloc, plan, sizeof *plan);
     *out = NULL;

@@ -143,14 +143,14 @@ static rg_status setup(rg_plan *plan, rg_err *err)
         return rg_fail(err, RG_ENOMEM, "plan: no memory");
     c->exec.how = &rg_optimizer;
     c->p = &plan->prog;
-    c->alloc = plan->alloc;
+    c->alloc = plan->prog.alloc;
     c->arena = &plan->arena;
     c->opts = &plan->opts;
     c->readable = plan->readable;
     c->err = err;
     c->in_place = !rg_pipeline_has(plan->opts.disable, "inplace");
     c->in_slots = !rg_pipeline_has(plan->opts.disable, "slots");
-    rg_arena_init(&c->work, &plan->alloc);
+    rg_arena_init(&c->work, &c->alloc);
     plan->exec = &c->exec;
     rg_status st = rg_plan_check_kernels(plan, err);
     if (!st)

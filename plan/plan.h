@@ -2,6 +2,7 @@
 #ifndef RG_PLAN_PLAN_H
 #define RG_PLAN_PLAN_H
 
+#include "plan/pool.h"
 #include "plan/prog.h"
 
 /* An input of the graph, whether the program reads it or not. */
@@ -48,6 +49,7 @@ typedef struct rg_plan_watch {
 
 struct rg_plan {
     rg_alloc          alloc;
+    rg_pool           pool;        /* of the program and of passes */
     rg_arena          arena;       /* this struct's arrays and names */
     rg_plan_opts      opts;
     const rg_graph   *graph;       /* identity only, after creation */

@@ -5,7 +5,7 @@
 
 uint32_t rg_prog_add(rg_prog *p, const rg_node *like, const uint32_t *in, uint32_t n_in)
 {
-    uint32_t *ids = n_in ? rg_arena_get(&p->arena, n_in * sizeof *ids) : NULL;
+    uint32_t *ids = n_in ? rg_arena_get(&p->in[p->side], n_in * sizeof *ids) : NULL;
     if ((n_in && !ids) ||
         !rg_reserve(&p->alloc, &p->node, &p->node_cap, (size_t)p->n_node + 1, sizeof *p->node))
         return 0;
@@ -33,12 +33,14 @@ static void mark(rg_prog *p, const rg_val *roots, size_t n)
 
 static bool copy(rg_prog *p)
 {
-    uint32_t most = 0;
-    for (uint32_t id = 1; id < p->n_of_graph; id++)
+    uint32_t most = 0, live = 1;
+    for (uint32_t id = 1; id < p->n_of_graph; id++) {
         if (p->of_graph[id] && rg_node_at(p->graph, id)->n_in > most)
             most = rg_node_at(p->graph, id)->n_in;
+        live += p->of_graph[id];
+    }
     uint32_t *in = rg_get(&p->alloc, most * sizeof *in);
-    bool ok = in != NULL;
+    bool ok = in && rg_reserve(&p->alloc, &p->node, &p->node_cap, live, sizeof *p->node);
     for (uint32_t id = 1; id < p->n_of_graph && ok; id++) {
         const rg_node *node = rg_node_at(p->graph, id);
         if (!p->of_graph[id])
@@ -60,6 +62,8 @@ rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, siz
     *p = (rg_prog){ .alloc = *alloc, .graph = g, .mode = mode, .real = real, .n_node = 1,
                     .n_root = n };
     rg_arena_init(&p->arena, alloc);
+    rg_arena_init(&p->in[0], alloc);
+    rg_arena_init(&p->in[1], alloc);
     for (size_t i = 0; i < n; i++)
         if (roots[i].id >= p->n_of_graph)
             p->n_of_graph = roots[i].id + 1;
@@ -84,6 +88,8 @@ void rg_prog_destroy(rg_prog *p)
     rg_release(&p->alloc, p->root, p->n_root * sizeof *p->root);
     rg_release(&p->alloc, p->of_graph, p->n_of_graph * sizeof *p->of_graph);
     rg_arena_free(&p->arena);
+    rg_arena_free(&p->in[0]);
+    rg_arena_free(&p->in[1]);
 }
 
 bool rg_node_is_constant(const rg_node *node)

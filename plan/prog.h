@@ -12,7 +12,9 @@
 
 typedef struct rg_prog {
     rg_alloc        alloc;
-    rg_arena        arena;
+    rg_arena        arena;     /* attributes, shapes */
+    rg_arena        in[2];     /* operand arrays: of this program, and of the one it is made from */
+    int             side;
     const rg_graph *graph;     /* read while planning only */
     rg_mode         mode;
     rg_dtype        real;
