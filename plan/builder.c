@@ -15,7 +15,8 @@ rg_status rg_builder_begin(rg_builder *b, rg_prog *p, rg_err *err)
     p->n_node = 1;
     p->side = !p->side;
     b->map = rg_get(&p->alloc, b->n_old * sizeof *b->map);
-    b->failed = !b->map ||
+    b->was_folded = p->folded && p->folded_joined == p->joined;
+    b->failed = !b->map || !rg_reserve(&p->alloc, &b->same, &b->same_cap, b->n_old, 1) ||
                 !rg_reserve(&p->alloc, &p->node, &p->node_cap, b->n_old, sizeof *p->node) ||
                 (p->cse && !rg_index_reserve(&b->known, &p->alloc, b->n_old));
     for (size_t i = rg_rule_count(); p->fold && i-- > 0 && !b->failed;)
@@ -34,6 +35,7 @@ rg_status rg_builder_end(rg_builder *b)
     rg_arena_free(&p->in[!p->side]);
     rg_arena_init(&p->in[!p->side], &p->alloc);
     rg_release(&p->alloc, b->map, b->n_old * sizeof *b->map);
+    rg_release(&p->alloc, b->same, b->same_cap);
     rg_release(&p->alloc, b->offset, b->offset_cap * sizeof *b->offset);
     rg_release(&p->alloc, b->many, b->many_cap * sizeof *b->many);
     rg_index_free(&b->known, &p->alloc);
@@ -41,6 +43,7 @@ rg_status rg_builder_end(rg_builder *b)
     if (b->failed)
         return rg_fail(b->err, RG_ENOMEM, "plan: no memory for %u nodes", (unsigned)b->n_old);
     p->folded = p->fold;
+    p->folded_joined = p->joined;
     p->consed = p->cse;
     return p->dce ? rg_prog_sweep(p, b->err) : RG_OK;
 }
@@ -181,10 +184,20 @@ uint32_t rg_builder_copy(rg_builder *b, uint32_t id)
         b->failed = true;
         return 0;
     }
-    for (uint32_t k = 0; k < n.n_in; k++)
+    bool same = true;
+    for (uint32_t k = 0; k < n.n_in; k++) {
         b->many[k] = b->map[n.in[k]];
+        same &= b->many[k] < b->same_cap && b->same[b->many[k]];
+    }
     n.in = b->many;
-    return rg_builder_add(b, &n);
+    if (!same || !b->was_folded)
+        return rg_builder_add(b, &n);
+    const uint32_t now = rg_builder_plain(b, &n);
+    if (now && !rg_reserve(&b->p->alloc, &b->same, &b->same_cap, (size_t)now + 1, 1))
+        b->failed = true;
+    else
+        b->same[now] = 1;
+    return b->failed ? 0 : now;
 }
 
 /* ---- For passes and rules ------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ typedef struct rg_builder {
     uint32_t   n_old;
     size_t     old_cap;
     uint32_t  *map;      /* old id -> new id */
+    uint8_t   *same;     /* by new id: copied, and so is all that it depends on */
+    size_t     same_cap;
+    bool       was_folded; /* no rule has an opinion on what stays the same */
     rg_index   known;    /* hash of a node -> new id */
     rg_index   rules;    /* address of an op -> number of its first rule + 1 */
     int64_t  **offset;   /* new id of a concat -> where its parts begin; NULL = not yet asked */

@@ -111,6 +111,11 @@ typedef struct rg_code {
     uint32_t   *ready;      /* by unit: the first interval that may read it */
     uint32_t    n_interval;
 
+    struct rg_known_program *known; /* tile programs so far; [0] unused */
+    uint32_t    n_known;
+    size_t      known_cap;
+    rg_index    known_index;
+
     rg_packed  *packed;     /* [0] unused */
     uint32_t    n_packed;
     size_t      packed_cap;

@@ -156,6 +156,7 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     if (!st)
         st = compile(c);
     rg_arena_free(&c->work);
+    rg_forget_programs(c);
     rg_release(&c->alloc, c->packed, c->packed_cap * sizeof *c->packed);
     rg_release(&c->alloc, c->fill, c->fill_cap * sizeof *c->fill);
     rg_index_free(&c->packed_index, &c->alloc);

@@ -7,6 +7,8 @@
 /* ---- lower_tile.c: elementwise units -------------------------------------------------------- */
 
 rg_status rg_lower_tile(rg_code *c, uint32_t unit);
+/* When all units are lowered. */
+void rg_forget_programs(rg_code *c);
 
 /* ---- lower_copy.c: what moves elements ------------------------------------------------------ */
 

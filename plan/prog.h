@@ -29,7 +29,8 @@ typedef struct rg_prog {
     bool            flush;     /* runs flush subnormal numbers */
     bool            keep;      /* every node of the graph is a root */
     bool            fold, cse, dce; /* what each pass ends in (plan/builder.h) */
-    bool            folded, consed; /* what holds now */
+    bool            folded, consed; /* what holds now; folded by the rules that hold then: */
+    bool            folded_joined;  /* `joined` as it was */
     bool            lift;      /* while `split` runs */
     bool            joined;    /* sums over gates are: stacks of slices may become slices of stacks */
     uint64_t        visits;    /* nodes and operands touched by passes so far */
