@@ -2,9 +2,9 @@
 """usage: torch_peer.py RG_BENCH [--row NAME] [--threads N] [--quick]
 
 The train and forward rows of rg_bench, done by PyTorch: one line of JSON of rg_bench, one of
-PyTorch and their ratio, in turns. Shapes are read from `rg_bench --list`. Both compute every gradient, that
-of the input too, of the mean of squares of the outputs; PyTorch's cells have two biases, its GRU
-resets after the product. Without PyTorch the script says so and ends with 0."""
+PyTorch and their ratio, in turns. Shapes are read from `rg_bench --list`. Both compute every
+gradient, that of the input too, of the mean of squares of the outputs; PyTorch's cells have two
+biases, its GRU resets after the product. Without PyTorch the script says so and ends with 0."""
 import argparse
 import json
 import re

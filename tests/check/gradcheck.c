@@ -93,6 +93,26 @@ RGT_TEST(gradcheck, inputs_and_inner_values_can_be_checked)
     net_close(&n);
 }
 
+RGT_TEST(gradcheck, the_loss_itself_and_tensors_without_elements_can_be_checked)
+{
+    net n;
+    net_open(&n, 1);
+    rg_val empty = rg_input(n.g, "empty", RG_F, RG_SHAPE(0, 3));
+    rg_val one = rg_input(n.g, "one", RG_F, RG_SCALAR);
+    rg_val loss = rg_add(rg_sum(rg_tanh(empty)), rg_mul(one, one));
+    RGT_CHECK_MSG(net_check(&n, loss, (rg_val[]){ empty, loss, one, one }, 4,
+                            &(rg_gradcheck_opts){ .order = 2 }) == RG_PASS, "%s",
+                  n.report->message);
+    RGT_CHECK(n.report->n_block == 6); /* named twice is checked once */
+    bool itself = false;
+    for (size_t i = 0; i < n.report->n_block; i++)
+        itself = itself || (rgt_has(n.report->block[i].name, "add %") &&
+                            fabs(n.report->block[i].want - 1) < 1e-9);
+    RGT_CHECK(itself);
+    RGT_CHECK(net_check(&n, one, &one, 1, NULL) == RG_PASS && n.report->block[0].got == 1);
+    net_close(&n);
+}
+
 RGT_TEST(gradcheck, an_input_is_checked_at_each_step_that_selects_from_it)
 {
     net n;
