@@ -1,10 +1,18 @@
 /* kernels/team.c -- parallel regions; every thread's state is set on entry, restored on exit. */
+#define _GNU_SOURCE /* syscall() */
 #include "kernels/team.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
+
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#endif
 
 #include "kernels/fpstate.h"
 
@@ -22,7 +30,8 @@ void rg_team_run(int threads, bool flush, rg_team_fn *body, void *arg)
     }
 }
 
-enum { SPINS = 4000 };
+/* About five microseconds: as long as a short step may keep the others. */
+enum { SPINS = 300 };
 
 static void pause_a_little(void)
 {
@@ -31,21 +40,51 @@ static void pause_a_little(void)
 #endif
 }
 
+#if defined(__linux__)
+static void sleep_while(atomic_uint *word, unsigned value)
+{
+    const int kept = errno;
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    errno = kept; /* that the word had changed already is no error */
+}
+
+static void wake_all(atomic_uint *word)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+#else
+static void sleep_while(atomic_uint *word, unsigned value)
+{
+    (void)word, (void)value;
+    (void)sched_yield();
+}
+
+static void wake_all(atomic_uint *word) { (void)word; }
+#endif
+
+/* A sleeper counts itself before it looks at the round for the last time, the last member looks for
+ * sleepers after it has opened the next round: none is forgotten. */
 void rg_team_meet(rg_team_gate *gate, int size)
 {
     const unsigned round = atomic_load_explicit(&gate->round, memory_order_relaxed);
     if (size < 2)
         return;
-    if (atomic_fetch_add_explicit(&gate->waiting, 1, memory_order_acq_rel) == size - 1) {
-        atomic_store_explicit(&gate->waiting, 0, memory_order_relaxed);
-        atomic_store_explicit(&gate->round, round + 1, memory_order_release);
+    if (atomic_fetch_add(&gate->waiting, 1) == size - 1) {
+        atomic_store(&gate->waiting, 0);
+        atomic_store(&gate->round, round + 1);
+        if (atomic_load(&gate->asleep) > 0)
+            wake_all(&gate->round);
         return;
     }
-    for (int spins = 0; atomic_load_explicit(&gate->round, memory_order_acquire) == round; spins++)
-        if (spins < SPINS)
-            pause_a_little();
-        else
-            (void)sched_yield();
+    for (int spins = 0; spins < SPINS; spins++) {
+        if (atomic_load_explicit(&gate->round, memory_order_acquire) != round)
+            return;
+        pause_a_little();
+    }
+    atomic_fetch_add(&gate->asleep, 1);
+    while (atomic_load(&gate->round) == round)
+        sleep_while(&gate->round, round);
+    atomic_fetch_sub(&gate->asleep, 1);
 }
 
 int rg_team_max(void)

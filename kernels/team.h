@@ -22,10 +22,12 @@ void rg_team_run(int threads, bool flush, rg_team_fn *body, void *arg);
 typedef struct rg_team_gate {
     _Alignas(64) atomic_int  waiting;
     _Alignas(64) atomic_uint round;
+    _Alignas(64) atomic_int  asleep;
 } rg_team_gate;
 
 /* All @p size members meet: each calls it, the same number of times. Waiting spins for some
- * microseconds, then gives the processor away: on a busy machine the others may not be running. */
+ * microseconds, then sleeps: on a busy machine those that spin or yield keep the others, for whom
+ * they wait, from running. */
 void rg_team_meet(rg_team_gate *gate, int size);
 
 /* How many threads OpenMP offers, at most RG_TEAM_MAX. */

@@ -231,7 +231,7 @@ RGT_TEST(team, rg_before_fork_is_refused_inside_a_region)
     RGT_CHECK(status == RG_ESTATE);
 }
 
-enum { ROUNDS = 20000 };
+enum { ROUNDS = 3000 };
 
 struct relay {
     rg_team_gate gate;
