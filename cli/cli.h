@@ -28,6 +28,7 @@ typedef enum origin { FROM_DEFAULT, FROM_CONFIG, FROM_LINE } origin;
 typedef struct settings {
     const struct command *command;
     origin      from[MAX_OPTIONS];   /* by row of the table */
+    char       *kept[MAX_OPTIONS];   /* texts from a configuration; settings_free() frees them */
     const char *operand[MAX_OPERANDS];
     int         argc;
     char      **argv;

@@ -108,9 +108,21 @@ static int apply_one(settings *s, const option_spec *o, const json_t *value, con
     if (!text || ((o->type == WHOLE || o->type == REAL) && json_is_string(value) &&
                   !(o->flags & NONE && strcmp(text, "none") == 0)))
         return fail(USAGE, "%s: a value of the wrong kind", where);
-    if (o->type == TEXT)
-        text = strdup(text); /* outlives the JSON; as long as the program */
-    return text ? option_set(s, o, text, where) : fail(RUN_TIME, "no memory");
+    return option_set(s, o, text, where);
+}
+
+/* The settings with one more from the file, whose text must outlive it. */
+static int accept(settings *s, const settings *run, const option_spec *o)
+{
+    size_t row = (size_t)(o - options);
+    *s = *run;
+    s->from[row] = FROM_CONFIG;
+    if (o->type != TEXT)
+        return DONE;
+    const char **text = (const char **)((char *)s + o->at);
+    s->kept[row] = strdup(*text);
+    *text = s->kept[row];
+    return *text ? DONE : fail(RUN_TIME, "no memory");
 }
 
 /* A fixed option was typed again: it must say what the run already is. */
@@ -142,9 +154,8 @@ int config_apply(settings *s, const json_t *object, const char *path, bool resum
                         o ? o->name : "");
         }
         int code = apply_one(&run, o, value, where);
-        run.from[o - options] = FROM_CONFIG;
         if (code == DONE && s->from[o - options] != FROM_LINE)
-            *s = run;
+            code = accept(s, &run, o);
         else if (code == DONE && resumed && o->flags & FIXED)
             code = agree(s, &run, o);
         if (code)

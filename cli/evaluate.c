@@ -11,6 +11,7 @@
 enum { VALIDATED = 1 << 16 }; /* characters of the validation part, so that it costs seconds */
 
 static const double LN2 = 0.69314718055994530942;
+static const double TEMPERATURE = 0.6; /* of samples: mostly words, seldom the same */
 
 static bool stop_asked(void *user)
 {
@@ -25,7 +26,7 @@ static char *write_sample(const session *x, const model *m, int64_t length, uint
     size_t n = 0;
     rg_sampler *sampler = NULL;
     FILE *out = open_memstream(&text, &n);
-    rg_sampler_opts opts = { .temperature = 0.8, .seed = seed, .plan = session_plan(x) };
+    rg_sampler_opts opts = { .temperature = TEMPERATURE, .seed = seed, .plan = session_plan(x) };
     rg_status st = out ? rg_sampler_create(&sampler, m->params, &m->lm, &opts) : RG_ENOMEM;
     for (int64_t i = 0; st == RG_OK && i < length; i++) {
         int32_t id;

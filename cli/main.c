@@ -40,11 +40,12 @@ static int run(const command *c, int argc, char **argv)
     if (code)
         return code;
     say_setup(c->name, &s);
-    if (s.help) {
+    if (s.help)
         help_command(stdout, c);
-        return DONE;
-    }
-    return c->run(&s);
+    else
+        code = c->run(&s);
+    settings_free(&s);
+    return code;
 }
 
 int main(int argc, char **argv)

@@ -308,6 +308,12 @@ static int scan(settings *s, const command *c, int argc, char **argv)
     return DONE;
 }
 
+void settings_free(settings *s)
+{
+    for (size_t i = 0; i < n_options; i++)
+        free(s->kept[i]);
+}
+
 int options_parse(settings *s, const command *c, int argc, char **argv)
 {
     s->command = c;

@@ -46,6 +46,7 @@ origin option_origin(const settings *s, const char *name);
 int option_set(settings *s, const option_spec *o, const char *text, const char *where);
 /* The value as it would be typed; "" if there is none. */
 const char *option_text(char *out, size_t size, const option_spec *o, const settings *s);
+void settings_free(settings *s);
 /* Defaults, then the command line behind the command's name. DONE or USAGE. */
 int options_parse(settings *s, const command *c, int argc, char **argv);
 

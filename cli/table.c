@@ -146,7 +146,7 @@ const option_spec options[] = {
 
     { "length", "n num-chars", 0, WHOLE, AT(length), 0, BIG, "N", "500", what,
       "characters to write", SAMPLE, 0 },
-    { "temperature", "temp", 0, REAL, AT(temperature), 0, 1e6, "X", "0.8", what,
+    { "temperature", "temp", 0, REAL, AT(temperature), 0, 1e6, "X", "0.7", what,
       "below 1 plainer, above 1 wilder; 0 always takes the likeliest", SAMPLE, 0 },
     { "top-k", "topk", 0, WHOLE, AT(top_k), 0, BIG, "N", "0", what,
       "draw among the N likeliest characters; 0 is all", SAMPLE, 0 },
