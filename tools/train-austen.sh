@@ -10,4 +10,4 @@ configure build
 build build
 python3 tools/data/austen.py build/data/austen.txt
 exec build/cli/retrograd train --data build/data/austen.txt --embed 64 --schedule cosine \
-    --steps 4000 "$@"
+    --steps 3500 "$@"

@@ -218,6 +218,17 @@ def vanishing_gradients_are_explained():
 
 
 @case
+def the_count_models_of_austen_are_the_published_ones():
+    build = pathlib.Path(PROGRAM).parent.parent
+    text = pathlib.Path(os.environ.get("RETROGRAD_DATA") or build / "data") / "austen.txt"
+    if not text.exists():
+        raise Skip(f"{text} is not there: tools/data/austen.py fetches it")
+    done = good("train", "--data", text, "--dry-run")
+    assert "4025028 characters, 81 symbols" in done.stderr
+    assert "uniform 6.34, order 1 to 6: 4.46 3.55 2.79 2.20 1.96 2.00" in done.stderr, done.stderr
+
+
+@case
 def a_dry_run_writes_nothing():
     done = good("train", "--data", corpus(), *tiny(), "--dry-run", "--run", "r")
     assert os.listdir() == ["text.txt"] and "MiB" in done.stderr and done.stdout == ""
