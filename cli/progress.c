@@ -73,12 +73,12 @@ void progress_draw(const progress_line *p)
     duration(left, p->seconds_left);
     if (p->total) {
         memset(blocks, '.', 20);
-        memset(blocks, '#', (size_t)(20 * p->step / (p->total ? p->total : 1)) % 21);
+        memset(blocks, '#', (size_t)(20 * p->step / p->total) % 21);
     }
     (void)snprintf(line, sizeof line, "step %llu%s%.0llu [%s] loss %.3f (%.2f bpc)  |g| %.2g  "
                    "lr %.2g  %.0f chars/s  %s left", (unsigned long long)p->step,
-                   p->total ? "/" : "", (unsigned long long)p->total, blocks, p->loss, p->bpc, p->grad_norm, p->lr,
-                   p->chars_per_second, left);
+                   p->total ? "/" : "", (unsigned long long)p->total, blocks, p->loss, p->bpc,
+                   p->grad_norm, p->lr, p->chars_per_second, left);
     line[width() < sizeof line ? width() : sizeof line - 1] = '\0';
     send("\r");
     send(line);
