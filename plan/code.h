@@ -1,8 +1,9 @@
 /* plan/code.h -- what effort `optimize` makes of a program: steps over one arena.
  *
- * A value either is computed by a step, or is a view of another value (a slice costs nothing), or is
- * a leaf. Steps are grouped in intervals: those of one interval do not depend on each other, and the
- * team meets between intervals. Every size and cut here follows from shapes alone. */
+ * A value either is computed by a step, or is a view of another value (a slice costs nothing),
+ * or is a leaf. Steps are grouped in intervals: those of one interval do not depend on each
+ * other, and the team meets between intervals. Every size and cut here follows from shapes
+ * alone. */
 #ifndef RG_PLAN_CODE_H
 #define RG_PLAN_CODE_H
 
@@ -33,14 +34,15 @@ typedef struct rg_ref {
     size_t   offset;  /* bytes */
 } rg_ref;
 
-typedef struct rg_step rg_step;
+typedef struct rg_task rg_task;
 typedef struct rg_machine rg_machine;
 
 /* What runs a step: parts first .. last-1 of it. Returns 0, or a kernel's own complaint. */
-typedef int rg_step_fn(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank);
+typedef int rg_task_fn(const rg_machine *m, const rg_task *s, int64_t first, int64_t last,
+                       int rank);
 
-struct rg_step {
-    rg_step_fn *run;
+struct rg_task {
+    rg_task_fn *run;
     const char *name;       /* of the kernel, for printouts */
     uint32_t    node;       /* the value it is named after */
     uint32_t    interval;
@@ -121,7 +123,7 @@ typedef struct rg_code {
     size_t      packed_cap;
     rg_index    packed_index;
 
-    rg_step    *step;
+    rg_task    *step;
     size_t      n_step, step_cap;
     rg_buffer  *buffer;     /* by base id; [0] unused */
     size_t      n_buffer, buffer_cap;

@@ -12,7 +12,8 @@ enum { MAX_THREADS = 64 };
 size_t rg_plan_bytes(const rg_plan *plan, uint32_t id)
 {
     const rg_node *node = &plan->prog.node[id];
-    return (size_t)rg_shape_count(*node->shape) * rg_kind_size((rg_kind)node->kind, plan->opts.real);
+    return (size_t)rg_shape_count(*node->shape) *
+           rg_kind_size((rg_kind)node->kind, plan->opts.real);
 }
 
 static rg_status check_options(rg_graph *g, const rg_plan_opts *o)

@@ -55,8 +55,8 @@ static rg_status compile(rg_code *c)
     rg_status st;
     if (!take_arrays(c))
         return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u nodes", (unsigned)c->p->n_node);
-    if ((st = rg_code_views(c)) || (st = rg_code_packs(c)) || (st = rg_code_schedule(c)) || (st = rg_code_lives(c)) ||
-        (st = rg_code_lower(c)) || (st = rg_code_place(c)))
+    if ((st = rg_code_views(c)) || (st = rg_code_packs(c)) || (st = rg_code_schedule(c)) ||
+        (st = rg_code_lives(c)) || (st = rg_code_lower(c)) || (st = rg_code_place(c)))
         return st;
     sum_costs(c);
     return c->opts->verify ? rg_code_verify(c, c->err) : RG_OK;
@@ -130,7 +130,8 @@ static void fix_addresses(rg_plan *plan, rg_code *c)
             fill_constant(c, id);
         if (node->op == &rg_op_param || plan->readable[id])
             plan->value[id] = (char *)c->at[c->view[id].base] +
-                              (size_t)c->view[id].offset * rg_kind_size((rg_kind)node->kind, p->real);
+                              (size_t)c->view[id].offset *
+                                  rg_kind_size((rg_kind)node->kind, p->real);
         if (node->op == &rg_op_input)
             plan->value[id] = NULL;
     }
@@ -195,7 +196,7 @@ struct job {
 
 /* The first part of a step that belongs to thread @p rank: the first whose middle lies in the
  * thread's share of the interval's cost. */
-static int64_t first_part(const rg_step *s, int rank, int size)
+static int64_t first_part(const rg_task *s, int rank, int size)
 {
     const int64_t unit = (int64_t)s->unit * size;
     const int64_t from = 2 * ((int64_t)s->total * rank - (int64_t)s->before * size) - unit;
@@ -205,7 +206,7 @@ static int64_t first_part(const rg_step *s, int rank, int size)
 
 static void run_step(struct job *job, size_t i, int rank, int size)
 {
-    const rg_step *s = &job->c->step[i];
+    const rg_task *s = &job->c->step[i];
     const int64_t first = first_part(s, rank, size), last = first_part(s, rank + 1, size);
     if (first >= last || atomic_load_explicit(&job->failed, memory_order_relaxed))
         return;
@@ -285,7 +286,7 @@ static void trace_steps(const rg_plan *plan, const rg_code *c)
     const rg_trace *trace = plan->opts.trace;
     char scope[RG_SCOPE_TEXT];
     for (size_t i = 0; i < c->n_step; i++) {
-        const rg_step *s = &c->step[i];
+        const rg_task *s = &c->step[i];
         rg_scope_text(scope, plan->graph, plan->prog.node[s->node].scope);
         trace->step(trace->user, s->name, scope, c->seconds[i], s->flop, s->bytes);
     }

@@ -95,7 +95,8 @@ static uint32_t extend(rg_fit *f, size_t bytes)
         f->piece[end].bytes = bytes;
         return end;
     }
-    const uint32_t i = new_piece(f, (rg_piece){ .offset = f->bytes, .bytes = bytes, .before = end });
+    const rg_piece piece = { .offset = f->bytes, .bytes = bytes, .before = end };
+    const uint32_t i = new_piece(f, piece);
     if (i)
         f->bytes += bytes;
     return i;

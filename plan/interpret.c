@@ -1,5 +1,6 @@
-/* plan/interpret.c -- effort `interpret`: every node by its reference kernel, in order, each value
- * in memory of its own. The oracle for every pass and every fast kernel; it must stay this simple. */
+/* plan/interpret.c -- effort `interpret`: every node by its reference kernel, in order, each
+ * value in memory of its own. The oracle for every pass and every fast kernel; it must stay this
+ * simple. */
 #include "plan/plan.h"
 #include "plan/convert.h"
 
@@ -12,7 +13,7 @@ struct interpreter {
     struct rg_exec exec;
     rg_shape      *in_shape;   /* operands of one node */
     const void   **in;
-    void         **scratch;    /* an operand spread to the result's shape, or converted; [n_in] = out */
+    void         **scratch;    /* operands spread to the result's shape, converted; [n_in] = out */
     char          *memory;
     size_t         memory_bytes, most;
 };

@@ -9,7 +9,8 @@
 #include "plan/made.h"
 #include "plan/passes/fusible.h"
 
-/* How an operand may lie: dense; as a matrix with rows apart; as rows along the op's axis; anyhow. */
+/* How an operand may lie: dense; as a matrix with rows apart; as rows along the op's axis;
+ * anyhow. */
 enum reads { DENSE, MATRIX, ROWS, ANYHOW };
 static const struct lowering {
     const rg_op *op;
@@ -91,13 +92,13 @@ size_t rg_round_up(size_t bytes, size_t to)
     return (bytes + to - 1) / to * to;
 }
 
-rg_step *rg_step_new(rg_code *c, rg_step_fn *run, const char *name, uint32_t node, size_t n_arg,
+rg_task *rg_task_new(rg_code *c, rg_task_fn *run, const char *name, uint32_t node, size_t n_arg,
                      size_t detail_bytes)
 {
     if (!rg_reserve(&c->alloc, &c->step, &c->step_cap, c->n_step + 1, sizeof *c->step))
         return NULL;
-    rg_step *s = &c->step[c->n_step];
-    *s = (rg_step){ .run = run, .name = name, .node = node, .interval = c->interval[c->unit[node]],
+    rg_task *s = &c->step[c->n_step];
+    *s = (rg_task){ .run = run, .name = name, .node = node, .interval = c->interval[c->unit[node]],
                     .parts = 1 };
     s->arg = rg_arena_get(c->arena, n_arg * sizeof *s->arg);
     s->detail = rg_arena_get(c->arena, detail_bytes);
@@ -169,7 +170,7 @@ static rg_status lower_unit(rg_code *c, uint32_t unit)
 /* Packing steps were made late and run early: steps by interval, each interval in its order. */
 static rg_status sort_steps(rg_code *c)
 {
-    rg_step *sorted = rg_get(&c->alloc, c->step_cap * sizeof *sorted);
+    rg_task *sorted = rg_get(&c->alloc, c->step_cap * sizeof *sorted);
     size_t *start = rg_get(&c->alloc, ((size_t)c->n_interval + 1) * sizeof *start);
     if (sorted && start) {
         for (size_t i = 0; i < c->n_step; i++)

@@ -43,7 +43,7 @@ rg_status rg_lower_call(rg_code *c, uint32_t node);
 
 /* A new step of the unit that node belongs to, with room for references and for what the kernel
  * wants to know; NULL without memory. */
-rg_step *rg_step_new(rg_code *c, rg_step_fn *run, const char *name, uint32_t node, size_t n_arg,
+rg_task *rg_task_new(rg_code *c, rg_task_fn *run, const char *name, uint32_t node, size_t n_arg,
                      size_t detail_bytes);
 /* Where a value lies. */
 rg_ref rg_ref_of(rg_code *c, uint32_t id);

@@ -1,4 +1,5 @@
-/* plan/lower_call.c -- everything without a fast kernel: the op's reference kernel, by one thread. */
+/* plan/lower_call.c -- everything without a fast kernel: the op's reference kernel, by one
+ * thread. */
 #include "plan/lower.h"
 
 #include "base/checked.h"
@@ -19,7 +20,8 @@ struct detail {
 };
 
 /* Operand k as the kernel wants it; temporary memory is argument n_in + 1 + k. */
-static const void *prepare(const rg_machine *m, const rg_step *s, const struct detail *d, uint32_t k)
+static const void *prepare(const rg_machine *m, const rg_task *s, const struct detail *d,
+                           uint32_t k)
 {
     const rg_shape *from = &d->in_shape[k], *to = d->node->shape;
     const void *data = rg_at(m, &s->arg[k]);
@@ -37,7 +39,7 @@ static const void *prepare(const rg_machine *m, const rg_step *s, const struct d
     return own;
 }
 
-static int run_call(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_call(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct detail *d = s->detail;
     const void **in = rg_scratch_of(m, rank);
@@ -66,7 +68,7 @@ static int run_call(const rg_machine *m, const rg_step *s, int64_t first, int64_
 }
 
 /* Temporary memory for converted and spread operands and a converted result: as many doubles. */
-static bool add_temporaries(rg_code *c, rg_step *s, const struct detail *d)
+static bool add_temporaries(rg_code *c, rg_task *s, const struct detail *d)
 {
     const uint32_t t = s->interval;
     for (uint32_t k = 0; k <= s->n_in; k++) {
@@ -100,7 +102,7 @@ rg_status rg_lower_call(rg_code *c, uint32_t id)
     const uint32_t n = node->n_in;
     struct detail d = { .node = node, .id = id, .real = c->p->real,
                         .count = rg_shape_count(*node->shape) };
-    rg_step *s = rg_step_new(c, run_call, node->op->name, id, 2 * (size_t)n + 2, sizeof d);
+    rg_task *s = rg_task_new(c, run_call, node->op->name, id, 2 * (size_t)n + 2, sizeof d);
     rg_shape *shape = rg_arena_get(c->arena, n * sizeof *shape);
     rg_kind *kind = rg_arena_get(c->arena, n * sizeof *kind);
     if (!s || !shape || !kind)

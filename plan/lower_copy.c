@@ -1,4 +1,5 @@
-/* plan/lower_copy.c -- steps that move elements: parts of a concat, views that strides cannot do. */
+/* plan/lower_copy.c -- steps that move elements: parts of a concat, views that strides cannot
+ * do. */
 #include "plan/lower.h"
 
 #include "base/checked.h"
@@ -14,7 +15,7 @@ struct detail {
     int64_t rows, a_part, parts_a_turn;
 };
 
-static int run_copy(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_copy(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct detail *d = s->detail;
     const int64_t item = (int64_t)d->copy.item;
@@ -40,7 +41,7 @@ static int run_copy(const rg_machine *m, const rg_step *s, int64_t first, int64_
 
 enum { PIECE = 4096 };  /* elements of a part */
 
-static void set_detail(struct detail *d, rg_step *s, int64_t *stride, const rg_shape *shape,
+static void set_detail(struct detail *d, rg_task *s, int64_t *stride, const rg_shape *shape,
                        size_t item)
 {
     d->nest = (rg_nest){ .stride = stride, .n = 2 };
@@ -61,7 +62,7 @@ static rg_status copy(rg_code *c, uint32_t node, const rg_shape *shape, uint32_t
                       const rg_layout *source, const rg_layout *to)
 {
     const size_t item = rg_kind_size((rg_kind)c->p->node[node].kind, c->p->real);
-    rg_step *s = rg_step_new(c, run_copy, "copy", node, 2, sizeof(struct detail));
+    rg_task *s = rg_task_new(c, run_copy, "copy", node, 2, sizeof(struct detail));
     int64_t *stride = rg_arena_get(c->arena, 2 * RG_MAX_RANK * sizeof *stride);
     if (!s || !stride)
         return rg_lower_no_memory(c);
@@ -106,7 +107,7 @@ rg_status rg_lower_fill(rg_code *c, const rg_fill *fill)
     rg_status st = copy(c, fill->value, shape, fill->value, &from, &to);
     if (st)
         return st;
-    rg_step *s = &c->step[c->n_step - 1];
+    rg_task *s = &c->step[c->n_step - 1];
     s->arg[1].base = fill->buffer;
     s->interval = c->buffer[fill->buffer].birth;
     return RG_OK;

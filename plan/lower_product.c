@@ -1,8 +1,9 @@
 /* plan/lower_product.c -- matrix products: packed weights, rows in place, or BLAS.
  *
- * f32 products run in our own kernel (kernels/product.h): its bits depend on a row alone. A right
- * operand that serves several products, or lies across, is packed once per run by a step of its own.
- * f64 products, and small ones whose right operand lies across, go to BLAS in fixed panels. */
+ * f32 products run in our own kernel (kernels/product.h): its bits depend on a row alone. A
+ * right operand that serves several products, or lies across, is packed once per run by a step
+ * of its own. f64 products, and small ones whose right operand lies across, go to BLAS in fixed
+ * panels. */
 #include "plan/lower.h"
 
 #include "base/checked.h"
@@ -106,7 +107,7 @@ struct own {
 
 enum { COLUMNS = 1 << 20 };  /* operations that are worth a part */
 
-static int run_own(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct own *d = s->detail;
     const int64_t parts = d->row_parts * d->col_parts;
@@ -136,7 +137,7 @@ static int64_t div_up(int64_t a, int64_t b)
 }
 
 /* Parts of about COLUMNS operations: at most 256 rows, then as many panels as make one up. */
-static void cut_own(struct own *d, rg_step *s)
+static void cut_own(struct own *d, rg_task *s)
 {
     const int64_t panel = d->kernels->panel;
     d->rows_a_part = d->p.m < 256 ? d->p.m : 256;
@@ -158,7 +159,7 @@ struct blas {
     bool           onto;     /* argument 2 is brought first; then the product is one part */
 };
 
-static int run_blas(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_blas(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct blas *d = s->detail;
     const int64_t item = (int64_t)d->item;
@@ -215,7 +216,7 @@ struct pack {
     int64_t                   k, n, b_k, b_n;
 };
 
-static int run_pack(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_pack(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct pack *d = s->detail;
     const int64_t panel = d->kernels->panel, end = last * panel < d->n ? last * panel : d->n;
@@ -267,9 +268,9 @@ static bool count_use(rg_code *c, const rg_node *node, uint32_t id)
     return true;
 }
 
-/* Packing costs about as much as 16 rows of the product. It is needed where B lies across, pays where
- * B serves several products, and where its rows are a multiple of 4096 bytes apart, which all fall
- * into the same lines of the cache. */
+/* Packing costs about as much as 16 rows of the product. It is needed where B lies across, pays
+ * where B serves several products, and where its rows are a multiple of 4096 bytes apart, which
+ * all fall into the same lines of the cache. */
 static bool worth_packing(const rg_code *c, const rg_packed *p)
 {
     const struct extents e = extents_of(c, &c->p->node[p->node], p->node);
@@ -287,7 +288,8 @@ rg_status rg_code_packs(rg_code *c)
     for (uint32_t id = 1; id < p->n_node && own_kernel(c); id++)
         if (rg_is_matmul(&p->node[id]) && p->node[p->node[id].in[1]].shape->rank == 2 &&
             rg_shape_count(*p->node[id].shape) > 0 && !count_use(c, &p->node[id], id))
-            return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u operands", (unsigned)c->n_packed);
+            return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u operands",
+                           (unsigned)c->n_packed);
     for (uint32_t i = 1; i < c->n_packed; i++)
         c->packed[i].on = worth_packing(c, &c->packed[i]);
     return RG_OK;
@@ -306,7 +308,7 @@ static rg_status add_pack(rg_code *c, rg_packed *p, const struct extents *e, uin
     const rg_product_kernels *kernels = rg_product_table(rg_cpu_isa());
     const struct pack d = { kernels, e->k, e->n, e->b_k, e->b_n };
     const size_t bytes = (size_t)rg_product_packed(kernels, e->k, e->n) * sizeof(float);
-    rg_step *s = rg_step_new(c, run_pack, "pack", p->node, 2, sizeof d);
+    rg_task *s = rg_task_new(c, run_pack, "pack", p->node, 2, sizeof d);
     p->buffer = rg_buffer_new(c, bytes, interval - 1, interval);
     if (!s || !p->buffer)
         return rg_lower_no_memory(c);
@@ -323,7 +325,7 @@ static rg_status add_pack(rg_code *c, rg_packed *p, const struct extents *e, uin
 
 /* ---- The step ------------------------------------------------------------------------------- */
 
-static void set_costs(rg_step *s, const struct extents *e, size_t item)
+static void set_costs(rg_task *s, const struct extents *e, size_t item)
 {
     const double turn = (double)turns(e);
     s->flop = 2 * turn * (double)e->m * (double)e->n * (double)e->k;
@@ -333,7 +335,7 @@ static void set_costs(rg_step *s, const struct extents *e, size_t item)
 }
 
 /* Operands and result; what is added to is an operand where it lies elsewhere. */
-static void set_args(rg_code *c, rg_step *s, uint32_t id, const rg_packed *packed, bool onto)
+static void set_args(rg_code *c, rg_task *s, uint32_t id, const rg_packed *packed, bool onto)
 {
     const rg_node *node = &c->p->node[id];
     s->n_in = onto ? 3 : 2;
@@ -371,7 +373,7 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct extents *e, rg_
         if (st)
             return st;
     }
-    rg_step *s = rg_step_new(c, run_own, "product", id, 4, sizeof d);
+    rg_task *s = rg_task_new(c, run_own, "product", id, 4, sizeof d);
     if (!s)
         return rg_lower_no_memory(c);
     d.p = (rg_product){ e->m, e->n, e->k, e->a_m, e->a_k, packed ? 0 : leading(e->k, e->n, e->b_k),
@@ -399,7 +401,7 @@ static rg_status lower_blas(rg_code *c, uint32_t id, const struct extents *e)
             rg_err_prefix(c->err, scope);
         return st;
     }
-    rg_step *s = rg_step_new(c, run_blas, "blas", id, 4, sizeof d);
+    rg_task *s = rg_task_new(c, run_blas, "blas", id, 4, sizeof d);
     if (!s)
         return rg_lower_no_memory(c);
     d.panels = rg_gemm_panels(&d.shape);

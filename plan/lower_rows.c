@@ -22,7 +22,8 @@ struct block {
 };
 
 /* All axes from..to-1 as one: their common step; false if they have none. */
-static bool merge_axes(const int64_t *stride, const rg_shape *shape, int from, int to, int64_t *step)
+static bool merge_axes(const int64_t *stride, const rg_shape *shape, int from, int to,
+                       int64_t *step)
 {
     int64_t extent = 1;
     *step = 0;
@@ -85,7 +86,7 @@ static bool in_range(const int32_t *index, int64_t n, int64_t limit)
     return true;
 }
 
-static int run_rows(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_rows(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct rows *d = s->detail;
     const int64_t r0 = first * d->rows_a_part, end = last * d->rows_a_part;
@@ -120,7 +121,8 @@ static void pick_rows(struct rows *d, const rg_node *node, rg_dtype real)
     else
         d->one_each = false;
     if (node->op == &rg_op_softmax)
-        d->fn = (((const rg_attr_softmax *)node->attr)->or_zero ? k->softmax_or_zero : k->softmax)[real];
+        d->fn = ((const rg_attr_softmax *)node->attr)->or_zero ? k->softmax_or_zero[real]
+                                                               : k->softmax[real];
     if (node->op == &rg_op_log_softmax)
         d->fn = k->log_softmax[real];
 }
@@ -128,7 +130,7 @@ static void pick_rows(struct rows *d, const rg_node *node, rg_dtype real)
 static rg_status lower_last(rg_code *c, uint32_t id, const struct block *b)
 {
     const rg_node *node = &c->p->node[id];
-    rg_step *s = rg_step_new(c, run_rows, node->op->name, id, (size_t)node->n_in + 1,
+    rg_task *s = rg_task_new(c, run_rows, node->op->name, id, (size_t)node->n_in + 1,
                              sizeof(struct rows));
     if (!s)
         return rg_lower_no_memory(c);
@@ -160,7 +162,7 @@ struct columns {
     int64_t parts_a_turn;
 };
 
-static int run_columns(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_columns(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct columns *d = s->detail;
     const int64_t item = (int64_t)d->item;
@@ -180,7 +182,7 @@ static int run_columns(const rg_machine *m, const rg_step *s, int64_t first, int
 
 static rg_status lower_columns(rg_code *c, uint32_t id, const struct block *b)
 {
-    rg_step *s = rg_step_new(c, run_columns, "sum_columns", id, 2, sizeof(struct columns));
+    rg_task *s = rg_task_new(c, run_columns, "sum_columns", id, 2, sizeof(struct columns));
     if (!s)
         return rg_lower_no_memory(c);
     struct columns *d = (struct columns *)(uintptr_t)s->detail;
@@ -225,7 +227,7 @@ struct lookup {
     uint32_t node;
 };
 
-static int run_gather(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_gather(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct lookup *d = s->detail;
     const int32_t *row = rg_at(m, &s->arg[1]);
@@ -238,7 +240,7 @@ static int run_gather(const rg_machine *m, const rg_step *s, int64_t first, int6
 }
 
 /* Columns first .. last of all rows: first nothing, then what the rows bring, in their order. */
-static int run_scatter(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_scatter(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct lookup *d = s->detail;
     const int32_t *row = rg_at(m, &s->arg[1]);
@@ -253,10 +255,10 @@ static int run_scatter(const rg_machine *m, const rg_step *s, int64_t first, int
     return 0;
 }
 
-static rg_step *lookup_step(rg_code *c, uint32_t id, rg_step_fn *run, struct lookup **detail)
+static rg_task *lookup_step(rg_code *c, uint32_t id, rg_task_fn *run, struct lookup **detail)
 {
     const rg_node *node = &c->p->node[id];
-    rg_step *s = rg_step_new(c, run, node->op->name, id, 3, sizeof **detail);
+    rg_task *s = rg_task_new(c, run, node->op->name, id, 3, sizeof **detail);
     if (!s)
         return NULL;
     *detail = (struct lookup *)(uintptr_t)s->detail;
@@ -274,7 +276,7 @@ static rg_step *lookup_step(rg_code *c, uint32_t id, rg_step_fn *run, struct loo
 rg_status rg_lower_gather(rg_code *c, uint32_t id)
 {
     struct lookup *d;
-    rg_step *s = lookup_step(c, id, run_gather, &d);
+    rg_task *s = lookup_step(c, id, run_gather, &d);
     if (!s)
         return rg_lower_no_memory(c);
     const rg_shape *table = c->p->node[c->p->node[id].in[0]].shape;
@@ -290,7 +292,7 @@ rg_status rg_lower_gather(rg_code *c, uint32_t id)
 rg_status rg_lower_scatter(rg_code *c, uint32_t id)
 {
     struct lookup *d;
-    rg_step *s = lookup_step(c, id, run_scatter, &d);
+    rg_task *s = lookup_step(c, id, run_scatter, &d);
     if (!s)
         return rg_lower_no_memory(c);
     const rg_shape *y = c->p->node[id].shape;

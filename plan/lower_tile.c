@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* Which instruction computes an op; what its constants are. Any other op is called by its kernel. */
+/* Which instruction computes an op; what its constants are. Any other op is called by its
+ * kernel. */
 enum constants { NONE, NUMBER, RANGE };
 static const struct tile_op {
     const rg_op   *op;
@@ -59,7 +60,7 @@ struct detail {
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
-static int run_tile(const rg_machine *m, const rg_step *s, int64_t first, int64_t last, int rank)
+static int run_tile(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct detail *d = s->detail;
     void **data = rg_scratch_of(m, rank);
@@ -262,7 +263,8 @@ static bool may_take_over(struct tile *t, const rg_tile_source *source, size_t r
     rg_code *c = t->c;
     const uint32_t out = t->result[r], in = t->operand[k], base = c->view[in].base;
     const rg_buffer *b = &c->buffer[base];
-    if (c->view[out].base != out || base >= c->p->n_node || c->form[base] != RG_COMPUTED || c->view[in].stride ||
+    if (c->view[out].base != out || base >= c->p->n_node || c->form[base] != RG_COMPUTED ||
+        c->view[in].stride ||
         b->bytes != c->buffer[out].bytes || b->death != c->interval[t->unit] || b->readers != 1 ||
         b->reader != t->unit || !rg_tile_may_overwrite(source, r, k))
         return false;
@@ -329,7 +331,8 @@ static void *kept(rg_code *c, const void *data, size_t bytes)
     return copy;
 }
 
-static bool remember(rg_code *c, const rg_tile_source *s, uint64_t h, const rg_tile_program *program)
+static bool remember(rg_code *c, const rg_tile_source *s, uint64_t h,
+                     const rg_tile_program *program)
 {
     struct rg_known_program k = { *s, program };
     k.source.in = kept(c, s->in, s->n_in * sizeof *s->in);
@@ -338,7 +341,8 @@ static bool remember(rg_code *c, const rg_tile_source *s, uint64_t h, const rg_t
     if (!c->n_known)
         c->n_known = 1;
     if (!k.source.in || !k.source.ins || !k.source.out ||
-        !rg_reserve(&c->alloc, &c->known, &c->known_cap, (size_t)c->n_known + 1, sizeof *c->known) ||
+        !rg_reserve(&c->alloc, &c->known, &c->known_cap, (size_t)c->n_known + 1,
+                    sizeof *c->known) ||
         !rg_index_put(&c->known_index, &c->alloc, h, c->n_known))
         return false;
     c->known[c->n_known++] = k;
@@ -371,7 +375,7 @@ void rg_forget_programs(rg_code *c)
 /* Pieces of at least so many elements; neighbouring ones that a thread owns run as one. */
 enum { PIECE = 512 };
 
-static void cut(struct detail *d, rg_step *s, size_t n_ins)
+static void cut(struct detail *d, rg_task *s, size_t n_ins)
 {
     const int64_t per = d->cols ? (PIECE + d->cols - 1) / d->cols : 1;
     if (d->rows > 1) {
@@ -391,8 +395,9 @@ static rg_status add_step(struct tile *t, const rg_tile_program *program)
     rg_code *c = t->c;
     const size_t n = t->nest.n;
     struct detail d = { .program = program, .nest = t->nest, .n_data = n,
-                        .rows = t->nest.dim[t->nest.rank - 2], .cols = t->nest.dim[t->nest.rank - 1] };
-    rg_step *s = rg_step_new(c, run_tile, "tile", rg_unit_last(c, t->unit), n, sizeof d);
+                        .rows = t->nest.dim[t->nest.rank - 2],
+                        .cols = t->nest.dim[t->nest.rank - 1] };
+    rg_task *s = rg_task_new(c, run_tile, "tile", rg_unit_last(c, t->unit), n, sizeof d);
     uint32_t *node = rg_arena_get(c->arena, t->n_ins * sizeof *node);
     d.nest.stride = rg_arena_get(c->arena, n * RG_MAX_RANK * sizeof *d.nest.stride);
     d.item = rg_arena_get(c->arena, n * sizeof *d.item);

@@ -75,7 +75,8 @@ const char *rg_pipeline_name(size_t i)
     return i < N_STAGE ? pipeline[i].name : NULL;
 }
 
-static rg_status run_stage(rg_prog *p, const struct stage *stage, const rg_plan_opts *o, rg_err *err)
+static rg_status run_stage(rg_prog *p, const struct stage *stage, const rg_plan_opts *o,
+                           rg_err *err)
 {
     const rg_trace *trace = o->trace;
     const bool timed = trace && trace->pass;

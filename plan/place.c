@@ -105,7 +105,8 @@ struct place {
 };
 
 /* What lies over a buffer lives on in its memory; later ones have been decided later, and their
- * buffers are born later, so one descending sweep over intervals is not needed: follow the chain. */
+ * buffers are born later, so one descending sweep over intervals is not needed: follow the
+ * chain. */
 static uint32_t bottom_of(const rg_code *c, uint32_t i)
 {
     while (c->buffer[i].same_as)
@@ -247,7 +248,8 @@ static size_t sort_by_birth(const rg_code *c, uint32_t *sorted, uint32_t *start)
 static rg_status paint(const rg_code *c, uint32_t i, uint32_t *owner, rg_err *err)
 {
     const rg_buffer *b = &c->buffer[i];
-    const size_t first = b->offset / RG_ALIGN, end = (b->offset + b->bytes + RG_ALIGN - 1) / RG_ALIGN;
+    const size_t first = b->offset / RG_ALIGN;
+    const size_t end = (b->offset + b->bytes + RG_ALIGN - 1) / RG_ALIGN;
     if (b->offset % RG_ALIGN || end * RG_ALIGN > c->arena_bytes)
         return rg_fail(err, RG_EINTERNAL, "placement: buffer %u lies outside the arena or between "
                        "its lines", (unsigned)i);

@@ -10,10 +10,10 @@ struct rg_pool_block {
     size_t         class;
 };
 
-enum { LARGER = 12 };  /* classes above its own that a request may take from: eight times its size */
+enum { LARGER = 12 };  /* a request may take from so many classes above its own: eight times */
 
-/* The class of a size, and the size that its blocks have: 4, 5, 6 or 7 quarters of a power of two of
- * lines. */
+/* The class of a size, and the size that its blocks have: 4, 5, 6 or 7 quarters of a power of
+ * two of lines. */
 static size_t class_of(size_t bytes, size_t *rounded)
 {
     const size_t lines = (bytes + RG_ALIGN - 1) / RG_ALIGN;

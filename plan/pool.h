@@ -1,6 +1,6 @@
-/* plan/pool.h -- an allocator in front of another, for planning: passes take and give back arrays of
- * the same sizes over and over, and memory that comes back is used again instead of being mapped,
- * zeroed and unmapped by the system each time. */
+/* plan/pool.h -- an allocator in front of another, for planning: passes take and give back
+ * arrays of the same sizes over and over, and memory that comes back is used again instead of
+ * being mapped, zeroed and unmapped by the system each time. */
 #ifndef RG_PLAN_POOL_H
 #define RG_PLAN_POOL_H
 

@@ -56,7 +56,7 @@ static void print_ref(const rg_out *out, const rg_plan *plan, const rg_code *c, 
         rg_out_printf(out, "+%zu", r->offset);
 }
 
-static void print_step(const rg_out *out, const rg_plan *plan, const rg_code *c, const rg_step *s)
+static void print_step(const rg_out *out, const rg_plan *plan, const rg_code *c, const rg_task *s)
 {
     char flop[RG_NUMBER_TEXT], bytes[RG_NUMBER_TEXT];
     rg_out_printf(out, "%5u %-12s", (unsigned)s->interval, s->name);

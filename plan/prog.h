@@ -1,8 +1,9 @@
-/* plan/prog.h -- a program: what the roots of a plan need, in topological order, free to rewrite.
+/* plan/prog.h -- a program: what the roots of a plan need, in topological order, free to
+ * rewrite.
  *
  * Nodes are those of the graph (graph/graph.h) with operands renumbered. Ids are dense, operands
- * precede uses, id 0 is unused. Attributes, shapes and operand arrays lie in the graph's arena where
- * the node came from there, else in the program's. */
+ * precede uses, id 0 is unused. Attributes, shapes and operand arrays lie in the graph's arena
+ * where the node came from there, else in the program's. */
 #ifndef RG_PLAN_PROG_H
 #define RG_PLAN_PROG_H
 
@@ -32,7 +33,7 @@ typedef struct rg_prog {
     bool            folded, consed; /* what holds now; folded by the rules that hold then: */
     bool            folded_joined;  /* `joined` as it was */
     bool            lift;      /* while `split` runs */
-    bool            joined;    /* sums over gates are: stacks of slices may become slices of stacks */
+    bool            joined;    /* sums over gates are: stacks of slices may be slices of stacks */
     uint64_t        visits;    /* nodes and operands touched by passes so far */
     uint32_t       *fired;     /* by rule of plan/passes/fold.h, for tests; may be NULL */
 
@@ -44,7 +45,8 @@ typedef struct rg_prog {
 rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, size_t n, rg_mode mode,
                          rg_dtype real, const rg_alloc *alloc, rg_err *err);
 void rg_prog_destroy(rg_prog *p);
-/* Append a node (operands by id in this program; attr and shape already permanent); 0 = no memory. */
+/* Append a node (operands by id in this program; attr and shape already permanent); 0 = no
+ * memory. */
 uint32_t rg_prog_add(rg_prog *p, const rg_node *like, const uint32_t *in, uint32_t n_in);
 /* Drop what neither roots nor, with `keep`, the graph's nodes reach. */
 rg_status rg_prog_sweep(rg_prog *p, rg_err *err);

@@ -15,8 +15,8 @@ const void *rg_plan_data(rg_plan *plan, rg_val v)
     uint32_t id = v.graph == plan->graph && v.id && v.id < plan->prog.n_of_graph
                       ? plan->prog.of_graph[v.id] : 0;
     if (!id || !plan->readable[id]) {
-        rg_fail(&plan->err, RG_EARG, "data: value %%%u is no root of the plan (opts.keep makes every "
-                "value readable)", (unsigned)v.id);
+        rg_fail(&plan->err, RG_EARG, "data: value %%%u is no root of the plan (opts.keep makes "
+                "every value readable)", (unsigned)v.id);
         return NULL;
     }
     if (!plan->has_run) {

@@ -1,4 +1,5 @@
-/* plan/schedule.c -- units of work, the order in which they run, and the intervals between barriers.
+/* plan/schedule.c -- units of work, the order in which they run, and the intervals between
+ * barriers.
  *
  * A unit is what one tile program computes, or one other computed value. Ready units run in the
  * order in which the graph was built (the backward part mirrors the forward one, so lives are

@@ -1,12 +1,13 @@
 /* plan/slots.c -- stacks that cost nothing: parts of a concat are written where they belong.
  *
- * Along the first axis, parts lie one behind the other. Draw an edge from each part to the next, over
- * all concats: where every value has one successor and one predecessor, and there is no circle, each
- * chain is a slab and each concat a window of it: h_0 .. h_{T-1} and h_1 .. h_T are two windows of
- * one slab. Leaves among the parts are copied to their places when the slab is born.
+ * Along the first axis, parts lie one behind the other. Draw an edge from each part to the next,
+ * over all concats: where every value has one successor and one predecessor, and there is no
+ * circle, each chain is a slab and each concat a window of it: h_0 .. h_{T-1} and h_1 .. h_T are
+ * two windows of one slab. Leaves among the parts are copied to their places when the slab is
+ * born.
  *
- * Along other axes a part is a block of columns, which its producer writes in rows apart if it can
- * and if nobody counts on how the part lies. What is left is copied.
+ * Along other axes a part is a block of columns, which its producer writes in rows apart if it
+ * can and if nobody counts on how the part lies. What is left is copied.
  *
  * A product on top of a value takes that value's place, if nobody else reads it. */
 #include "plan/code.h"
@@ -55,7 +56,8 @@ static bool take_memory(struct slots *s)
         }
     s->n_node = s->n_item = p->n_node;
     s->most = s->n_node + parts;
-    s->bytes = (3 * s->most + s->n_node + parts + widest) * sizeof(uint32_t) + 2 * (size_t)s->n_node;
+    s->bytes = (3 * s->most + s->n_node + parts + widest) * sizeof(uint32_t) +
+               2 * (size_t)s->n_node;
     if (!(s->memory = rg_get(&s->c->alloc, s->bytes)))
         return false;
     s->next = s->memory;
@@ -234,8 +236,8 @@ static bool link_items(struct slots *s, uint32_t a, uint32_t b)
     return true;
 }
 
-/* Make the concat a window, or leave everything as it was. (Chains that were joined and parted again
- * stay in one set: at worst a later concat is copied.) */
+/* Make the concat a window, or leave everything as it was. (Chains that were joined and parted
+ * again stay in one set: at worst a later concat is copied.) */
 static void make_window(struct slots *s, uint32_t id)
 {
     const rg_node *concat = &s->c->p->node[id];
@@ -280,7 +282,8 @@ static bool lay_out(struct slots *s, uint32_t first, int64_t *at)
         n += count_of(s, value_of(s, i));
     }
     const rg_kind kind = (rg_kind)c->p->node[value_of(s, first)].kind;
-    const uint32_t slab = rg_buffer_new(c, (size_t)n * rg_kind_size(kind, c->p->real), RG_FOREVER, 0);
+    const size_t bytes = (size_t)n * rg_kind_size(kind, c->p->real);
+    const uint32_t slab = rg_buffer_new(c, bytes, RG_FOREVER, 0);
     for (uint32_t i = first; i && slab; i = s->next[i]) {
         s->set[i] = slab; /* no chains are joined any more */
         if (i < s->n_node) {
@@ -358,8 +361,8 @@ static bool has_views(const struct slots *s, uint32_t id)
     return false;
 }
 
-/* What computes part @p id, if it can write to this slot. A slot that lies as the value would anyhow
- * suits everybody; in rows apart, nobody else may count on how the value lies. */
+/* What computes part @p id, if it can write to this slot. A slot that lies as the value would
+ * anyhow suits everybody; in rows apart, nobody else may count on how the value lies. */
 static uint32_t producer(const struct slots *s, uint32_t id, rg_layout *slot)
 {
     const rg_code *c = s->c;

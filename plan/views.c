@@ -1,8 +1,8 @@
 /* plan/views.c -- which values are views of others, and where everything lies.
  *
- * A view is (storage, offset, stride by axis). Where a consumer needs its operand dense, or a root
- * must keep its own memory, or no strides would do (a reshape of a transpose), the value is computed
- * after all: copied. */
+ * A view is (storage, offset, stride by axis). Where a consumer needs its operand dense, or a
+ * root must keep its own memory, or no strides would do (a reshape of a transpose), the value is
+ * computed after all: copied. */
 #include "plan/code.h"
 
 #include "ops/ops.h"
@@ -171,7 +171,8 @@ static void own_storage(rg_code *c, uint32_t id)
     c->form[id] = rg_node_is_leaf(&c->p->node[id]) ? RG_LEAF : RG_COMPUTED;
 }
 
-/* An operand that the kernel cannot read as it lies is copied, or, if it is a number, spread out. */
+/* An operand that the kernel cannot read as it lies is copied, or, if it is a number, spread
+ * out. */
 static void ask_for_dense(rg_code *c, uint32_t id)
 {
     const rg_node *node = &c->p->node[id];

@@ -1,9 +1,9 @@
 /* plan/passes/accumulate.c -- a product added to something becomes a product on top of it.
  *
  * Needs    batch before it: only then is the projection a slice of one product.
- * Leaves   matmul_add(a, b, c) where add(a·b, c) was, or where G additions of matching column slices
- *          of one packed product and of one base were. Whether c's memory can be the result's is for
- *          placement to say.
+ * Leaves   matmul_add(a, b, c) where add(a·b, c) was, or where G additions of matching column
+ *          slices of one packed product and of one base were. Whether c's memory can be the
+ *          result's is for placement to say.
  * Law      exact: the product is rounded before it is added.
  *
  * A base never accumulates itself, or h·W and ctx·C would each want the other's memory. */
@@ -109,8 +109,9 @@ static bool try_slices(struct accumulate *s, uint32_t id)
         shift = own;
         width += s->p->node[user[k]].shape->dim[1];
     }
-    if (!base || width != s->p->node[id].shape->dim[1] || s->gone[base] || s->gone[sliced(s, base)] ||
-        is_fixed(s, sliced(s, base)) || s->p->node[base].shape->dim[0] != s->p->node[id].shape->dim[0])
+    if (!base || width != s->p->node[id].shape->dim[1] || s->gone[base] ||
+        s->gone[sliced(s, base)] || is_fixed(s, sliced(s, base)) ||
+        s->p->node[base].shape->dim[0] != s->p->node[id].shape->dim[0])
         return true;
     if (!add_merge(s, (struct merge){ .product = id, .base = base, .shift = shift }))
         return false;
@@ -132,7 +133,7 @@ static bool find(struct accumulate *s)
     return ok;
 }
 
-/* ---- Rebuilding -------------------------------------------------------------------------------- */
+/* ---- Rebuilding ------------------------------------------------------------------------------ */
 
 /* The merged product, made at its first addition: by then base and factors exist. */
 static uint32_t make_product(const struct merge *m, rg_builder *b)

@@ -6,11 +6,11 @@
  *          Where the sign of a zero, a subnormal that is flushed an operation earlier or later, or
  *          the order of a sum may change, the row says so.
  *
- * A rule keeps shape and kind; looks at the node and its operands only; and makes the program smaller
- * or moves towards a normal form, so that folding ends. Normal forms: numbers become attributes
- * (scale, shift); of two transposes, reshapes or slices in a row one is left; a slice of a concat is
- * the part; a concat of neighbouring slices is the slice; one-hot products are look-ups; broadcasts
- * come last. */
+ * A rule keeps shape and kind; looks at the node and its operands only; and makes the program
+ * smaller or moves towards a normal form, so that folding ends. Normal forms: numbers become
+ * attributes (scale, shift); of two transposes, reshapes or slices in a row one is left; a slice
+ * of a concat is the part; a concat of neighbouring slices is the slice; one-hot products are
+ * look-ups; broadcasts come last. */
 #include "plan/passes/passes.h"
 
 #include "plan/passes/rules.h"
@@ -18,10 +18,12 @@
 static const rg_rule table[] = {
     { &rg_op_mul,       rg_fold_mul_number,      "x*1 = x, x*c = scale(x, c)" },
     { &rg_op_mul,       rg_fold_mul_negs,        "(-x)*(-y) = x*y" },
-    { &rg_op_add,       rg_fold_add_number,      "x+0 = x up to the sign of zero, x+c = shift(x, c)" },
+    { &rg_op_add,       rg_fold_add_number,
+      "x+0 = x up to the sign of zero, x+c = shift(x, c)" },
     { &rg_op_add,       rg_fold_add_neg,         "x + -y = x-y" },
     { &rg_op_add,       rg_fold_add_reshapes,    "reshape(x) + reshape(y) = reshape(x + y)" },
-    { &rg_op_add,       rg_fold_add_concats,     "concat + concat = concat of sums, while `split` runs" },
+    { &rg_op_add,       rg_fold_add_concats,
+      "concat + concat = concat of sums, while `split` runs" },
     { &rg_op_sub,       rg_fold_sub_number,
       "x-0 = x, x-c = shift(x, -c), 1-x = one_minus(x), 0-x = -x up to the sign of zero" },
     { &rg_op_sub,       rg_fold_sub_neg,         "x - -y = x+y" },
@@ -30,7 +32,8 @@ static const rg_rule table[] = {
       "-(-x) = x, -(c*x) = (-c)*x, -(x-y) = y-x up to the sign of zero" },
     { &rg_op_scale,     rg_fold_scale,           "1*x = x, -1*x = -x, c*(-x) = (-c)*x" },
     { &rg_op_shift,     rg_fold_shift_zero,      "x+0 = x up to the sign of zero" },
-    { &rg_op_where,     rg_fold_where,           "where(m, x, x) = x, where(not m, x, y) = where(m, y, x)" },
+    { &rg_op_where,     rg_fold_where,
+      "where(m, x, x) = x, where(not m, x, y) = where(m, y, x)" },
     { &rg_op_not,       rg_fold_not,             "not not m = m" },
     { &rg_op_and,       rg_fold_same_twice,      "m and m = m" },
     { &rg_op_minimum,   rg_fold_same_twice,      "min(x, x) = x" },
@@ -40,7 +43,8 @@ static const rg_rule table[] = {
     { &rg_op_broadcast, rg_fold_broadcast,
       "broadcast(x) to its own shape = x, of a broadcast = of what it is of" },
     { &rg_op_broadcast, rg_fold_form_of_number,  "broadcast(c) = c" },
-    { &rg_op_reshape,   rg_fold_reshape,         "reshape to its own shape = x, of a reshape = of what it is of" },
+    { &rg_op_reshape,   rg_fold_reshape,
+      "reshape to its own shape = x, of a reshape = of what it is of" },
     { &rg_op_reshape,   rg_fold_form_of_number,  "reshape(c) = c" },
     { &rg_op_reshape,   rg_fold_reshape_one_hot, "reshape(one_hot(i)) = one_hot(reshape(i))" },
     { &rg_op_transpose, rg_fold_transpose,
@@ -49,28 +53,34 @@ static const rg_rule table[] = {
     { &rg_op_slice,     rg_fold_slice_whole,     "slice of all = x" },
     { &rg_op_slice,     rg_fold_form_of_number,  "slice(c) = c" },
     { &rg_op_slice,     rg_fold_slice_slice,     "slice of a slice = a slice" },
-    { &rg_op_slice,     rg_fold_slice_concat,    "slice inside one part of a concat = slice of the part" },
+    { &rg_op_slice,     rg_fold_slice_concat,
+      "slice inside one part of a concat = slice of the part" },
     { &rg_op_slice,     rg_fold_slice_one_hot,   "slice(one_hot(i)) = one_hot(slice(i))" },
     { &rg_op_slice,     rg_fold_slice_reshape,   "rows of a reshape = a reshape of rows" },
     { &rg_op_concat,    rg_fold_concat,
-      "one part = the part, empty parts are none, neighbouring slices = their slice, equal numbers = one" },
+      "one part = the part, empty parts are none, neighbouring slices = their slice, equal "
+      "numbers = one" },
     { &rg_op_concat,    rg_fold_concat_reshape,  "a stack of reshapes = a reshape of the stack" },
     { &rg_op_concat,    rg_fold_concat_columns,  "columns of stacks = a stack of columns" },
-    { &rg_op_concat,    rg_fold_concat_slices,   "a stack of equal columns = columns of the stack" },
+    { &rg_op_concat,    rg_fold_concat_slices,
+      "a stack of equal columns = columns of the stack" },
     { &rg_op_sum_over,  rg_fold_sum_one,         "a sum over one = x up to the sign of zero" },
     { &rg_op_sum_over,  rg_fold_sum_zero,        "a sum of zeros = 0" },
 
     { &rg_op_matmul,    rg_fold_matmul_transpose, "transpose(A)*B is a product with A transposed" },
-    { &rg_op_matmul,    rg_fold_matmul_rows,     "a product of stacked rows with one matrix is one product" },
+    { &rg_op_matmul,    rg_fold_matmul_rows,
+      "a product of stacked rows with one matrix is one product" },
     { &rg_op_matmul,    rg_fold_matmul_one_hot,
-      "one_hot(i)*W = W[i] up to the sign of zero, one_hot(i)'*d = scatter_add(d, i) up to the order "
-      "of the sum; both where W and d are finite: a look-up never meets the 0*inf of other rows" },
+      "one_hot(i)*W = W[i] up to the sign of zero, one_hot(i)'*d = scatter_add(d, i) up to the "
+      "order of the sum; both where W and d are finite: a look-up never meets the 0*inf of other "
+      "rows" },
     { &rg_op_gather,    rg_fold_gather_rows,     "rows by indices of any shape = rows by a list" },
     { &rg_op_scatter_add, rg_fold_scatter_rows,  "its transpose likewise" },
 
     { NULL,             rg_fold_elementwise_broadcast,
       "f(broadcast(x), y) = f(x, y), f(broadcast(x)) = broadcast(f(x))" },
-    { NULL,             rg_fold_constants,       "f(constants) = the constant, by its reference kernel" },
+    { NULL,             rg_fold_constants,
+      "f(constants) = the constant, by its reference kernel" },
 };
 
 size_t rg_rule_count(void)

@@ -4,8 +4,8 @@
 
 #include "plan/builder.h"
 
-/* What a rule says of a node that is about to be made: 0, no opinion; RG_AGAIN, it has rewritten *n;
- * else the value that *n equals. */
+/* What a rule says of a node that is about to be made: 0, no opinion; RG_AGAIN, it has rewritten
+ * *n; else the value that *n equals. */
 #define RG_AGAIN UINT32_MAX
 typedef uint32_t rg_rule_fn(rg_builder *b, rg_node *n);
 

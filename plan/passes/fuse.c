@@ -6,10 +6,10 @@
  *
  * The level of a node is the number of steps on the longest path to it, where going from one
  * elementwise node to another of its shape costs nothing and views are free. An elementwise node
- * then moves to the latest level that its users allow, so that what only the backward part needs is
- * computed there. A path that leaves a set of nodes of one level and one shape comes back at a higher
- * level, so such sets never form a cycle. They are split into what hangs together, and cut in order
- * of ids where a program would become too long. */
+ * then moves to the latest level that its users allow, so that what only the backward part needs
+ * is computed there. A path that leaves a set of nodes of one level and one shape comes back at
+ * a higher level, so such sets never form a cycle. They are split into what hangs together, and
+ * cut in order of ids where a program would become too long. */
 #include "plan/passes/passes.h"
 
 #include "kernels/tile.h"

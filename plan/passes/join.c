@@ -4,9 +4,9 @@
  * Leaves   the backward product of all gates, and dX, as one product each.
  * Law      equal up to the order of summation, which shapes fix.
  *
- * Leaves join if their weights belong to one family (they meet one left operand together elsewhere)
- * and to one class: a recurrence never joins what could be hoisted, or tanh(x·U + h·W) would become T
- * products [x|h]·[U;W] and nothing could be hoisted. */
+ * Leaves join if their weights belong to one family (they meet one left operand together
+ * elsewhere) and to one class: a recurrence never joins what could be hoisted, or tanh(x·U +
+ * h·W) would become T products [x|h]·[U;W] and nothing could be hoisted. */
 #include "plan/passes/passes.h"
 #include "plan/passes/sums.h"
 
@@ -16,7 +16,8 @@ static bool join_key(const rg_sums *s, uint32_t leaf, rg_key *key)
     if (!rg_is_product(n) || rg_flags_of(n)->transpose_a || !s->family[n->in[1]])
         return false;
     const rg_shape *a = s->p->node[n->in[0]].shape, *b = s->p->node[n->in[1]].shape;
-    key->word[1] = (uint64_t)rg_flags_of(n)->transpose_b << 1 | s->groups.group[s->groups.of[leaf]].deep;
+    key->word[1] = (uint64_t)rg_flags_of(n)->transpose_b << 1 |
+                   s->groups.group[s->groups.of[leaf]].deep;
     key->word[2] = (uint64_t)a->dim[1];
     key->word[3] = (uint64_t)b->dim[0];
     key->word[4] = (uint64_t)b->dim[1];

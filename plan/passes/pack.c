@@ -4,10 +4,11 @@
  * Leaves   all gates of a step as one product, the gradients of their weights likewise.
  * Law      exact.
  *
- * Members of a set share the product level (products on the longest path), or are sinks (no product
- * depends on them). Edges between products strictly raise the level and sinks have none, so any
- * family of such sets contracts without a cycle. Weights are packed by family, or the zero state that
- * equal-node removal shares between layers would pack their first steps together. */
+ * Members of a set share the product level (products on the longest path), or are sinks (no
+ * product depends on them). Edges between products strictly raise the level and sinks have none,
+ * so any family of such sets contracts without a cycle. Weights are packed by family, or the
+ * zero state that equal-node removal shares between layers would pack their first steps
+ * together. */
 #include "plan/passes/passes.h"
 #include "plan/passes/products.h"
 
@@ -31,7 +32,7 @@ struct pack {
     size_t         place_cap;
 };
 
-/* ---- Levels ------------------------------------------------------------------------------------ */
+/* ---- Levels ---------------------------------------------------------------------------------- */
 
 static void find_levels(struct pack *s)
 {
@@ -51,7 +52,7 @@ static void find_levels(struct pack *s)
     }
 }
 
-/* ---- Sets -------------------------------------------------------------------------------------- */
+/* ---- Sets ------------------------------------------------------------------------------------ */
 
 static rg_key key_of(const struct pack *s, uint32_t id)
 {
@@ -117,7 +118,8 @@ static bool find_sets(struct pack *s, rg_err *err)
     return ok;
 }
 
-/* Column sums ride along where they are of exactly the right operands of a set: colsum(D) = 1ᵀ·D. */
+/* Column sums ride along where they are of exactly the right operands of a set: colsum(D) =
+ * 1ᵀ·D. */
 static bool find_columns(struct pack *s)
 {
     rg_prog *p = s->p;
@@ -146,7 +148,7 @@ static bool find_columns(struct pack *s)
     return ok;
 }
 
-/* ---- Merging ----------------------------------------------------------------------------------- */
+/* ---- Merging --------------------------------------------------------------------------------- */
 
 /* Which operand grows, and along which of its axes. */
 static uint32_t wide_side(const rg_node *n)
@@ -233,7 +235,7 @@ static rg_status rebuild(struct pack *s, rg_err *err)
     return rg_builder_end(&b);
 }
 
-/* ---- The whole --------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static rg_status analyse(struct pack *s, rg_err *err)
 {

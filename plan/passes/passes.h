@@ -7,6 +7,7 @@
 typedef rg_status rg_pass(rg_prog *p, rg_err *err);
 
 rg_pass rg_pass_fold, rg_pass_cse, rg_pass_dce, rg_pass_fuse;
-rg_pass rg_pass_split, rg_pass_join, rg_pass_reduce, rg_pass_pack, rg_pass_batch, rg_pass_accumulate;
+rg_pass rg_pass_split, rg_pass_join, rg_pass_reduce, rg_pass_pack, rg_pass_batch,
+    rg_pass_accumulate;
 
 #endif

@@ -43,7 +43,7 @@ void rg_uses_free(rg_uses *u, const rg_prog *p)
     rg_release(&p->alloc, u->root, u->n_node);
 }
 
-/* ---- Groups ----------------------------------------------------------------------------------- */
+/* ---- Groups ---------------------------------------------------------------------------------- */
 
 enum { KEYS = 3, LANES = 16, MOST_SWEEPS = 64 };
 
@@ -200,7 +200,7 @@ void rg_groups_free(rg_groups *g, const rg_prog *p)
     rg_release(&p->alloc, g->group, g->n_node * sizeof *g->group);
 }
 
-/* ---- Trees ------------------------------------------------------------------------------------ */
+/* ---- Trees ----------------------------------------------------------------------------------- */
 
 static bool is_inner(const rg_prog *p, const rg_uses *u, uint32_t id)
 {
@@ -262,7 +262,7 @@ void rg_trees_free(rg_trees *t, const rg_prog *p)
     rg_release(&p->alloc, t->inner, n);
 }
 
-/* ---- Making nodes ----------------------------------------------------------------------------- */
+/* ---- Making nodes ---------------------------------------------------------------------------- */
 
 uint32_t rg_make(rg_builder *b, const rg_node *like, const rg_op *op, const void *attr,
                  const uint32_t *in, uint32_t n_in)
@@ -301,7 +301,7 @@ uint32_t rg_make_part(rg_builder *b, const rg_node *like, uint32_t x, int axis, 
     return rg_make(b, like, &rg_op_slice, &attr, &x, 1);
 }
 
-/* ---- Sorting ---------------------------------------------------------------------------------- */
+/* ---- Sorting --------------------------------------------------------------------------------- */
 
 static bool above(const uint32_t *id, const uint64_t *key, size_t i, size_t j)
 {
@@ -356,7 +356,7 @@ void rg_sort_ids(uint32_t *id, size_t n)
     rg_sort_by(id, NULL, n);
 }
 
-/* ---- Buckets ---------------------------------------------------------------------------------- */
+/* ---- Buckets --------------------------------------------------------------------------------- */
 
 bool rg_bucket_put(rg_buckets *b, const rg_alloc *alloc, const rg_key *key, uint32_t id)
 {
@@ -402,7 +402,7 @@ void rg_buckets_free(rg_buckets *b, const rg_alloc *alloc)
     rg_index_free(&b->index, alloc);
 }
 
-/* ---- Families --------------------------------------------------------------------------------- */
+/* ---- Families -------------------------------------------------------------------------------- */
 
 /* A set of right operands as a number that does not depend on their order. */
 static uint64_t set_of(const rg_prog *p, const rg_buckets *sets, const rg_bucket *s)

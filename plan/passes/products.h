@@ -39,7 +39,7 @@ static inline bool rg_used_once(const rg_uses *u, uint32_t id)
     return rg_use_count(u, id) == 1 && !u->root[id];
 }
 
-/* ---- Groups: products by right operand, look-ups by table ------------------------------------- */
+/* ---- Groups: products by right operand, look-ups by table ------------------------------------ */
 
 typedef struct rg_group {
     uint32_t right;        /* the shared operand */
@@ -68,7 +68,7 @@ static inline const rg_attr_matmul *rg_flags_of(const rg_node *product)
     return product->attr;
 }
 
-/* ---- Sums: maximal trees of additions --------------------------------------------------------- */
+/* ---- Sums: maximal trees of additions -------------------------------------------------------- */
 
 typedef struct rg_trees {
     uint32_t *root;        /* n_tree of them, ascending */
@@ -83,7 +83,7 @@ typedef struct rg_trees {
 rg_status rg_trees_make(rg_trees *t, rg_prog *p, const rg_uses *u, rg_err *err);
 void rg_trees_free(rg_trees *t, const rg_prog *p);
 
-/* ---- Stacks: one order per set of values, or stacks would have to be copied -------------------- */
+/* ---- Stacks: one order per set of values, or stacks would have to be copied ------------------ */
 
 typedef struct rg_stacked_parts {
     const uint32_t *part;
@@ -104,7 +104,9 @@ typedef struct rg_stacks {
 } rg_stacks;
 
 /* How good the reason for an order is. */
-typedef enum rg_order { RG_ORDER_FREE = 0, RG_ORDER_BESIDE, RG_ORDER_KNOWN, RG_ORDER_FIXED } rg_order;
+typedef enum rg_order {
+    RG_ORDER_FREE = 0, RG_ORDER_BESIDE, RG_ORDER_KNOWN, RG_ORDER_FIXED
+} rg_order;
 
 /* Enter every concat among nodes 1 .. n-1 that has not been entered yet. *s all zero to start; the
  * nodes may have moved since the last call. */
@@ -112,21 +114,22 @@ void rg_stacks_look(rg_stacks *s, rg_prog *p, const rg_node *node, uint32_t n);
 void rg_stacks_free(rg_stacks *s, const rg_prog *p);
 /* @p part is permanent. */
 void rg_stacks_add(rg_stacks *s, rg_prog *p, const uint32_t *part, uint32_t n, int axis);
-/* Put the n distinct parts into the best order known: slices of one value keep its layout (an input
- * cannot be moved), a known set keeps its order, a set that shares one end of a known stack puts its
- * new members on the other side; else they stay as they are. */
+/* Put the n distinct parts into the best order known: slices of one value keep its layout (an
+ * input cannot be moved), a known set keeps its order, a set that shares one end of a known
+ * stack puts its new members on the other side; else they stay as they are. */
 rg_order rg_stacks_order(rg_stacks *s, rg_prog *p, uint32_t *part, uint32_t n, int axis);
 
-/* The distinct new values of old parts, in the best order: what the old program knows, which saw its
- * backward part, or else what the new one has built so far. Returns how many; they are in @p part. */
+/* The distinct new values of old parts, in the best order: what the old program knows, which saw
+ * its backward part, or else what the new one has built so far. Returns how many; they are in @p
+ * part. */
 uint32_t rg_stacks_map(rg_stacks *old, rg_stacks *made, rg_builder *b, uint32_t *part, uint32_t n,
                        int axis);
 
-/* ---- Contraction: the program with each set of nodes as one node -------------------------------- */
+/* ---- Contraction: the program with each set of nodes as one node ----------------------------- */
 
 typedef struct rg_contraction {
     uint32_t *node;        /* all nodes, item by item in a legal order */
-    uint32_t *first;       /* node[first[k] .. first[k+1]-1] is item k: one node, or members of a set */
+    uint32_t *first;       /* node[first[k] .. first[k+1]-1] is item k: one node, or a set */
     uint32_t  n_item, n_node, splits;
 } rg_contraction;
 
@@ -136,7 +139,7 @@ rg_status rg_contract(rg_contraction *c, rg_prog *p, const rg_uses *u, const uin
                       uint32_t n_set, rg_err *err);
 void rg_contraction_free(rg_contraction *c, const rg_prog *p);
 
-/* ---- Buckets: nodes by an exact key ------------------------------------------------------------- */
+/* ---- Buckets: nodes by an exact key ---------------------------------------------------------- */
 
 enum { RG_KEY_WORDS = 8 };
 typedef struct rg_key { uint64_t word[RG_KEY_WORDS]; } rg_key;
@@ -161,7 +164,7 @@ void rg_buckets_free(rg_buckets *b, const rg_alloc *alloc);
  * none. @p sets holds products by left operand. The caller releases *family (p->n_node items). */
 rg_status rg_families_make(uint32_t **family, rg_prog *p, const rg_buckets *sets, rg_err *err);
 
-/* ---- Making nodes ----------------------------------------------------------------------------- */
+/* ---- Making nodes ---------------------------------------------------------------------------- */
 
 /* All of the new program; inferred shape; 0 without memory. */
 uint32_t rg_make(rg_builder *b, const rg_node *like, const rg_op *op, const void *attr,

@@ -5,9 +5,9 @@
  * Leaves   one product per weight gradient; its column sums (biases) and scatter-adds likewise.
  * Law      equal up to the order of summation, which shapes fix.
  *
- * Leaves reduce together if the forward products whose rules emitted them have one right operand:
- * tied weights would otherwise mix stacks that nothing else builds. A value is never stacked only to
- * sum its columns. */
+ * Leaves reduce together if the forward products whose rules emitted them have one right
+ * operand: tied weights would otherwise mix stacks that nothing else builds. A value is never
+ * stacked only to sum its columns. */
 #include "plan/passes/passes.h"
 #include "plan/passes/sums.h"
 

@@ -127,8 +127,9 @@ uint32_t rg_fold_neg(rg_builder *b, rg_node *n)
     if (x->op == &rg_op_neg)
         return x->in[0];
     if (x->op == &rg_op_scale)
-        return rg_rewrite(b, n, &rg_op_scale, &(rg_attr_real){ -((const rg_attr_real *)x->attr)->c },
-                          1, x->in[0], 0, 0);
+        return rg_rewrite(b, n, &rg_op_scale,
+                          &(rg_attr_real){ -((const rg_attr_real *)x->attr)->c }, 1, x->in[0],
+                          0, 0);
     return x->op == &rg_op_sub ? rg_rewrite(b, n, &rg_op_sub, NULL, 2, x->in[1], x->in[0], 0) : 0;
 }
 

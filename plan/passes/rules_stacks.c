@@ -1,8 +1,9 @@
 /* plan/passes/rules_stacks.c -- one normal form of stacks: rows are matrices, time is outermost.
  *
- * Arrays are row-major, so a concat along axis 0 is one array behind the other and a slice along it a
- * stretch of memory: both look through reshapes. Reshapes move outwards, slices inwards, until the
- * steps of a sequence are slices of one value and a stack of all of them is that value again. */
+ * Arrays are row-major, so a concat along axis 0 is one array behind the other and a slice along
+ * it a stretch of memory: both look through reshapes. Reshapes move outwards, slices inwards,
+ * until the steps of a sequence are slices of one value and a stack of all of them is that value
+ * again. */
 #include "plan/passes/products.h"
 #include "plan/passes/rules.h"
 
@@ -80,7 +81,8 @@ uint32_t rg_fold_concat_reshape(rg_builder *b, rg_node *n)
     b->failed |= !part;
     for (uint32_t k = 0; k < n->n_in && !b->failed; k++) {
         part[k] = bare(b, n->in[k]);
-        if (rg_built(b, part[k])->op == &rg_op_full && !(part[k] = number_rows(b, n, part[k], &row)))
+        if (rg_built(b, part[k])->op == &rg_op_full &&
+            !(part[k] = number_rows(b, n, part[k], &row)))
             return 0;
     }
     const uint32_t whole = b->failed ? 0 : rg_make_concat(b, n, part, n->n_in, 0);
@@ -150,7 +152,8 @@ uint32_t rg_fold_concat_slices(rg_builder *b, rg_node *n)
     return whole ? rg_rewrite(b, n, &rg_op_slice, at, 1, whole, 0, 0) : 0;
 }
 
-/* While `split` runs: the sum of two concats with borders in the same places is the concat of sums. */
+/* While `split` runs: the sum of two concats with borders in the same places is the concat of
+ * sums. */
 uint32_t rg_fold_add_concats(rg_builder *b, rg_node *n)
 {
     const rg_node *x = rg_operand(b, n, 0), *y = rg_operand(b, n, 1);
@@ -176,7 +179,8 @@ uint32_t rg_fold_add_concats(rg_builder *b, rg_node *n)
 uint32_t rg_fold_add_reshapes(rg_builder *b, rg_node *n)
 {
     const rg_node *x = rg_operand(b, n, 0), *y = rg_operand(b, n, 1);
-    if (x->op != &rg_op_reshape || y->op != &rg_op_reshape || !rg_shape_equal(*x->shape, *y->shape) ||
+    if (x->op != &rg_op_reshape || y->op != &rg_op_reshape ||
+        !rg_shape_equal(*x->shape, *y->shape) ||
         !rg_shape_equal(*rg_built(b, x->in[0])->shape, *rg_built(b, y->in[0])->shape))
         return 0;
     const uint32_t in[2] = { x->in[0], y->in[0] };
@@ -184,7 +188,7 @@ uint32_t rg_fold_add_reshapes(rg_builder *b, rg_node *n)
     return sum ? rg_rewrite_reshape(b, n, sum) : 0;
 }
 
-/* ---- Rows of higher rank are matrices ---------------------------------------------------------- */
+/* ---- Rows of higher rank are matrices -------------------------------------------------------- */
 
 /* x as a matrix of its last axis. */
 static uint32_t as_matrix(rg_builder *b, const rg_node *n, uint32_t x)

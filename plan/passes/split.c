@@ -1,11 +1,13 @@
 /* plan/passes/split.c -- [x|h]·W = x·W_x + h·W_h, where x does not depend on W's own products.
  *
  * Needs    fold; join after it, which finds the sums it makes.
- * Leaves   the independent part ready to be hoisted: cells written with one wide weight, decoders fed
+ * Leaves   the independent part ready to be hoisted: cells written with one wide weight, decoders
+ *          fed
  *          with [embedding; context]. Forward, dX and dW alike.
  * Law      equal up to the order of summation, which shapes fix.
  *
- * Only leading parts that are independent in every product of the weight are cut off, once a weight. */
+ * Only leading parts that are independent in every product of the weight are cut off, once a
+ * weight. */
 #include "plan/passes/passes.h"
 #include "plan/passes/products.h"
 
@@ -85,7 +87,7 @@ static void find_cuts(struct split *s)
     }
 }
 
-/* ---- Rebuilding -------------------------------------------------------------------------------- */
+/* ---- Rebuilding ------------------------------------------------------------------------------ */
 
 /* Columns lo .. hi of a value: of a concat the parts, so that later passes see them. */
 static uint32_t columns(rg_builder *b, const rg_node *like, uint32_t x, int64_t lo, int64_t hi)

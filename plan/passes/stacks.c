@@ -85,7 +85,7 @@ void rg_stacks_free(rg_stacks *s, const rg_prog *p)
     rg_index_free(&s->by_part, &p->alloc);
 }
 
-/* ---- Asking ----------------------------------------------------------------------------------- */
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
 /* The slice that a value is, also behind a reshape; NULL if it is none. */
 static const rg_node *slice_of(const rg_stacks *s, uint32_t id)
@@ -136,7 +136,8 @@ static bool marked(const rg_stacks *s, uint32_t id)
     return id < s->mark_cap && s->mark[id];
 }
 
-static const rg_stacked_parts *same_set(const rg_stacks *s, const uint32_t *part, uint32_t n, int axis)
+static const rg_stacked_parts *same_set(const rg_stacks *s, const uint32_t *part, uint32_t n,
+                                        int axis)
 {
     uint32_t at;
     const uint64_t h = set_key(axis, part, n);

@@ -20,7 +20,7 @@ static int stacking_axis(const rg_node *leaf, uint32_t side)
     return leaf->op == &rg_op_matmul ? rg_sum_axis(leaf, (int)side) : 0;
 }
 
-/* ---- Which leaves go together ----------------------------------------------------------------- */
+/* ---- Which leaves go together ---------------------------------------------------------------- */
 
 static bool collect(rg_sums *s, rg_sums_key *key)
 {
@@ -42,7 +42,7 @@ static bool collect(rg_sums *s, rg_sums_key *key)
     return true;
 }
 
-/* ---- In which order --------------------------------------------------------------------------- */
+/* ---- In which order -------------------------------------------------------------------------- */
 
 /* Operand @p side of each leaf; false if two are one value, or without memory. */
 static bool parts_of(rg_sums *s, const uint32_t *leaf, uint32_t n, uint32_t side, uint32_t *part)
@@ -157,7 +157,7 @@ static bool arrange_all(rg_sums *s)
     return ok;
 }
 
-/* ---- Rebuilding ------------------------------------------------------------------------------- */
+/* ---- Rebuilding ------------------------------------------------------------------------------ */
 
 static uint32_t merged(rg_builder *b, const rg_node *like, const uint32_t *leaf, uint32_t n)
 {
@@ -224,7 +224,7 @@ static rg_status rebuild(rg_sums *s, rg_err *err)
     return st;
 }
 
-/* ---- The whole -------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 rg_status rg_sums_run(rg_sums *s, rg_sums_key *key, rg_err *err)
 {

@@ -1,5 +1,5 @@
-/* tests/plan/deep.c -- a chain of a million operations builds, differentiates, plans in both efforts
- * and runs on a stack of 256 KiB: no walk over a graph is a recursion.
+/* tests/plan/deep.c -- a chain of a million operations builds, differentiates, plans in both
+ * efforts and runs on a stack of 256 KiB: no walk over a graph is a recursion.
  *
  *     deep [NODES] */
 #include <retrograd/retrograd.h>

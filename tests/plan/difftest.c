@@ -1,10 +1,11 @@
-/* tests/plan/difftest.c -- every pass, placement and thread count against the interpreter, on random
- * graphs.
+/* tests/plan/difftest.c -- every pass, placement and thread count against the interpreter, on
+ * random graphs.
  *
  *     difftest [--graphs N] [--seed S] [--steps N] [--dump]
  *
- * Graph k of a run has the seed S + k. A graph that fails is cut down to its fewest steps, printed
- * with the plan that computed it, and the passes are left out one by one to find the guilty one. */
+ * Graph k of a run has the seed S + k. A graph that fails is cut down to its fewest steps,
+ * printed with the plan that computed it, and the passes are left out one by one to find the
+ * guilty one. */
 #include "plan/pipeline.h"
 #include "tests/plan/random_graph.h"
 
@@ -113,7 +114,8 @@ static double tolerance(rg_dtype real, bool nonfinite)
 static double worst_seen[2];
 
 /* One plan against the interpreter, or bit for bit against another plan; true if it holds. */
-static bool holds(const random_graph *r, const struct trial *t, const struct values *want, bool bits)
+static bool holds(const random_graph *r, const struct trial *t, const struct values *want,
+                  bool bits)
 {
     struct values have = compute(r, RG_OPTIMIZE, t);
     const double d = have.status ? INFINITY : distance(want, &have);
@@ -246,7 +248,8 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--dump") == 0)
             dump = true;
         else
-            return (void)fprintf(stderr, "difftest [--graphs N] [--seed S] [--steps N] [--dump]\n"), 2;
+            return (void)fprintf(stderr, "difftest [--graphs N] [--seed S] [--steps N] "
+                                         "[--dump]\n"), 2;
     }
     const time_t start = time(NULL);
     size_t nodes = 0;
@@ -257,8 +260,8 @@ int main(int argc, char **argv)
         report(seed + k, n, dump);
         failed++;
     }
-    (void)printf("difftest: %llu graphs from seed %llu, %d failed, worst %.2g (f64) %.2g (f32), %lld s\n",
-                 graphs, seed, failed, worst_seen[RG_F64], worst_seen[RG_F32],
+    (void)printf("difftest: %llu graphs from seed %llu, %d failed, worst %.2g (f64) %.2g (f32), "
+                 "%lld s\n", graphs, seed, failed, worst_seen[RG_F64], worst_seen[RG_F32],
                  (long long)(time(NULL) - start));
     return failed != 0;
 }

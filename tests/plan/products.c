@@ -1,6 +1,7 @@
-/* tests/plan/products.c -- the list of products that each network comes down to: what a person would
- * write by hand. T = 60, B = 4, I = 6, H = 8; every network is a plain composition, one weight a gate,
- * differentiated for all weights and its inputs. The rewritten program equals the graph. */
+/* tests/plan/products.c -- the list of products that each network comes down to: what a person
+ * would write by hand. T = 60, B = 4, I = 6, H = 8; every network is a plain composition, one
+ * weight a gate, differentiated for all weights and its inputs. The rewritten program equals the
+ * graph. */
 #include <retrograd/retrograd.h>
 
 #include "ops/ops.h"
@@ -20,7 +21,7 @@ struct net {
     rg_val     loss;
 };
 
-/* ---- Cells that the library does not have ------------------------------------------------------ */
+/* ---- Cells that the library does not have ---------------------------------------------------- */
 
 static rg_val w(rg_graph *g, const char *group, const char *name, int64_t rows, int64_t cols)
 {
@@ -99,7 +100,7 @@ static void indrnn_step(const void *weights, rg_val x, const rg_val *s, rg_val *
 
 static const int64_t two[2] = { H, H };
 
-/* ---- Networks ---------------------------------------------------------------------------------- */
+/* ---- Networks -------------------------------------------------------------------------------- */
 
 static rg_val weighed(struct net *n, rg_val y)
 {
@@ -137,7 +138,8 @@ static void coupled(struct net *n)
 
 static void beside(struct net *n)
 {
-    static const char *const W[] = { "Wi", "Wf", "Wo", "Wc" }, *const b[] = { "bi", "bf", "bo", "bc" };
+    static const char *const W[] = { "Wi", "Wf", "Wo", "Wc" };
+    static const char *const b[] = { "bi", "bf", "bo", "bc" };
     struct gates p = { .proj = RG_NONE };
     for (int k = 0; k < 4; k++) {
         p.W[k] = w(n->g, "p", W[k], I + H, H);
@@ -244,7 +246,7 @@ static void lm(struct net *n) { language(n, false, false); }
 static void lm_one_hot(struct net *n) { language(n, true, false); }
 static void lm_tied(struct net *n) { language(n, false, true); }
 
-/* ---- What each comes down to ------------------------------------------------------------------- */
+/* ---- What each comes down to ----------------------------------------------------------------- */
 
 static const struct expected {
     const char *name;
@@ -350,7 +352,8 @@ static void check(const struct expected *e)
         RGT_CHECK_MSG(off < 1e-12, "%s: root %zu off by %g", e->name, i, off);
     }
     const int products = products_of(&plan[1]->prog);
-    RGT_CHECK_MSG(products == e->products, "%s: %d products, not %d", e->name, products, e->products);
+    RGT_CHECK_MSG(products == e->products, "%s: %d products, not %d", e->name, products,
+                  e->products);
     rg_plan_destroy(&plan[0]);
     rg_plan_destroy(&plan[1]);
     rg_graph_destroy(&n.g);

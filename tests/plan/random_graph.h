@@ -1,5 +1,5 @@
-/* tests/plan/random_graph.h -- graphs out of a seed: shapes of every kind, broadcasts, cells that are
- * unrolled, tied weights, gradients of first and second order. */
+/* tests/plan/random_graph.h -- graphs out of a seed: shapes of every kind, broadcasts, cells
+ * that are unrolled, tied weights, gradients of first and second order. */
 #ifndef RGT_PLAN_RANDOM_GRAPH_H
 #define RGT_PLAN_RANDOM_GRAPH_H
 
