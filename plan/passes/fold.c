@@ -68,12 +68,12 @@ static const rg_rule table[] = {
     { &rg_op_sum_over,  rg_fold_sum_zero,        "a sum of zeros = 0" },
 
     { &rg_op_matmul,    rg_fold_matmul_transpose, "transpose(A)*B is a product with A transposed" },
-    { &rg_op_matmul,    rg_fold_matmul_rows,
-      "a product of stacked rows with one matrix is one product" },
     { &rg_op_matmul,    rg_fold_matmul_one_hot,
       "one_hot(i)*W = W[i] up to the sign of zero, one_hot(i)'*d = scatter_add(d, i) up to the "
       "order of the sum; both where W and d are finite: a look-up never meets the 0*inf of other "
       "rows" },
+    { &rg_op_matmul,    rg_fold_matmul_rows,
+      "a product of stacked rows with one matrix is one product" },
     { &rg_op_gather,    rg_fold_gather_rows,     "rows by indices of any shape = rows by a list" },
     { &rg_op_scatter_add, rg_fold_scatter_rows,  "its transpose likewise" },
 
