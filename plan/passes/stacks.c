@@ -238,7 +238,7 @@ static rg_order order_members(rg_stacks *s, rg_prog *p, uint32_t *part, uint32_t
 rg_order rg_stacks_order(rg_stacks *s, rg_prog *p, uint32_t *part, uint32_t n, int axis)
 {
     bool stacks = axis > 0;
-    if (s->failed || n < 2)
+    if (s->failed || n < 2 || !distinct(s, p, part, n))
         return RG_ORDER_FREE;
     if (order_slices(s, p, part, n))
         return RG_ORDER_FIXED;

@@ -15,7 +15,8 @@ typedef struct room {
     rg_val    x, y, m, ids, W;
 } room;
 
-static const double special[12] = { 1.5, -0.0, INFINITY, -2, NAN, 0.25, -INFINITY, 3, 0, -1, 7, 1e300 };
+static const double special[12] = { 1.5, -0.0, INFINITY, -2, NAN, 0.25, -INFINITY, 3, 0, -1, 7,
+                                    1e300 };
 static const double finite[12] = { 1, 2, -3, 4, 0.5, -6, 7, 8, -9, 10, 11, 12 };
 
 static void room_begin(room *r)
