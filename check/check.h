@@ -92,7 +92,7 @@ typedef struct rg_check_objective {
     rg_val  *decision;        /* masks and indices that depend on a block: on which side of its */
     size_t   n_decision;      /* kinks the point is */
     uint8_t *side;            /* theirs at the base point, one after the other */
-    double   base, terms;     /* value there; Σ|terms| of it */
+    double   base, noise;     /* value there; ε_f, what it may be off by rounding */
     double  *jitter;          /* by block: how far the gradient may be off by rounding */
     struct rg_check_complex *program;  /* for complex numbers */
     uint8_t *local;           /* by id: is the rule of this node right? */
@@ -158,6 +158,8 @@ rg_status rg_check_plan(rg_check *c, rg_plan **out, const rg_check_copy *copy, c
                         size_t n, rg_effort effort);
 /* One run, always as the first: random draws are the same every time. */
 rg_status rg_check_run(rg_check *c, rg_plan *plan);
+/* The same, every real value moving up or down by its last bit, in one of many ways. */
+rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, uint64_t which);
 /* Gradients, decisions, plans of o->value; refuses what is not pure. */
 rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o);
 void rg_check_objective_free(rg_check_objective *o);

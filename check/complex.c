@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/philox.h"
 
 typedef double _Complex real;
 
@@ -199,40 +198,16 @@ static rg_status make(rg_check *c, rg_check_objective *o)
 
 /* ---- The gradient's own rounding ------------------------------------------------------------ */
 
-struct disturbance {
-    uint64_t seed, tail, next;
-};
-
-/* Every real value computed moves up or down by its last bit: Monte Carlo arithmetic, after D. S.
- * Parker, 1997. Zero stays zero. */
-static void disturb(void *user, rg_plan *plan, uint32_t id)
-{
-    struct disturbance *d = user;
-    double *x = plan->value[id];
-    const rg_node *node = &plan->prog.node[id];
-    const int64_t n = node->kind == RG_F ? rg_shape_count(*node->shape) : 0;
-    for (int64_t i = 0; i < n; i += 64) {
-        const rg_philox_block b = rg_draw(d->seed, RG_DOMAIN_CHECK, d->tail, (uint32_t)d->next++);
-        const uint64_t bits = (uint64_t)b.w[0] << 32 | b.w[1];
-        for (int64_t k = 0; k < 64 && i + k < n; k++)
-            if (x[i + k] != 0)
-                x[i + k] = nextafter(x[i + k], bits >> k & 1 ? INFINITY : -INFINITY);
-    }
-}
-
 /* How far gradients move when every value on their way moves by its last bit: what they may be off
  * themselves, be it by saturated gates or by a recurrence that explodes. */
 static rg_status measure_jitter(rg_check *c, rg_check_objective *o)
 {
-    enum { TIMES = 3, SAFETY = 8 };
+    enum { TIMES = 3, SAFETY = 32 }; /* few samples, and two ulp in libm */
     rg_status st = RG_OK;
     if (!(o->jitter = rg_arena_get(&c->arena, c->n_block * sizeof *o->jitter)))
         return rg_check_no_memory(c);
     for (uint64_t k = 0; k < TIMES && !st; k++) {
-        struct disturbance d = { c->seed, rg_stream_tail(rg_fnv1a("rounding"), k), 0 };
-        o->diff->watch = &(rg_plan_watch){ .computed = disturb, .user = &d };
-        st = rg_check_run(c, o->diff);
-        o->diff->watch = NULL;
+        st = rg_check_run_disturbed(c, o->diff, k);
         for (size_t i = 0; i < c->n_block && !st; i++) {
             const rg_check_result *r = &o->result[i];
             const double *g = rg_plan_data(o->diff, o->grad[i]);

@@ -117,7 +117,7 @@ static rg_status climb(struct stencil *s, int k, struct level *out)
         out->tau = isfinite(tau) ? fmax(out->tau, tau) : INFINITY;
         out->norm = fmax(out->norm, fabs(n));
     }
-    const double noise = 4 * DBL_EPSILON * fmax(s->most, s->o->terms);
+    const double noise = fmax(4 * DBL_EPSILON * s->most, s->o->noise);
     out->nu = 1.5 * noise / ldexp(s->r->block->tensor->step, k);
     out->sigma = out->tau + out->nu;
     return st;

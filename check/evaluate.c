@@ -1,6 +1,7 @@
 /* check/evaluate.c -- plans of the private copies, run again and again with the same draws. */
 #include "check/check.h"
 
+#include "base/philox.h"
 #include "ops/ops.h"
 
 #include <float.h>
@@ -113,7 +114,7 @@ static rg_status make_plans(rg_check *c, rg_check_objective *o)
     return rg_check_plan(c, &o->eval, &c->split, roots, 1 + o->n_decision, RG_INTERPRET);
 }
 
-/* ---- Noise ---------------------------------------------------------------------------------- */
+/* ---- Terms ---------------------------------------------------------------------------------- */
 
 static double sum_of_sizes(const rg_plan *plan, rg_val v)
 {
@@ -154,6 +155,53 @@ static rg_status sum_of_terms(rg_check *c, const rg_check_objective *o, double *
         }
     }
     return RG_OK;
+}
+
+/* ---- Noise ---------------------------------------------------------------------------------- */
+
+struct disturbance {
+    uint64_t seed, tail, next;
+};
+
+/* Every real value computed moves up or down by its last bit: Monte Carlo arithmetic, after D. S.
+ * Parker, 1997. Zero stays zero. */
+static void disturb(void *user, rg_plan *plan, uint32_t id)
+{
+    struct disturbance *d = user;
+    double *x = plan->value[id];
+    const rg_node *node = &plan->prog.node[id];
+    const int64_t n = node->kind == RG_F ? rg_shape_count(*node->shape) : 0;
+    for (int64_t i = 0; i < n; i += 64) {
+        const rg_philox_block b = rg_draw(d->seed, RG_DOMAIN_CHECK, d->tail, (uint32_t)d->next++);
+        const uint64_t bits = (uint64_t)b.w[0] << 32 | b.w[1];
+        for (int64_t k = 0; k < 64 && i + k < n; k++)
+            if (x[i + k] != 0)
+                x[i + k] = nextafter(x[i + k], bits >> k & 1 ? INFINITY : -INFINITY);
+    }
+}
+
+rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, uint64_t which)
+{
+    struct disturbance d = { c->seed, rg_stream_tail(rg_fnv1a("rounding"), which), 0 };
+    plan->watch = &(rg_plan_watch){ .computed = disturb, .user = &d };
+    rg_status st = rg_check_run(c, plan);
+    plan->watch = NULL;
+    return st;
+}
+
+/* ε_f = 4·eps·Σ|terms|, or, where values on the way have lost digits already, what that does. */
+static rg_status measure_noise(rg_check *c, rg_check_objective *o)
+{
+    enum { TIMES = 3 };
+    double terms = 0;
+    rg_status st = sum_of_terms(c, o, &terms);
+    o->noise = 4 * DBL_EPSILON * terms;
+    for (uint64_t k = 0; k < TIMES && !st; k++) {
+        st = rg_check_run_disturbed(c, o->eval, k);
+        const double moved = fabs(rg_plan_scalar(o->eval, o->value) - o->base);
+        o->noise = isfinite(moved) ? fmax(o->noise, 2 * moved) : o->noise;
+    }
+    return st ? st : rg_check_run(c, o->eval);
 }
 
 /* ---- Purity --------------------------------------------------------------------------------- */
@@ -229,10 +277,10 @@ rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o)
     if (g->status)
         return rg_fail(&c->err, g->status, "%s", rg_graph_message(g));
     if ((st = find_decisions(c, o)) || (st = make_plans(c, o)) || (st = check_pure(c, o->diff)) ||
-        (st = sum_of_terms(c, o, &o->terms)) || (st = rg_check_value(c, o, &o->base, &crossed)))
+        (st = rg_check_value(c, o, &o->base, &crossed)))
         return st;
     (void)decided(o, true);
-    return RG_OK;
+    return measure_noise(c, o);
 }
 
 void rg_check_objective_free(rg_check_objective *o)

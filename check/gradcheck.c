@@ -68,8 +68,8 @@ static rg_status by_complex_step(rg_check *c, rg_check_objective *o, rg_check_re
     return RG_OK;
 }
 
-/* In exploding recurrences differences may be off by more than they say (docs/MATH.md 13.3), so a
- * block that fails by a little passes if complex steps, which have no such doubt, find it right. */
+/* In exploding recurrences differences may be off by more than they say (docs/MATH.md 13.3), so of
+ * a block that fails by a little complex steps, which have no such doubt, have the last word. */
 static rg_status appeal(rg_check *c, rg_check_objective *o, rg_check_result *r)
 {
     rg_check_result again = *r;
@@ -78,7 +78,7 @@ static rg_status appeal(rg_check *c, rg_check_objective *o, rg_check_result *r)
     again.out = rg_arena_get(&c->arena, r->n);
     if (!again.want || !again.out)
         return rg_check_no_memory(c);
-    if (!(st = by_complex_step(c, o, &again)) && again.verdict == RG_PASS)
+    if (!(st = by_complex_step(c, o, &again)) && !again.missing)
         *r = again;
     return st;
 }
@@ -90,11 +90,12 @@ static rg_status check_block(rg_check *c, rg_check_objective *o, rg_check_result
     if (st)
         return st;
     rg_check_judge(c, r);
-    if (rg_check_is_marginal(r))
-        return appeal(c, o, r);
-    if (settled_by_path(c, o, r) || r->verdict != RG_INCONCLUSIVE)
+    if (settled_by_path(c, o, r))
         return RG_OK;
-    st = by_complex_step(c, o, r);
+    if (rg_check_is_marginal(r))
+        st = appeal(c, o, r);
+    else if (r->verdict == RG_INCONCLUSIVE)
+        st = by_complex_step(c, o, r);
     return !st && c->local && r->verdict == RG_INCONCLUSIVE ? rg_check_local(c, o, r) : st;
 }
 
