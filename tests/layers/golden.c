@@ -43,6 +43,14 @@ struct trial {
     size_t             n_param;
 };
 
+/* How to run the cases. */
+struct way {
+    rg_dtype  real;
+    rg_effort effort;
+};
+
+static const struct way exact = { RG_F64, RG_INTERPRET };
+
 /* What came of comparing. */
 struct verdict {
     size_t cases, numbers;
@@ -52,7 +60,7 @@ struct verdict {
 
 /* ---- Building a case ------------------------------------------------------------------------ */
 
-static bool read_case(struct trial *c, const char *line, rg_dtype real)
+static bool read_case(struct trial *c, const char *line, const struct way *way)
 {
     char kind[16];
     long long T, B, I, H, L;
@@ -68,7 +76,8 @@ static bool read_case(struct trial *c, const char *line, rg_dtype real)
     c->T = T, c->B = B, c->I = I, c->H = H, c->L = L;
     if (n != 11 || !c->kind || L > MAX_L)
         return false;
-    lab_open(&c->l, real);
+    lab_open(&c->l, way->real);
+    c->l.effort = way->effort;
     return true;
 }
 
@@ -288,7 +297,7 @@ static bool sum_holds(const char *text, const char *last)
 }
 
 /* Every case of a file's text; false if the text is not what the generator wrote. */
-static bool judge(const char *text, rg_dtype real, struct verdict *v, size_t most)
+static bool judge(const char *text, const struct way *way, struct verdict *v, size_t most)
 {
     const char *last = strstr(text, "\nsum ");
     struct trial c;
@@ -302,7 +311,7 @@ static bool judge(const char *text, rg_dtype real, struct verdict *v, size_t mos
             lab_close(&c.l);
         if (!(open = v->cases < most))
             return true;
-        ok = open = read_case(&c, line, real);
+        ok = open = read_case(&c, line, way);
         v->cases++;
         if (ok)
             run_case(&c);
@@ -325,12 +334,12 @@ static char *load(const char *kind)
     return text;
 }
 
-static void all_kinds(rg_dtype real, double forward, double gradient)
+static void all_kinds(struct way way, double forward, double gradient)
 {
     struct verdict v = { 0 };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         char *text = load(kinds[k].name);
-        RGT_CHECK_MSG(judge(text, real, &v, SIZE_MAX), "%s.txt is not as it was written",
+        RGT_CHECK_MSG(judge(text, &way, &v, SIZE_MAX), "%s.txt is not as it was written",
                       kinds[k].name);
         free(text);
     }
@@ -343,12 +352,17 @@ static void all_kinds(rg_dtype real, double forward, double gradient)
 
 RGT_TEST(golden, cells_and_their_gradients_equal_pytorch_in_double_precision)
 {
-    all_kinds(RG_F64, 1e-12, 1e-10);
+    all_kinds(exact, 1e-12, 1e-10);
 }
 
 RGT_TEST(golden, cells_and_their_gradients_equal_pytorch_in_single_precision)
 {
-    all_kinds(RG_F32, 1e-5, 1e-5);
+    all_kinds((struct way){ RG_F32, RG_INTERPRET }, 1e-5, 1e-5);
+}
+
+RGT_TEST(golden, optimized_plans_equal_pytorch_too)
+{
+    all_kinds((struct way){ RG_F32, RG_OPTIMIZE }, 1e-5, 1e-5);
 }
 
 /* ---- Canaries: the checks above can fail ----------------------------------------------------- */
@@ -369,7 +383,7 @@ RGT_TEST(golden, a_damaged_file_is_refused)
     char *text = load("lstm");
     char *digit = strstr(text, "\nhT ") + 8;
     *digit = *digit == '7' ? '3' : '7';
-    RGT_CHECK(!judge(text, RG_F64, &v, 1));
+    RGT_CHECK(!judge(text, &exact, &v, 1));
     free(text);
 }
 
@@ -383,7 +397,7 @@ RGT_TEST(golden, a_wrong_number_is_noticed_in_every_kind_of_line)
         char *digit = strstr(strstr(text, line[k]), ".") + 11; /* the eleventh digit */
         *digit = *digit == '7' ? '3' : '7';
         forge(text);
-        RGT_CHECK(judge(text, RG_F64, &v, 1));
+        RGT_CHECK(judge(text, &exact, &v, 1));
         RGT_CHECK_MSG(v.worst[0] > 1e-12 || v.worst[1] > 1e-10, "'%s' was not compared",
                       line[k] + 1);
         free(text);
@@ -396,13 +410,13 @@ RGT_TEST(golden, a_line_too_short_or_of_an_unknown_tensor_is_refused)
     char *text = load("lstm");
     strstr(text, "\nhT ")[2] = 'X';
     forge(text);
-    RGT_CHECK(!judge(text, RG_F64, &v, 1));
+    RGT_CHECK(!judge(text, &exact, &v, 1));
     free(text);
     v = (struct verdict){ 0 };
     text = load("lstm");
     for (char *c = strstr(text, "\nhT ") - 1; *c != ' '; c--)
         *c = ' '; /* the last number of Y */
     forge(text);
-    RGT_CHECK(!judge(text, RG_F64, &v, 1));
+    RGT_CHECK(!judge(text, &exact, &v, 1));
     free(text);
 }
