@@ -45,7 +45,7 @@ void rg_uses_free(rg_uses *u, const rg_prog *p)
 
 /* ---- Groups ---------------------------------------------------------------------------------- */
 
-enum { KEYS = 3, LANES = 16, MOST_SWEEPS = 64 };
+enum { KEYS = 3, LANES = 8, MOST_SWEEPS = 64 };
 
 /* Which kind of group a node belongs to: product, product with a transposed right operand, look-up;
  * -1 = none. Products with a transposed left operand sum over rows and cannot be stacked. */

@@ -163,10 +163,23 @@ static rg_status rebuild(struct split *s, rg_err *err)
     return st;
 }
 
+/* Does any product read a concat of columns? Most programs have none. */
+static bool may_split(const rg_prog *p)
+{
+    for (uint32_t id = 1; id < p->n_node; id++) {
+        const rg_node *n = &p->node[id], *left = rg_is_product(n) ? &p->node[n->in[0]] : NULL;
+        if (left && left->op == &rg_op_concat && ((const rg_attr_axis *)left->attr)->axis == 1)
+            return true;
+    }
+    return false;
+}
+
 rg_status rg_pass_split(rg_prog *p, rg_err *err)
 {
     struct split s = { .p = p };
     const size_t n = p->n_node;
+    if (!may_split(p))
+        return RG_OK;
     rg_status st = rg_groups_make(&s.groups, p, err);
     s.bit = rg_get(&p->alloc, n);
     s.mask = rg_get(&p->alloc, n * sizeof *s.mask);
