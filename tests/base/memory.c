@@ -143,7 +143,7 @@ RGT_TEST(memory, an_index_finds_every_value_also_where_hashes_are_equal)
         while (found && found != i);
         RGT_CHECK(found == i);
     }
-    RGT_CHECK(rg_index_next(&index, UINT64_C(1) << 40, &(size_t){ 0 }) == 0);
+    RGT_CHECK(rg_index_next(&index, UINT64_C(1) << 50, &(size_t){ 0 }) == 0);
     state.fail_at = state.calls + 1;
     state.fail_on = true;
     uint32_t n = N;
