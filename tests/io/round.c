@@ -2,10 +2,10 @@
 #include "tests/io/help.h"
 
 #include "graph/params.h"
+#include "io/tensors.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <math.h>
 
 /* Saves, loads into stores of the same arrays and into empty ones; all must be equal. */
 static void check_round(rg_params *ps, const rg_save_opts *save, const rg_load_opts *load)
@@ -195,6 +195,26 @@ RGT_TEST(io, a_checkpoint_of_three_stores_resumes_where_states_have_met_nothing_
         rg_params_destroy(&empty[i]);
     }
     rg_params_destroy(&weights);
+    rgt_folder_end(&d);
+}
+
+RGT_TEST(io, every_array_lies_at_a_multiple_of_its_element_size)
+{
+    rgt_folder d;
+    rg_tensors f;
+    rg_alloc alloc;
+    rg_err err = { .status = RG_OK };
+    rg_params *ps[2] = { rgt_store("a:3 b:1 c:2", RG_F32), state("optim.n", "optim.k:1 optim.z:5") };
+    rgt_folder_begin(&d);
+    RGT_CHECK(rg_params_save(ps, 2, rgt_in(&d, "m"), NULL) == RG_OK);
+    RGT_CHECK(rg_alloc_resolve(&alloc, NULL) == RG_OK);
+    RGT_CHECK(rg_tensors_open(&f, &rg_disk_posix, d.file, &alloc, &err) == RG_OK);
+    RGT_CHECK(f.header_bytes % 8 == 0 && f.n == 6);
+    for (size_t i = 0; i < f.n; i++)
+        RGT_CHECK(f.tensor[i].begin % f.tensor[i].type->item == 0);
+    rg_tensors_close(&f);
+    rg_params_destroy(&ps[0]);
+    rg_params_destroy(&ps[1]);
     rgt_folder_end(&d);
 }
 
