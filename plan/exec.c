@@ -93,7 +93,7 @@ static rg_status take_memory(rg_plan *plan, rg_code *c)
     if (!rg_mul_size(threads, c->scratch_bytes, &plan->memory_bytes) ||
         !rg_add_size(plan->memory_bytes, c->arena_bytes + RG_ALIGN, &plan->memory_bytes))
         return rg_fail(c->err, RG_ELIMIT, "plan: its values do not fit the address space");
-    plan->memory = rg_get(&plan->alloc, plan->memory_bytes);
+    plan->memory = rg_get_raw(&plan->alloc, plan->memory_bytes);
     c->at = rg_arena_get(c->arena, c->n_buffer * sizeof *c->at);
     c->failure = rg_arena_get(c->arena, threads * sizeof *c->failure);
     const bool timed = plan->opts.trace && plan->opts.trace->step;
