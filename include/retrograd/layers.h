@@ -30,7 +30,7 @@ typedef void rg_step_fn(const void *weights, rg_val x, const rg_val *s, rg_val *
 typedef struct rg_cell {
     const char    *name;     /* scope of its nodes: "gru" */
     size_t         n_state;  /* at least 1 */
-    const int64_t *width;    /* of each state; NULL = initial states must be given, of any [B,...] */
+    const int64_t *width;    /* of each state; NULL = initial states must be given, any [B,...] */
     rg_step_fn    *step;
     const void    *weights;
 } rg_cell;
