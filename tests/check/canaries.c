@@ -10,7 +10,7 @@
 
 /* ---- A tanh of the tests' own, whose rule may err ------------------------------------------- */
 
-enum { RIGHT, NEGATED, HALVED, NO_EARLY, FAULTS };
+enum { RIGHT, NEGATED, HALVED, NO_EARLY, FAULTS, SLIGHT };
 
 static int my_tanh_f64(const rg_kernel_args *k)
 {
@@ -41,6 +41,8 @@ static void my_tanh_vjp(const rg_vjp_ctx *v)
         g = rg_neg(g);
     else if (f->kind == HALVED)
         g = rg_scale(g, 0.5);
+    else if (f->kind == SLIGHT)
+        g = rg_scale(g, 1 + 1e-5);
     else if (f->kind == NO_EARLY && f->step < 3)
         g = rg_scale(g, 0);
     rg_vjp_add(v, 0, g);
@@ -98,6 +100,21 @@ RGT_TEST(gradcheck, a_wrong_sign_a_lost_factor_and_zeros_at_early_steps_fail)
         RGT_CHECK(net_block(&n, "out.W", RG_NO_STEP)->verdict == RG_PASS);
         net_close(&n);
     }
+}
+
+RGT_TEST(gradcheck, a_rule_that_is_off_by_a_hundred_thousandth_fails)
+{
+    static const int64_t T[] = { 2, 6, 60 };
+    for (size_t i = 0; i < 3; i++)
+        for (int complex_too = 0; complex_too < 2; complex_too++) {
+            net n;
+            const rg_op *op = complex_too ? &my_tanh : &my_real_tanh;
+            RGT_CHECK(check_faulty(&n, op, SLIGHT, T[i], 0.6) == RG_FAIL);
+            for (int64_t t = 0; t < 2; t++)
+                RGT_CHECK_MSG(net_block(&n, "cell.W", t)->verdict == RG_FAIL, "%s",
+                              n.report->message);
+            net_close(&n);
+        }
 }
 
 RGT_TEST(gradcheck, a_vanished_gradient_is_proven_right_by_complex_steps)
