@@ -73,6 +73,8 @@ static json_t *block_object(const rg_gradcheck_block *b)
                           "sigma", b->sigma, "excluded", (json_int_t)b->excluded);
     if (o && b->step != RG_NO_STEP)
         json_object_set_new(o, "step", json_integer(b->step));
+    if (o && *b->reason)
+        json_object_set_new(o, "reason", json_string(b->reason));
     return o;
 }
 
