@@ -8,6 +8,11 @@
 
 #include <string.h>
 
+/* Between nodes that stand for others. */
+typedef struct edge {
+    uint32_t from, to;
+} edge;
+
 /* Who stands for whom, and what a cluster holds. Arrays over scopes and nodes; 0 ends a list. */
 typedef struct folded {
     const rg_graph *g;
@@ -18,15 +23,18 @@ typedef struct folded {
     uint32_t *child, *sibling;
     uint32_t *first;       /* node of a cluster */
     uint32_t *node;        /* the node of equal place in the first such scope */
-    uint32_t *node_times, *next;
+    uint32_t *node_times, *next, *place;
     rg_index  index;
+    edge     *edge;        /* drawn; [0] unused */
+    size_t    edge_cap;
+    uint32_t  n_edge;
 } folded;
 
 static bool allocate(folded *f)
 {
     size_t n_scope = f->g->n_scope, n_node = f->g->n_node;
     uint32_t *s = rg_arena_get(&f->arena, 6 * n_scope * sizeof *s);
-    uint32_t *n = rg_arena_get(&f->arena, 3 * n_node * sizeof *n);
+    uint32_t *n = rg_arena_get(&f->arena, 4 * n_node * sizeof *n);
     if (!s || !n)
         return false;
     f->scope = s;
@@ -38,6 +46,7 @@ static bool allocate(folded *f)
     f->node = n;
     f->node_times = n + n_node;
     f->next = n + 2 * n_node;
+    f->place = n + 3 * n_node;
     return true;
 }
 
@@ -69,7 +78,8 @@ static bool fold_scopes(folded *f)
 static bool nodes_fold(const folded *f, uint32_t a, uint32_t b)
 {
     const rg_node *p = rg_node_at(f->g, a), *q = rg_node_at(f->g, b);
-    return f->scope[p->scope] == f->scope[q->scope] && p->op == q->op &&
+    return f->scope[p->scope] == f->scope[q->scope] && f->place[a] == f->place[b] &&
+           p->op == q->op &&
            !p->origin == !q->origin && rg_shape_equal(*p->shape, *q->shape);
 }
 
@@ -77,7 +87,8 @@ static bool fold_nodes(folded *f)
 {
     for (uint32_t id = 1; id < f->g->n_node; id++) {
         uint32_t scope = rg_node_at(f->g, id)->scope, first = 0;
-        uint64_t hash = rg_hash_mix(f->scope[scope], f->made[scope]++);
+        f->place[id] = f->made[scope]++;
+        uint64_t hash = rg_hash_mix(f->scope[scope], f->place[id]);
         size_t probe = 0;
         while (scope && (first = rg_index_next(&f->index, hash, &probe)) &&
                !nodes_fold(f, first, id))
@@ -174,20 +185,31 @@ static void dot_clusters(const rg_out *out, const folded *f)
     }
 }
 
-/* Each edge between those who stand for others once. */
+/* Draws an edge that is not there yet. */
+static bool dot_edge(const rg_out *out, folded *f, edge e)
+{
+    uint64_t hash = rg_hash_mix(e.from, e.to);
+    uint32_t k;
+    for (size_t probe = 0; (k = rg_index_next(&f->index, hash, &probe));)
+        if (f->edge[k].from == e.from && f->edge[k].to == e.to)
+            return true;
+    k = f->n_edge ? f->n_edge : 1;
+    if (!rg_reserve(&f->g->alloc, &f->edge, &f->edge_cap, (size_t)k + 1, sizeof *f->edge) ||
+        !rg_index_put(&f->index, &f->g->alloc, hash, k))
+        return false;
+    f->edge[k] = e;
+    f->n_edge = k + 1;
+    rg_out_printf(out, "n%u -> n%u;\n", e.from, e.to);
+    return true;
+}
+
 static bool dot_edges(const rg_out *out, folded *f)
 {
     for (uint32_t id = 1; id < f->g->n_node; id++) {
         const rg_node *node = rg_node_at(f->g, id);
-        for (uint32_t i = 0; i < node->n_in; i++) {
-            uint32_t from = f->node[node->in[i]], to = f->node[id];
-            uint64_t hash = rg_hash_mix(0, (uint64_t)from << 32 | to); /* one to one */
-            if (rg_index_next(&f->index, hash, &(size_t){ 0 }))
-                continue;
-            if (!rg_index_put(&f->index, &f->g->alloc, hash, 1))
+        for (uint32_t i = 0; i < node->n_in; i++)
+            if (!dot_edge(out, f, (edge){ f->node[node->in[i]], f->node[id] }))
                 return false;
-            rg_out_printf(out, "n%u -> n%u;\n", from, to);
-        }
     }
     return true;
 }
@@ -210,6 +232,7 @@ void rg_graph_dot(const rg_graph *graph, rg_write_fn *write, void *user)
         done = dot_edges(&out, &f);
     }
     rg_index_free(&f.index, &graph->alloc);
+    rg_release(&graph->alloc, f.edge, f.edge_cap * sizeof *f.edge);
     rg_arena_free(&f.arena);
     rg_out_printf(&out, "%s}\n", done ? "" : "/* cut short: no memory */\n");
 }
