@@ -1,4 +1,5 @@
-/* base/memory.c -- blocks, growing arrays, arenas. */
+/* base/memory.c -- blocks, growing arrays, arenas. Asks Linux for large pages: madvise(). */
+#define _DEFAULT_SOURCE
 #include "base/memory.h"
 
 #include "base/checked.h"
@@ -6,13 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+/* From this size on a block consists of large pages, where the system has them on request: a
+ * thousandth of the faults, and fewer misses when it is walked. */
+enum { LARGE_BLOCK = 4 << 20, LARGE_PAGE = 2 << 20 };
+
 static void *default_get(void *user, size_t bytes, size_t align)
 {
     size_t rounded;
     (void)user;
+    if (bytes >= LARGE_BLOCK && align < LARGE_PAGE)
+        align = LARGE_PAGE;
     if (!rg_add_size(bytes, align - 1, &rounded))
         return NULL;
-    return aligned_alloc(align, rounded / align * align);
+    rounded = rounded / align * align;
+    void *block = aligned_alloc(align, rounded);
+#if defined(MADV_HUGEPAGE)
+    if (block && align >= LARGE_PAGE)
+        (void)madvise(block, rounded, MADV_HUGEPAGE); /* a refusal costs nothing */
+#endif
+    return block;
 }
 
 static void default_release(void *user, void *block, size_t bytes)
