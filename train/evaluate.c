@@ -79,7 +79,10 @@ static rg_status prepare(scoring *s, rg_params *params, const rg_lm_opts *model,
     plan.mode = RG_EVALUATE;
     if (s->R == 1)
         plan.threads = 1; /* one row is too little to share */
-    rg_val root[1 + RG_LM_STATES * RG_LM_LAYERS] = { s->lm.nats };
+    rg_val *root = rg_graph_alloc(s->lm.graph, (1 + s->lm.n_state) * sizeof *root);
+    if (!root)
+        return rg_fail(err, RG_ENOMEM, "evaluation: no memory for its values");
+    root[0] = s->lm.nats;
     memcpy(root + 1, s->lm.last, s->lm.n_state * sizeof *root);
     st = rg_plan_create(&s->plan, root, 1 + s->lm.n_state, &plan);
     if (st)

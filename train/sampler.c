@@ -30,7 +30,6 @@ static rg_status read_one(rg_sampler *s, int32_t id)
 
 static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model)
 {
-    rg_val root[1 + RG_LM_STATES * RG_LM_LAYERS];
     rg_plan_opts plan = s->opts.plan;
     plan.mode = RG_EVALUATE;
     plan.threads = 1; /* one row is too little to share */
@@ -38,6 +37,9 @@ static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model
     if (st)
         return rg_fail(&s->err, st, "%s", s->lm.graph ? rg_graph_message(s->lm.graph)
                                                       : rg_params_message(params));
+    rg_val *root = rg_graph_alloc(s->lm.graph, (1 + s->lm.n_state) * sizeof *root);
+    if (!root)
+        return rg_fail(&s->err, RG_ENOMEM, "sampler: no memory");
     root[0] = s->lm.z;
     memcpy(root + 1, s->lm.last, s->lm.n_state * sizeof *root);
     st = rg_plan_create(&s->plan, root, 1 + s->lm.n_state, &plan);

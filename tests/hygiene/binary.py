@@ -25,6 +25,8 @@ openblas_set_num_threads goto_set_num_threads omp_set_num_threads omp_set_dynami
 EXCEPT = {"kernels_team.c.o": {"omp_set_num_threads"}}  # binds the calling thread, inside a team
 FP_GUARD = "kernels_fpstate.c.o"                        # the one place that writes MXCSR
 MAX_FRAME = 4096
+# Functions that may be met again below themselves, once, with the reason.
+BOUNDED = {"rg_check_one"}  # a check of one operation within a check, and never within that
 WRITABLE = re.compile(r"\.(data|bss|tdata|tbss|init_array|fini_array|ctors|dtors)(?!\.rel\.ro)\b")
 
 
@@ -104,7 +106,7 @@ class Code:
             seen, todo = set(), list(self.calls[start])
             while todo:
                 f = todo.pop()
-                if f in seen or f not in self.calls:
+                if f in seen or f not in self.calls or self.name[f] in BOUNDED:
                     continue
                 seen.add(f)
                 todo += self.calls[f]
