@@ -238,6 +238,7 @@ static rg_status load(rg_loader *l, const rg_disk *disk, const char *path)
     y->file = &l->file;
     y->differences = &l->differences;
     if ((st = rg_adopt(&l->file, y, l->stores, l->family, l->n, o->widen)) ||
+        (st = rg_differences_end(&l->differences, l->err)) ||
         (st = rg_layout_build(y, l->stores, l->n)) || (st = match(l)) || (st = read_all(l)))
         return st;
     commit(l);

@@ -3,6 +3,7 @@
 #include "tests/io/help.h"
 
 #include "graph/params.h"
+#include "io/crc.h"
 #include "io/tensors.h"
 
 #include <fcntl.h>
@@ -12,21 +13,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file must be refused so, by a look and by a load, whose store stays as it was. */
-static void refused(const char *path, rg_status want, const char *says, const char *says_too)
+/* Loading must fail so and leave the store as it was. */
+static void refused_load(const char *path, rg_status want, const char *says)
 {
-    rg_file info;
     rg_params *ps = rgt_store("w:2", RG_F32), *same = rgt_store("w:2", RG_F32);
-    rg_status st = rg_file_info(&info, path);
-    RGT_CHECK_MSG(st == want && rgt_has(info.message, says) && rgt_has(info.message, says_too),
-                  "%d for \"%s\": %s", st, says, info.message);
-    RGT_CHECK(info.arrays == NULL && info.memory == NULL && info.n_arrays == 0);
-    st = rg_params_load(&ps, 1, path, NULL);
+    rg_status st = rg_params_load(&ps, 1, path, NULL);
     RGT_CHECK_MSG(st == want && rgt_has(rg_params_message(ps), says), "%d: %s", st,
                   rg_params_message(ps));
     RGT_CHECK(rgt_equal(ps, same));
     rg_params_destroy(&ps);
     rg_params_destroy(&same);
+}
+
+/* So must a look. */
+static void refused(const char *path, rg_status want, const char *says, const char *says_too)
+{
+    rg_file info;
+    rg_status st = rg_file_info(&info, path);
+    RGT_CHECK_MSG(st == want && rgt_has(info.message, says) && rgt_has(info.message, says_too),
+                  "%d for \"%s\": %s", st, says, info.message);
+    RGT_CHECK(info.arrays == NULL && info.memory == NULL && info.n_arrays == 0);
+    refused_load(path, want, says);
 }
 
 #define W(dtype, shape, offsets) \
@@ -231,6 +238,75 @@ RGT_TEST(hostile, what_is_no_file_is_refused_without_waiting)
         RGT_CHECK(chmod(d.file, 0) == 0);
         refused(d.file, RG_EIO, "EACCES", "");
     }
+    rgt_folder_end(&d);
+}
+
+/* ---- Descriptors ----------------------------------------------------------------------------- */
+
+/* A file of ours with these layers and one array w [2]; its checksums are right. */
+static void write_ours(const char *path, const char *layers)
+{
+    static const char data[] = "12345678";
+    char header[1024];
+    uint64_t n;
+    rg_crc *crc = malloc(sizeof *crc);
+    RGT_CHECK(crc != NULL);
+    rg_crc_init(crc, RG_CRC32C);
+    uint32_t sum = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        n = (uint64_t)snprintf(header, sizeof header,
+                               "{\"__metadata__\":{\"retrograd.version\":\"1\","
+                               "\"retrograd.crc32c\":\"%08x\",\"retrograd.layers\":\"%s\","
+                               "\"retrograd.header_crc32c\":\"%08x\"},\"w\":{\"dtype\":\"F32\","
+                               "\"shape\":[2],\"data_offsets\":[0,8]}}",
+                               rg_crc_add(crc, 0, data, 8), layers, sum);
+        sum = rg_crc_add(crc, 0, header, n);
+    }
+    memcpy(header + n, data, 8);
+    char *all = malloc(8 + n + 8);
+    RGT_CHECK(all != NULL);
+    memcpy(all, &n, 8);
+    memcpy(all + 8, header, n + 8);
+    rgt_write_file(path, all, 8 + n + 8);
+    free(all);
+    free(crc);
+}
+
+#define LAYER(group) "{\\\"group\\\":\\\"" group "\\\",\\\"kind\\\":\\\"lstm\\\"," \
+                     "\\\"torch\\\":\\\"" group "\\\",\\\"layer\\\":0,\\\"bias\\\":\\\"single\\\"}"
+
+RGT_TEST(hostile, descriptors_that_are_none_are_refused)
+{
+    static const struct { const char *layers; rg_status want; const char *says; } row[] = {
+        { "[]", RG_OK, "" },
+        { "[" LAYER("r") "]", RG_OK, "" },
+        { "", RG_EFORMAT, "layers: '[' is missing" },
+        { "{}", RG_EFORMAT, "layers: '[' is missing" },
+        { "[] ", RG_EFORMAT, "something follows the list" },
+        { "[1]", RG_EFORMAT, "'{' is missing" },
+        { "[{}]", RG_EFORMAT, "a layer lacks group, kind, torch or bias" },
+        { "[" LAYER("r") ",]", RG_EFORMAT, "'{' is missing" },
+        { "[{\\\"group\\\":1}]", RG_EFORMAT, "a string is missing" },
+        { "[{\\\"x\\\":1}]", RG_EFORMAT, "a field that layers do not have" },
+        { "[{\\\"layer\\\":-1}]", RG_EFORMAT, "a decimal integer" },
+        { "[{\\\"layer\\\":2147483648}]", RG_EFORMAT, "a layer's number is too large" },
+    };
+    rgt_folder d;
+    rgt_folder_begin(&d);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        rg_file info;
+        rg_params *ps = rgt_store("w:2", RG_F32);
+        write_ours(rgt_in(&d, "x"), row[i].layers);
+        rg_status st = rg_file_info(&info, d.file);
+        RGT_CHECK_MSG(st == row[i].want && rgt_has(info.message, row[i].says), "%d for %s: %s", st,
+                      row[i].layers, info.message);
+        rg_file_destroy(&info);
+        RGT_CHECK(rg_params_load(&ps, 1, d.file, NULL) == row[i].want);
+        RGT_CHECK(rgt_has(rg_params_message(ps), row[i].says));
+        rg_params_destroy(&ps);
+    }
+    write_ours(d.file, "[" LAYER("r") "," LAYER("r") "]");
+    refused_load(d.file, RG_EFORMAT, "layer 'r' is described twice");
     rgt_folder_end(&d);
 }
 

@@ -204,7 +204,8 @@ RGT_TEST(io, every_array_lies_at_a_multiple_of_its_element_size)
     rg_tensors f;
     rg_alloc alloc;
     rg_err err = { .status = RG_OK };
-    rg_params *ps[2] = { rgt_store("a:3 b:1 c:2", RG_F32), state("optim.n", "optim.k:1 optim.z:5") };
+    rg_params *ps[2] = { rgt_store("a:3 b:1 c:2", RG_F32),
+                         state("optim.n", "optim.k:1 optim.z:5") };
     rgt_folder_begin(&d);
     RGT_CHECK(rg_params_save(ps, 2, rgt_in(&d, "m"), NULL) == RG_OK);
     RGT_CHECK(rg_alloc_resolve(&alloc, NULL) == RG_OK);

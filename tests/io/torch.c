@@ -140,6 +140,30 @@ RGT_TEST(io, layers_described_by_the_caller_unfold_into_an_empty_store)
     rg_params_destroy(&ps);
 }
 
+RGT_TEST(io, layers_cannot_unfold_into_names_of_states_or_of_each_other)
+{
+    static const struct { rg_layer_desc layer[2]; const char *says; } row[] = {
+        { { { .group = "optim", .kind = "lstm", .torch = "rnn" },
+            { .group = "x", .kind = "dense", .torch = "out" } },
+          "layer 'optim' has no name that a model may have" },
+        { { { .group = "x", .kind = "gru-after", .torch = "rnn" },
+            { .group = "y", .kind = "dense", .torch = "out" } },
+          "'rnn' in the file has not the shapes of a gru-after" },
+        { { { .group = "x", .kind = "embedding", .torch = "embed" },
+            { .group = "y", .kind = "dense", .torch = "rnn" } },
+          "'double' is F64" },
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        rg_load_opts opts = { .widen = true, .layers = row[i].layer, .n_layers = 2 };
+        rg_params *ps;
+        RGT_CHECK(rg_params_create(&ps, 0, NULL) == RG_OK);
+        RGT_CHECK(rg_params_load(&ps, 1, golden, &opts) == RG_EMISMATCH);
+        RGT_CHECK_MSG(rgt_has(rg_params_message(ps), row[i].says), "%s", rg_params_message(ps));
+        RGT_CHECK(rg_params_count(ps) == 0);
+        rg_params_destroy(&ps);
+    }
+}
+
 RGT_TEST(io, an_empty_store_takes_the_arrays_of_an_unknown_program_as_they_are)
 {
     rg_params *ps;
