@@ -24,30 +24,59 @@ static int64_t first_off(const double *got, const double *want, int64_t n, doubl
     return n;
 }
 
-static rg_status check_tensor(rg_check *c, size_t i, double *sum)
+/* How far the gradient of a tensor moves by rounding alone: 32 times what a few disturbed runs show,
+ * as for blocks. Asked only where plans differ. */
+static rg_status rounding_of(rg_check *c, size_t i, const double *total, double *out)
+{
+    enum { TIMES = 3, SAFETY = 32 };
+    rg_status st = RG_OK;
+    *out = 0;
+    for (uint64_t k = 0; k < TIMES && !st; k++) {
+        st = rg_check_run_disturbed(c, c->interpreted, k);
+        const double *moved = rg_plan_data(c->interpreted, c->total[i]);
+        for (int64_t j = 0; j < c->tensor[i].n && !st; j++)
+            *out = fmax(*out, SAFETY * fabs(moved[j] - total[j]));
+    }
+    return st ? st : rg_check_run(c, c->interpreted);
+}
+
+static rg_status check_optimized(rg_check *c, size_t i, const double *total, double size)
 {
     const rg_check_tensor *t = &c->tensor[i];
-    const double *total = rg_plan_data(c->interpreted, c->total[i]);
-    const double *optimized = rg_plan_data(c->optimized, c->total[i]);
-    double size = 0;
+    const double *got = rg_plan_data(c->optimized, c->total[i]);
+    double rounding;
+    if (first_off(got, total, t->n, c->rtol * size) == t->n)
+        return RG_OK;
+    rg_status st = rounding_of(c, i, total, &rounding);
+    const int64_t at = first_off(got, total, t->n, c->rtol * size + rounding);
+    if (st || at == t->n)
+        return st;
+    return rg_check_add_extra(c, extra(c, t, "optimized plan", (size_t)at, got[at], total[at],
+                                       size));
+}
+
+/* @p work: room for two arrays of the tensor's size. */
+static rg_status check_tensor(rg_check *c, size_t i, double *work)
+{
+    const rg_check_tensor *t = &c->tensor[i];
+    double size = 0, *sum = work, *total = work + t->n;
+    const double *now = rg_plan_data(c->interpreted, c->total[i]);
     rg_status st = RG_OK;
-    for (int64_t k = 0; k < t->n; k++)
+    for (int64_t k = 0; k < t->n; k++) {
         sum[k] = 0;
+        total[k] = now[k];
+    }
     for (size_t b = t->first; b < t->first + t->n_block; b++) {
         const double *g = rg_plan_data(c->first.diff, c->first.grad[b]);
         for (int64_t k = 0; k < t->n; k++)
             sum[k] += g[k];
         size += rg_check_largest(g, t->n);
     }
-    int64_t at = first_off(total, sum, t->n, 1e-13 * size);
+    const int64_t at = first_off(total, sum, t->n, 1e-13 * size);
     if (at < t->n)
         st = rg_check_add_extra(c, extra(c, t, "sum over steps", (size_t)at, total[at], sum[at],
                                          size));
-    at = first_off(optimized, total, t->n, c->rtol * size);
-    if (at < t->n && !st)
-        st = rg_check_add_extra(c, extra(c, t, "optimized plan", (size_t)at, optimized[at],
-                                         total[at], size));
-    return st;
+    return st ? st : check_optimized(c, i, total, size);
 }
 
 rg_status rg_check_totals(rg_check *c)
@@ -57,15 +86,15 @@ rg_status rg_check_totals(rg_check *c)
     int64_t most = 0;
     for (size_t i = 0; i < c->n_tensor; i++)
         most = c->tensor[i].n > most ? c->tensor[i].n : most;
-    double *sum = rg_arena_get(&c->arena, (size_t)most * sizeof *sum);
-    rg_status st = sum ? rg_check_plan(c, &c->optimized, &c->whole, c->total, c->n_tensor,
-                                       RG_OPTIMIZE)
-                       : rg_check_no_memory(c);
+    double *work = rg_arena_get(&c->arena, 2 * (size_t)most * sizeof *work);
+    rg_status st = work ? rg_check_plan(c, &c->optimized, &c->whole, c->total, c->n_tensor,
+                                        RG_OPTIMIZE)
+                        : rg_check_no_memory(c);
     if (!st)
         st = rg_check_run(c, c->optimized);
     if (!isfinite(c->first.base))
         return st; /* nothing to compare */
     for (size_t i = 0; i < c->n_tensor && !st; i++)
-        st = check_tensor(c, i, sum);
+        st = check_tensor(c, i, work);
     return st;
 }
