@@ -20,6 +20,8 @@ enum {
     RG_CHECK_RANDOM = 4,      /* else so many random ones; in second order always */
     RG_CHECK_STEPS = 32,      /* time steps of a tensor that are checked unless all are asked for */
     RG_CHECK_LEVELS = 6,      /* step lengths h₀·2ᵏ to choose from */
+    RG_CHECK_DISTURBED = 6,   /* runs that show what rounding does */
+    RG_CHECK_SAFETY = 16,     /* what it is taken to do to a gradient: so many times more */
     RG_CHECK_PLACE = RG_SCOPE_TEXT + 72
 };
 
@@ -158,7 +160,7 @@ rg_status rg_check_plan(rg_check *c, rg_plan **out, const rg_check_copy *copy, c
                         size_t n, rg_effort effort);
 /* One run, always as the first: random draws are the same every time. */
 rg_status rg_check_run(rg_check *c, rg_plan *plan);
-/* The same, every real value moving up or down by its last bit, in one of many ways. */
+/* The same, every real value moving by one or two units of its last place, in one of many ways. */
 rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, uint64_t which);
 /* Gradients, decisions, plans of o->value; refuses what is not pure. */
 rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o);

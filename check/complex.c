@@ -198,22 +198,21 @@ static rg_status make(rg_check *c, rg_check_objective *o)
 
 /* ---- The gradient's own rounding ------------------------------------------------------------ */
 
-/* How far gradients move when every value on their way moves by its last bit: what they may be off
+/* How far gradients move when every value on their way moves by its last bits: what they may be off
  * themselves, be it by saturated gates or by a recurrence that explodes. */
 static rg_status measure_jitter(rg_check *c, rg_check_objective *o)
 {
-    enum { TIMES = 3, SAFETY = 32 }; /* few samples, and two ulp in libm */
     rg_status st = RG_OK;
     if (!(o->jitter = rg_arena_get(&c->arena, c->n_block * sizeof *o->jitter)))
         return rg_check_no_memory(c);
-    for (uint64_t k = 0; k < TIMES && !st; k++) {
+    for (uint64_t k = 0; k < RG_CHECK_DISTURBED && !st; k++) {
         st = rg_check_run_disturbed(c, o->diff, k);
         for (size_t i = 0; i < c->n_block && !st; i++) {
             const rg_check_result *r = &o->result[i];
             const double *g = rg_plan_data(o->diff, o->grad[i]);
             for (size_t j = 0; j < r->n; j++) {
                 const double moved = rg_check_along(r->block->tensor, g, r->n, j);
-                o->jitter[i] = fmax(o->jitter[i], SAFETY * fabs(moved - r->got[j]));
+                o->jitter[i] = fmax(o->jitter[i], RG_CHECK_SAFETY * fabs(moved - r->got[j]));
             }
         }
     }

@@ -160,29 +160,34 @@ static rg_status sum_of_terms(rg_check *c, const rg_check_objective *o, double *
 /* ---- Noise ---------------------------------------------------------------------------------- */
 
 struct disturbance {
-    uint64_t seed, tail, next;
+    uint64_t seed, tail, bits;
+    uint32_t next;
 };
 
-/* Every real value computed moves up or down by its last bit: Monte Carlo arithmetic, after D. S.
- * Parker, 1997. Zero stays zero. */
+/* Every real value computed moves up or down by one or two units of its last place: Monte Carlo
+ * arithmetic, after D. S. Parker, 1997. Zero stays zero. */
 static void disturb(void *user, rg_plan *plan, uint32_t id)
 {
+    enum { AT_ONCE = 32 }; /* values for one draw, two bits each */
     struct disturbance *d = user;
     double *x = plan->value[id];
     const rg_node *node = &plan->prog.node[id];
     const int64_t n = node->kind == RG_F ? rg_shape_count(*node->shape) : 0;
-    for (int64_t i = 0; i < n; i += 64) {
-        const rg_philox_block b = rg_draw(d->seed, RG_DOMAIN_CHECK, d->tail, (uint32_t)d->next++);
-        const uint64_t bits = (uint64_t)b.w[0] << 32 | b.w[1];
-        for (int64_t k = 0; k < 64 && i + k < n; k++)
-            if (x[i + k] != 0)
-                x[i + k] = nextafter(x[i + k], bits >> k & 1 ? INFINITY : -INFINITY);
+    for (int64_t i = 0; i < n; i++) {
+        if (i % AT_ONCE == 0) {
+            const rg_philox_block b = rg_draw(d->seed, RG_DOMAIN_CHECK, d->tail, d->next++);
+            d->bits = (uint64_t)b.w[0] << 32 | b.w[1];
+        }
+        const double to = d->bits & 1 ? INFINITY : -INFINITY;
+        if (x[i] != 0)
+            x[i] = d->bits & 2 ? nextafter(nextafter(x[i], to), to) : nextafter(x[i], to);
+        d->bits >>= 2;
     }
 }
 
 rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, uint64_t which)
 {
-    struct disturbance d = { c->seed, rg_stream_tail(rg_fnv1a("rounding"), which), 0 };
+    struct disturbance d = { c->seed, rg_stream_tail(rg_fnv1a("rounding"), which), 0, 0 };
     plan->watch = &(rg_plan_watch){ .computed = disturb, .user = &d };
     rg_status st = rg_check_run(c, plan);
     plan->watch = NULL;
@@ -192,14 +197,13 @@ rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, uint64_t which)
 /* ε_f = 4·eps·Σ|terms|, or, where values on the way have lost digits already, what that does. */
 static rg_status measure_noise(rg_check *c, rg_check_objective *o)
 {
-    enum { TIMES = 3 };
     double terms = 0;
     rg_status st = sum_of_terms(c, o, &terms);
     o->noise = 4 * DBL_EPSILON * terms;
-    for (uint64_t k = 0; k < TIMES && !st; k++) {
+    for (uint64_t k = 0; k < RG_CHECK_DISTURBED && !st; k++) {
         st = rg_check_run_disturbed(c, o->eval, k);
         const double moved = fabs(rg_plan_scalar(o->eval, o->value) - o->base);
-        o->noise = isfinite(moved) ? fmax(o->noise, 2 * moved) : o->noise;
+        o->noise = isfinite(moved) ? fmax(o->noise, moved) : o->noise;
     }
     return st ? st : rg_check_run(c, o->eval);
 }

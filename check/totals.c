@@ -24,18 +24,16 @@ static int64_t first_off(const double *got, const double *want, int64_t n, doubl
     return n;
 }
 
-/* How far the gradient of a tensor moves by rounding alone: 32 times what a few disturbed runs show,
- * as for blocks. Asked only where plans differ. */
+/* How far the gradient of a tensor moves by rounding alone; asked only where plans differ. */
 static rg_status rounding_of(rg_check *c, size_t i, const double *total, double *out)
 {
-    enum { TIMES = 3, SAFETY = 32 };
     rg_status st = RG_OK;
     *out = 0;
-    for (uint64_t k = 0; k < TIMES && !st; k++) {
+    for (uint64_t k = 0; k < RG_CHECK_DISTURBED && !st; k++) {
         st = rg_check_run_disturbed(c, c->interpreted, k);
         const double *moved = rg_plan_data(c->interpreted, c->total[i]);
         for (int64_t j = 0; j < c->tensor[i].n && !st; j++)
-            *out = fmax(*out, SAFETY * fabs(moved[j] - total[j]));
+            *out = fmax(*out, RG_CHECK_SAFETY * fabs(moved[j] - total[j]));
     }
     return st ? st : rg_check_run(c, c->interpreted);
 }
