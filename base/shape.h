@@ -18,7 +18,7 @@ bool rg_shape_expands(const rg_shape *from, const rg_shape *to);
 /* Element strides of @p from when read in the shape @p to (0 along broadcast axes); from expands
  * to to. */
 void rg_shape_strides(int64_t stride[RG_MAX_RANK], const rg_shape *from, const rg_shape *to);
-/* Read an array of shape @p from as if it had the shape @p to: out[i] = in[broadcast index of i]. */
+/* Read an array of shape @p from as if it had the shape @p to: out[i] = in[broadcast index]. */
 void rg_shape_spread(void *out, const void *in, const rg_shape *from, const rg_shape *to,
                      size_t item);
 /* With the axis dropped, or with another extent. */

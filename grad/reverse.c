@@ -142,7 +142,7 @@ static rg_val sum(rg_val acc, rg_val g)
     return acc.id ? rg_add(acc, g) : g;
 }
 
-/* Slices of equal range are added; -> their number. 0: they overlap otherwise, or along two axes. */
+/* Slices of equal range are added; -> their number. 0: they overlap otherwise, or on two axes. */
 static size_t merge_equal(struct part *p, size_t n, rg_graph *g)
 {
     size_t kept = 0;

@@ -64,7 +64,8 @@ static int64_t part_of(int64_t extent, int64_t parts, int64_t least, int64_t uni
 static void panel_size(const rg_gemm_shape *s, int64_t *rows, int64_t *cols)
 {
     if (is_row(s) || is_column(s)) {
-        const int64_t sums = s->m * s->n, parts = (int64_t)smaller(64, (int64_t)(work(s) / VECTOR_WORK));
+        const int64_t sums = s->m * s->n;
+        const int64_t parts = (int64_t)smaller(64, (int64_t)(work(s) / VECTOR_WORK));
         *rows = is_row(s) ? 1 : part_of(sums, parts, MIN_SUMS, MIN_SUMS);
         *cols = is_row(s) ? part_of(sums, parts, MIN_SUMS, MIN_SUMS) : 1;
         return;

@@ -28,7 +28,7 @@ rg_status rg_gemm_check(const rg_gemm_shape *shape, rg_err *err);
 
 /* Into how many panels it is cut; 0 if C has no element. */
 int64_t rg_gemm_panels(const rg_gemm_shape *shape);
-/* Compute panel p of C; a, b, c point at the whole operands. Panels may be computed in any order, by
+/* Compute panel p of C; a, b, c point at the whole operands. Panels are computed in any order, by
  * any member of a team. */
 void rg_gemm_panel(const rg_gemm_shape *shape, int64_t p, const void *a, const void *b, void *c);
 /* All panels: the whole product, by one thread of a team. */

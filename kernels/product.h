@@ -1,7 +1,7 @@
 /* kernels/product.h -- our own f32 products, for weights that serve many steps: packed once, then
  * multiplied with few rows at a time.
  *
- * Every element of C has one accumulator that starts at zero and runs over k in ascending order with
+ * Every element of C has one accumulator that starts at zero and runs over ascending k with
  * fused multiply-adds; C is added at the end where asked. So the bits of a row depend on that row
  * alone: not on the number of rows, on threads, or on the instruction set. */
 #ifndef RG_KERNELS_PRODUCT_H
@@ -28,8 +28,8 @@ typedef struct rg_product_kernels {
     bool    fused;        /* the processor has the instruction; without it BLAS is far faster */
     /* Rows m0 .. m1, columns n0 .. n1 of C; n0 is a multiple of `panel`. Pointers are to whole
      * operands. */
-    void (*run)(const rg_product *p, const float *a, const float *b, float *c, int64_t m0, int64_t m1,
-                int64_t n0, int64_t n1);
+    void (*run)(const rg_product *p, const float *a, const float *b, float *c, int64_t m0,
+                int64_t m1, int64_t n0, int64_t n1);
 } rg_product_kernels;
 
 /* Those for an instruction set; the next narrower one where the build has it not. */
@@ -37,7 +37,7 @@ const rg_product_kernels *rg_product_table(rg_isa isa);
 
 /* Elements of packed B [k,n]. */
 int64_t rg_product_packed(const rg_product_kernels *kernels, int64_t k, int64_t n);
-/* Pack the panels of columns n0 .. n1 (n0 a multiple of `panel`) of B [k,n], whose element (k,n) lies
+/* Pack the panels of columns n0 .. n1 (n0 a multiple of `panel`) of B [k,n]; element (k,n) lies
  * at b[k·b_k + n·b_n]. */
 void rg_product_pack(const rg_product_kernels *kernels, float *out, const float *b, int64_t k,
                      int64_t n, int64_t b_k, int64_t b_n, int64_t n0, int64_t n1);

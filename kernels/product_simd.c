@@ -1,7 +1,7 @@
 /* kernels/product_simd.c -- the register block of a product, one instance per number of rows.
  *
  * R rows of A times a panel of two vectors of columns: R·2 accumulators, two vectors of B, one
- * broadcast element of A. Rows are addressed from two pointers with three strides, which is what the
+ * broadcast element of A. Rows are addressed from two pointers with three strides, which is what
  * addressing modes of x86 offer; the empty asm statements keep the compiler from spilling them. */
 #include "kernels/product.h"
 #include "kernels/simd.h"
@@ -192,8 +192,8 @@ static void panel_rows(struct block o, int64_t m, int64_t lines)
 
 enum { NEAR = 256 * 1024 }; /* bytes of A that stay in the second-level cache beside a panel */
 
-static void run(const rg_product *p, const float *a, const float *b, float *c, int64_t m0, int64_t m1,
-                int64_t n0, int64_t n1)
+static void run(const rg_product *p, const float *a, const float *b, float *c, int64_t m0,
+                int64_t m1, int64_t n0, int64_t n1)
 {
     const int64_t item = sizeof(float), panel_k = p->b_k ? p->b_k : PANEL;
     const int64_t most = NEAR / item / (p->k > 0 ? p->k : 1);

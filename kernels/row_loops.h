@@ -4,7 +4,8 @@
 /* ---- Sixteen lanes of f64 -------------------------------------------------------------------- */
 
 /* Elements in front of a vector of doubles, as they lie in memory. */
-typedef REAL F(few) __attribute__((vector_size(RG_F64_LANES * sizeof(REAL)), aligned(1), may_alias));
+typedef REAL F(few)
+    __attribute__((vector_size(RG_F64_LANES * sizeof(REAL)), aligned(1), may_alias));
 
 /* lane i += x[i], or x[i]² */
 RG_INLINE void F(add_16)(struct lanes *s, const REAL *x, bool squared)
@@ -63,7 +64,7 @@ static REAL F(max_of)(const REAL *x, int64_t n, bool *nan)
     return top;
 }
 
-/* ---- Softmax and its relatives ---------------------------------------------------------------- */
+/* ---- Softmax and its relatives --------------------------------------------------------------- */
 
 /* e[i] = e^(x[i]-m) for 16 elements, into lanes */
 RG_INLINE void F(exp_16)(struct lanes *s, REAL *e, const REAL *x, F(v) m)
@@ -151,7 +152,7 @@ static void F(cross_entropy)(const rg_rows *a, const int32_t *label)
     }
 }
 
-/* ---- Sums and maxima --------------------------------------------------------------------------- */
+/* ---- Sums and maxima ------------------------------------------------------------------------- */
 
 static void F(sum)(const rg_rows *a)
 {
@@ -174,7 +175,7 @@ static void F(max)(const rg_rows *a)
     }
 }
 
-/* A strip of columns at a time: its sums stay in the first-level cache, rows are read as they lie. */
+/* A strip of columns at a time: its sums stay in the first-level cache, rows are read in order. */
 static void F(column_sum)(const rg_rows *a, int64_t c0, int64_t c1, bool accumulate)
 {
     enum { STRIP = 256 };
@@ -199,9 +200,9 @@ static void F(column_sum)(const rg_rows *a, int64_t c0, int64_t c1, bool accumul
     }
 }
 
-/* ---- Products with one vector ------------------------------------------------------------------ */
+/* ---- Products with one vector ---------------------------------------------------------------- */
 
-/* Columns n .. n + 4·LANES, the last vector perhaps cut to `left` elements: one accumulator each. */
+/* Columns n .. n + 4·LANES, the last vector perhaps cut to `left` elements, an accumulator each. */
 RG_INLINE void F(strip)(int vectors, int64_t left, int64_t k, const REAL *x, const REAL *b,
                         int64_t ldb, REAL *y, bool accumulate)
 {

@@ -64,7 +64,8 @@ void rg_gather_rows(void *dst, const void *table, const int32_t *row, size_t byt
     if (bytes == 0)
         return;
     for (int64_t i = i0; i < i1; i++)
-        memcpy((char *)dst + (size_t)i * bytes, (const char *)table + (size_t)row[i] * bytes, bytes);
+        memcpy((char *)dst + (size_t)i * bytes, (const char *)table + (size_t)row[i] * bytes,
+               bytes);
 }
 
 void rg_scatter_add_rows(rg_dtype real, void *y, const void *x, const int32_t *row, int64_t n,

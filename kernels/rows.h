@@ -33,7 +33,7 @@ typedef struct rg_row_kernels {
     rg_rows_fn *log_softmax[2];  /* y = (x-m) - ln Σ */
     /* y[r] = ln Σ e^(x-m) - (x[label[r]] - m); labels are in range. */
     void (*cross_entropy[2])(const rg_rows *a, const int32_t *label);
-    /* y[c] (+)= Σ_r x[r,c] in f64 and in order of r, for columns c0 .. c1: give each thread some. */
+    /* y[c] (+)= Σ_r x[r,c] in f64 and in order of r, for columns c0 .. c1: some for each thread. */
     void (*column_sum[2])(const rg_rows *a, int64_t c0, int64_t c1, bool accumulate);
     /* y[n] (+)= Σ_k x[k]·b[k,n], k ascending, one sum per element. */
     void (*vector_matrix[2])(int64_t k, int64_t n, const void *x, const void *b, int64_t ldb,

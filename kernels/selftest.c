@@ -1,4 +1,4 @@
-/* kernels/selftest.c -- holds BLAS and all vector loops against plain ones, on this very machine. */
+/* kernels/selftest.c -- holds BLAS and all vector loops against plain ones, on this machine. */
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +33,8 @@ static void judge(struct bench *t, bool good, const char *what, const char *of, 
                   good ? "" : remedy);
 }
 
-static const char use_less[] = "build without this instruction set (meson option isa) and report it";
+static const char use_less[] = "build without this instruction set (meson option isa) and report "
+                               "it";
 static const char other_blas[] =
     "set OPENBLAS_CORETYPE=Haswell, or install another libopenblas0-openmp";
 
@@ -61,7 +62,7 @@ static void put(void *x, rg_dtype real, int64_t i, double v)
         ((double *)x)[i] = v;
 }
 
-/* ---- BLAS -------------------------------------------------------------------------------------- */
+/* ---- BLAS ------------------------------------------------------------------------------------ */
 
 /* C is full of NaN before, which a product must not read. */
 static bool product_is_right(struct bench *t, rg_gemm_shape s)
@@ -98,11 +99,12 @@ static void test_blas(void *arg, int rank, int size)
             for (int form = 0; form < 4; form++)
                 good = product_is_right(t, rg_gemm_dense(real, form & 1, form & 2, shape[i][0],
                                                          shape[i][1], shape[i][2])) && good;
-        judge(t, good, real == RG_F32 ? "products f32" : "products f64", rg_blas_core(), other_blas);
+        judge(t, good, real == RG_F32 ? "products f32" : "products f64", rg_blas_core(),
+              other_blas);
     }
 }
 
-/* ---- Tile loops -------------------------------------------------------------------------------- */
+/* ---- Tile loops ------------------------------------------------------------------------------ */
 
 static double max0(double x) { return x <= 0 ? 0 : x; }
 static double softplus(double x) { return max0(x) + log1p(exp(-fabs(x))); }
@@ -188,7 +190,8 @@ static bool mask_codes_are_right(struct bench *t, const rg_tile_kernels *k, rg_d
     k->loop[real][RG_TILE_WHERE](N, &t->c, (const void *[]){ m[0], &t->b, &t->a }, c);
     bool good = true;
     for (int64_t i = 0; i < N; i++)
-        good = good && m[0][i] == (i % 3 < 1) && m[1][i] == (i % 3 <= 1) && m[2][i] == (i % 3 == 1) &&
+        good = good && m[0][i] == (i % 3 < 1) && m[1][i] == (i % 3 <= 1) &&
+               m[2][i] == (i % 3 == 1) &&
                m[3][i] == (i % 3 == 1) && get(&t->c, real, i) == (double)(i % 3 < 1 ? 1 : i % 3);
     k->loop[real][RG_TILE_BOOL_TO_REAL](N, &t->a, &(const void *){ m[2] }, c);
     k->loop[real][RG_TILE_INT_TO_REAL](N, &t->b, &(const void *){ integer }, c);
@@ -218,7 +221,7 @@ static void test_tiles(struct bench *t, rg_isa isa)
     judge(t, !wrong, wrong ? wrong : "elementwise", rg_isa_text(isa), use_less);
 }
 
-/* ---- Row loops --------------------------------------------------------------------------------- */
+/* ---- Row loops ------------------------------------------------------------------------------- */
 
 static bool each_is(const struct bench *t, rg_dtype real, const double *want)
 {
@@ -297,7 +300,7 @@ static void test_rows(struct bench *t, rg_isa isa)
     judge(t, good, "rows", rg_isa_text(isa), use_less);
 }
 
-/* ---- Our own products -------------------------------------------------------------------------- */
+/* ---- Our own products ------------------------------------------------------------------------ */
 
 /* C = A·B, B in panels and as it lies. */
 static void test_products(struct bench *t, rg_isa isa)
@@ -325,7 +328,7 @@ static void test_products(struct bench *t, rg_isa isa)
     judge(t, good, "own products", rg_isa_text(isa), use_less);
 }
 
-/* ---- Update loops ------------------------------------------------------------------------------ */
+/* ---- Update loops ---------------------------------------------------------------------------- */
 
 /* Weights after three updates by one rule, into t->c; state starts at zero. */
 static void update_thrice(struct bench *t, const rg_update_kernels *k, rg_update_rule rule)
@@ -357,7 +360,7 @@ static void test_updates(struct bench *t, rg_isa isa)
     judge(t, good, "optimizers", rg_isa_text(isa), use_less);
 }
 
-/* ---- The whole --------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 rg_status rg_selftest(rg_write_fn *write, void *user)
 {

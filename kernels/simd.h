@@ -279,7 +279,7 @@ RG_INLINE f32_v f32_fma(f32_v a, f32_v b, f32_v c)
     return a;
 }
 #else
-/* Without the instruction: in f64 the product is exact, and p + d rounded to odd can be rounded again
+/* Without the instruction: in f64 the product is exact; p + d rounded to odd can be rounded again
  * (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using
  * rounding to odd", 2008). */
 static __attribute__((noinline, unused)) f64_v f64_add_to_odd(f64_v p, f64_v d)

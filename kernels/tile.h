@@ -46,7 +46,8 @@
     X(MUL_SLOPE, mul_slope, "R:RR")         /* a·((1 - b)·(b + 1)) */                            \
     X(ADD_SIGMOID, add_sigmoid, "R:RR") X(ADD_TANH, add_tanh, "R:RR")
 
-/* Any other elementwise op (power, sin, cos, comparison of integers, yours) joins a program through RG_TILE_CALL. */
+/* Any other elementwise op (power, sin, cos, comparison of integers, yours) joins a program through
+ * RG_TILE_CALL. */
 typedef enum rg_tile_code {
 #define RG_TILE_ENUM(CODE, name, signature) RG_TILE_##CODE,
     RG_TILE_CODES(RG_TILE_ENUM)

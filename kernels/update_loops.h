@@ -63,7 +63,7 @@ static void NAME(adadelta)(const rg_update *u, int64_t n, REAL *restrict w, cons
     }
 }
 
-/* s = αs + (1-α)g²;  n = g/(√s + ε), centered: √max(s - ḡ², 0) with ḡ = αḡ + (1-α)g;  w -= η·n, with
+/* s = αs + (1-α)g²;  n = g/(√s + ε), centered: √max(s - ḡ², 0), ḡ = αḡ + (1-α)g;  w -= η·n, with
  * momentum v = μv + n, w -= η·v. @p v and @p mean are NULL where they are not needed. */
 static void NAME(rmsprop)(const rg_update *u, int64_t n, REAL *restrict w, const REAL *restrict g,
                           REAL *restrict s, REAL *restrict v, REAL *restrict mean)
@@ -147,7 +147,7 @@ static void NAME(update)(const rg_update *u, int64_t n, REAL *w, const REAL *g, 
     }
 }
 
-/* ---- What decides about clipping: sums and maxima in 16 lanes, whatever the vector width -------- */
+/* ---- What decides about clipping: sums and maxima in 16 lanes, whatever the vector width ----- */
 
 /* The lanes as a tree of fixed shape. */
 static double NAME(add_lanes)(double *lane)

@@ -76,7 +76,8 @@ static rg_status meet(rg_optim *optim, const rg_slot *w)
     rg_optim_entry *e = &optim->entry[w->index];
     for (int k = 0; k < RG_UPDATE_STATES && !st; k++)
         if (need[k] && !e->state[k])
-            st = declare(optim, &e->state[k], state_name[optim->opts.kind][k], w, w->shape, w->dtype);
+            st = declare(optim, &e->state[k], state_name[optim->opts.kind][k], w, w->shape,
+                         w->dtype);
     if (!st && !e->t)
         st = declare(optim, &e->t, "t", w, RG_SCALAR, RG_I64);
     return st;
@@ -121,7 +122,8 @@ static rg_status prepare(rg_optim *optim, rg_plan *plan, uint32_t objective)
         optim->scratch_bytes = optim->scratch ? bytes : 0;
         st = optim->scratch ? RG_OK : RG_ENOMEM;
     }
-    return st ? rg_fail(&plan->err, st, "step: %s", st == RG_ENOMEM ? "no memory for optimizer state"
+    return st ? rg_fail(&plan->err, st, "step: %s",
+                        st == RG_ENOMEM ? "no memory for optimizer state"
                                                     : optim->state->err.text) : RG_OK;
 }
 
@@ -202,7 +204,8 @@ static double largest(struct work *w)
     w->largest = true;
     rg_team_run(w->plan->threads, false, measure_tasks, w);
     for (size_t i = 0; i < w->optim->n_task; i++)
-        top = w->optim->partial[i] > top || isnan(w->optim->partial[i]) ? w->optim->partial[i] : top;
+        top = w->optim->partial[i] > top || isnan(w->optim->partial[i]) ? w->optim->partial[i]
+                                                                        : top;
     return top;
 }
 

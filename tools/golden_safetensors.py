@@ -27,7 +27,8 @@ arrays["double"] = torch.zeros(5, dtype=torch.float64)
 arrays["count"] = torch.zeros((), dtype=torch.int64)
 for k, name in enumerate(sorted(arrays)):
     t = arrays[name]
-    values = k + torch.arange(t.numel(), dtype=torch.float64) / (1 if t.dtype == torch.int64 else 64)
+    unit = 1 if t.dtype == torch.int64 else 64
+    values = k + torch.arange(t.numel(), dtype=torch.float64) / unit
     arrays[name] = values.reshape(t.shape).to(t.dtype)
 arrays["half"][:] = torch.tensor([1.5, -2.0, 6e-8, 65504.0, float("inf"), -0.0])
 arrays["brain"][:] = torch.tensor([[1.5, -2.0, 1e-40], [3e38, float("-inf"), -0.0]])

@@ -23,9 +23,9 @@ typedef struct rg_gradcheck_block {
     const char *name;       /* "lstm.Ui", "x" */
     int64_t     step;       /* time step, or RG_NO_STEP */
     rg_verdict  verdict;
-    const char *oracle;     /* "difference", "complex step", "local step", "second order"; "no path",
-                               "blocked" where there is no gradient and none is due; "sum over
-                               steps", "optimized plan", "symmetry" where these fail */
+    const char *oracle;     /* "difference", "complex step", "local step", "second order"; "no
+                               path", "blocked" where there is no gradient and none is due; "sum
+                               over steps", "optimized plan", "symmetry" where these fail */
     const char *reason;     /* why it is undecided; "" if it is not */
     int64_t     index;      /* worst element (or direction) */
     double      got, want;  /* there: by rg_grad, by the oracle */

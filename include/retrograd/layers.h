@@ -157,7 +157,7 @@ RG_API size_t rg_cell_output(const rg_cell *cell);
 /* x·W + b over the last axis; declares `group.W` [I,O] (glorot) and `group.b` [O] (0). */
 RG_API rg_val rg_dense(rg_val x, const char *group, int64_t O);
 /* RG_INT [...] -> [..., E]: rows of `group.E` [V,E] (normal, s = 1/√E). An existing
- * `group.E` is shared as it is. Pretrained: rg_embedding_load(), then perhaps rg_params_freeze(). */
+ * `group.E` is shared as it is. Pretrained: rg_embedding_load(), perhaps rg_params_freeze(). */
 RG_API rg_val rg_embedding(rg_val ids, const char *group, int64_t V, int64_t E);
 
 /* ---- Losses: one number per position, then a reduction ------------------------------------- */

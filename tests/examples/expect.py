@@ -1,5 +1,5 @@
-"""expect.py PATTERN COMMAND... [-- COMMAND...] -- run commands in a row, in an empty folder; all must
-end with 0, and what the last one prints must match PATTERN (a regular expression, anywhere)."""
+"""expect.py PATTERN COMMAND... [-- COMMAND...] -- run commands in a row, in an empty folder; all
+must end with 0, and what the last one prints must match PATTERN, a regular expression, anywhere."""
 import re
 import subprocess
 import sys

@@ -22,13 +22,15 @@ trap 'rm -rf "$build"' EXIT
 for target in $targets; do
     "$clang" -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
         -DRG_TRAP_INVARIANTS -DRG_HAVE_ZLIB -I. -Iinclude \
-        base/*.c graph/*.c io/*.c "tests/fuzz/$target.c" tests/fuzz/file.c -o "$build/$target" -lm -lz
+        base/*.c graph/*.c io/*.c "tests/fuzz/$target.c" tests/fuzz/file.c \
+        -o "$build/$target" -lm -lz
     mkdir -p "$build/corpus-$target"
     case $target in
         safetensors) seeds='tests/fuzz/corpus/safetensors tests/io/golden' ;;
         *) seeds='tests/io/golden' ;;
     esac
     # shellcheck disable=SC2086
-    "$build/$target" -runs="$runs" -timeout=5 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+    "$build/$target" -runs="$runs" -timeout=5 -rss_limit_mb=2048 -max_len=65536 \
+        -print_final_stats=1 \
         "$build/corpus-$target" $seeds
 done

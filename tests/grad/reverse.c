@@ -1,4 +1,4 @@
-/* tests/grad/reverse.c -- outcomes, fan-out, slices, products with Jacobians and Hessians, errors. */
+/* tests/grad/reverse.c -- outcomes, fan-out, slices, Jacobian and Hessian products, errors. */
 #include <retrograd/retrograd.h>
 
 #include "graph/graph.h"
@@ -141,7 +141,8 @@ RGT_TEST(grad, products_with_jacobian_and_hessian_agree_with_differences)
     struct bed b = bed_make();
     static const double A[6] = { 0.3, -1.2, 0.7, 0.1, 0.9, -0.4 };
     rg_val x = rg_input(b.g, "x", RG_F, RG_SHAPE(2, 3));
-    rg_val v = rg_input(b.g, "v", RG_F, RG_SHAPE(2, 3)), w = rg_input(b.g, "w", RG_F, RG_SHAPE(2, 2));
+    rg_val v = rg_input(b.g, "v", RG_F, RG_SHAPE(2, 3));
+    rg_val w = rg_input(b.g, "w", RG_F, RG_SHAPE(2, 2));
     rg_val y = rg_tanh(rg_matmul(x, rg_constant(b.g, RG_F, RG_SHAPE(3, 2), A, 6)));
     rg_val f = rg_sum(rg_mul(y, rg_square(y))), jv, vj, hv, dx;
     rg_jvp(&jv, &y, 1, &x, &v, 1);
@@ -303,7 +304,8 @@ RGT_TEST(grad, every_allocation_may_fail)
         rg_graph *g = NULL;
         if (!rg_graph_create(&g, NULL, &(rg_graph_opts){ .alloc = rgt_hooks(&state) })) {
             rg_val x = rg_input(g, "x", RG_F, RG_SHAPE(9, 2)), d[2];
-            rg_val s = rg_sum(rg_square(rg_select(x, 0, 1))), t = rg_sum(rg_tanh(rg_select(x, 0, 5)));
+            rg_val s = rg_sum(rg_square(rg_select(x, 0, 1)));
+            rg_val t = rg_sum(rg_tanh(rg_select(x, 0, 5)));
             rg_val v = rg_full(g, RG_SHAPE(9, 2), 1);
             rg_grad(&d[0], rg_add(s, t), &x, 1);
             rg_hvp(&d[1], rg_add(s, t), &x, &v, 1);

@@ -39,7 +39,8 @@ int main(void)
 """
 PRINTS = "56: 4 16 36, version 100\n"
 CPP = PROGRAM.replace("    rg_plan_destroy", """    size_t bytes = 0;
-    rg_graph_print(g, [](void *n, const char *, size_t m) { *static_cast<size_t *>(n) += m; }, &bytes);
+    rg_graph_print(g,
+        [](void *n, const char *, size_t m) { *static_cast<size_t *>(n) += m; }, &bytes);
     if (!bytes)
         return 2;
     rg_plan_destroy""", 1)

@@ -53,7 +53,7 @@ static double element(const rg_gemm_shape *s, const void *a, const void *b, int6
     return sum;
 }
 
-/* The whole product, and again panel by panel from the last; C first holds NaN unless it is read. */
+/* The whole product, and again panel by panel from the last; C holds NaN unless it is read. */
 static void try_product(rg_gemm_shape s, int64_t pad)
 {
     rg_err err = { 0 };
@@ -77,10 +77,12 @@ static void try_product(rg_gemm_shape s, int64_t pad)
             if (n >= s.n)
                 RGT_CHECK(s.accumulate ? got == old : isnan(got)); /* beyond the row: untouched */
             else
-                RGT_CHECK_MSG(fabs(got - (want + (s.accumulate ? old : 0))) <= (4 + (double)s.k) * eps * size,
+                RGT_CHECK_MSG(fabs(got - (want + (s.accumulate ? old : 0))) <=
+                                  (4 + (double)s.k) * eps * size,
                               "f%d %d x %d x %d, %d%d%d: C[%d,%d] = %g, not %g",
                               s.real == RG_F32 ? 32 : 64, (int)s.m, (int)s.n, (int)s.k,
-                              s.transpose_a, s.transpose_b, s.accumulate, (int)m, (int)n, got, want);
+                              s.transpose_a, s.transpose_b, s.accumulate, (int)m, (int)n, got,
+                              want);
         }
     free(a), free(b), free(c), free(again), free(start);
 }
@@ -89,7 +91,8 @@ static void try_forms(int64_t m, int64_t n, int64_t k)
 {
     for (int form = 0; form < 16; form++)
         for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++) {
-            rg_gemm_shape s = rg_gemm_dense(form & 1 ? RG_F64 : RG_F32, form & 2, form & 4, m, n, k);
+            rg_gemm_shape s = rg_gemm_dense(form & 1 ? RG_F64 : RG_F32, form & 2, form & 4, m, n,
+                                            k);
             s.accumulate = form & 8;
             s.isa = isa;
             try_product(s, 0);
@@ -139,7 +142,8 @@ RGT_TEST(gemm, extents_beyond_int_are_refused_by_name)
     rg_gemm_shape s = rg_gemm_dense(RG_F32, false, false, 10, 10, 10);
     RGT_CHECK(rg_gemm_check(&s, &err) == RG_OK);
     s = rg_gemm_dense(RG_F32, false, false, (int64_t)INT_MAX + 1, 10, 10);
-    RGT_CHECK(rg_gemm_check(&s, &err) == RG_ELIMIT && rgt_has(err.text, "[2147483648,10] x [10,10]"));
+    RGT_CHECK(rg_gemm_check(&s, &err) == RG_ELIMIT);
+    RGT_CHECK(rgt_has(err.text, "[2147483648,10] x [10,10]"));
     s = rg_gemm_dense(RG_F32, false, false, 10, 10, 10);
     s.ldc = (int64_t)INT_MAX + 1;
     RGT_CHECK(rg_gemm_check(&s, &err) == RG_ELIMIT);
@@ -152,7 +156,7 @@ RGT_TEST(gemm, extents_beyond_int_are_refused_by_name)
 #endif
 }
 
-/* ---- Teams -------------------------------------------------------------------------------------- */
+/* ---- Teams ----------------------------------------------------------------------------------- */
 
 struct job {
     rg_gemm_shape s;

@@ -83,7 +83,8 @@ static void fill(struct array *a, uint64_t stream)
 static bool close_enough(const struct meaning *m, int p, double got, double want)
 {
     if (p == RG_F32)
-        return m->ulp == 0 ? same_f32((float)got, (float)want) : ulp_f32((float)got, want) <= m->ulp;
+        return m->ulp == 0 ? same_f32((float)got, (float)want)
+                           : ulp_f32((float)got, want) <= m->ulp;
     return same_f64(got, want);
 }
 

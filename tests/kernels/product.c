@@ -79,7 +79,8 @@ static void try_form(const struct form *f, rg_isa isa)
         for (int64_t j = 0; j < s.c_row; j++) {
             const float old = start[i * s.c_row + j], got = c[i * s.c_row + j];
             const float want = j < f->n ? element(f, a, b, old, i, j) : old;
-            RGT_CHECK_MSG(bits_f32(got) == bits_f32(want), "%s %d x %d x %d, %d%d%d%d: C[%d,%d] = %a, "
+            RGT_CHECK_MSG(bits_f32(got) == bits_f32(want),
+                          "%s %d x %d x %d, %d%d%d%d: C[%d,%d] = %a, "
                           "not %a", rg_isa_text(isa), (int)f->m, (int)f->n, (int)f->k, f->across_a,
                           f->across_b, f->packed, f->accumulate, (int)i, (int)j, (double)got,
                           (double)want);
@@ -124,7 +125,8 @@ RGT_TEST(product, subnormals_infinities_and_nan_follow_the_same_order)
     enum { N = 40, K = 6 };
     float a[K] = { 1e-38f, -0.0f, 3e38f, 1, 2, -1 }, b[K * N], c[3][N];
     for (int i = 0; i < K * N; i++)
-        b[i] = i % 11 == 5 ? 1e-3f : i % 13 == 7 ? 3e38f : i % 17 == 3 ? -INFINITY : (float)(i % 7) - 3;
+        b[i] = i % 11 == 5 ? 1e-3f : i % 13 == 7 ? 3e38f : i % 17 == 3 ? -INFINITY
+                                                                       : (float)(i % 7) - 3;
     for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++) {
         const rg_product_kernels *kernels = rg_product_table(isa);
         const rg_product p = { .m = 1, .n = N, .k = K, .a_row = K, .a_k = 1, .b_k = N, .ldc = N };

@@ -67,7 +67,8 @@ static void try_cols(const rg_row_kernels *k, int p, int64_t cols)
             const double lse = t.max + log(t.sum_exp);
             const double want[] = { t.sum, t.squares, t.max, lse, lse - value[r][0] };
             RGT_CHECK_MSG(near(p, y_at(p, r), want[f], f == 0 ? 1 : f > 2 ? 4 : 0),
-                          "function %d of %d columns: %g, not %g", f, (int)cols, y_at(p, r), want[f]);
+                          "function %d of %d columns: %g, not %g", f, (int)cols, y_at(p, r),
+                          want[f]);
         }
     }
     k->softmax[p](&a);
@@ -119,7 +120,8 @@ RGT_TEST(rows, all_sets_give_the_same_bits)
                     k->matrix_vector[0](ROWS, cols, x_of(0), LD, x32 + 2, y_of(0), false);
                 if (isa == RG_ISA_PORTABLE)
                     memcpy(want[i], y32, sizeof y32);
-                RGT_CHECK_MSG(memcmp(want[i], y32, sizeof y32) == 0, "function %d, %d columns on %s",
+                RGT_CHECK_MSG(memcmp(want[i], y32, sizeof y32) == 0,
+                              "function %d, %d columns on %s",
                               i, (int)cols, rg_isa_text(isa));
             }
         }
@@ -224,7 +226,7 @@ RGT_TEST(rows, column_sums_are_in_order_and_any_cut_gives_the_same_bits)
     }
 }
 
-/* ---- Moving elements ---------------------------------------------------------------------------- */
+/* ---- Moving elements ------------------------------------------------------------------------- */
 
 RGT_TEST(rows, copies_follow_their_strides)
 {
@@ -242,7 +244,8 @@ RGT_TEST(rows, copies_follow_their_strides)
             for (int64_t r = 0; r < R; r++)
                 for (int64_t c = 0; c < C; c++)
                     RGT_CHECK(memcmp(dst + (size_t)(r * p.dst_row + c * p.dst_col) * item,
-                                     src + (size_t)(r * p.src_row + c * p.src_col) * item, item) == 0);
+                                     src + (size_t)(r * p.src_row + c * p.src_col) * item,
+                                 item) == 0);
         }
     rg_copy_rows(&(rg_copy){ .item = 4, .cols = 0 }, NULL, NULL, 0, 5);
 }

@@ -1,4 +1,4 @@
-/* tests/kernels/team.c -- teams: what they change and leave alone; forks; threads that cannot be. */
+/* tests/kernels/team.c -- teams: what they change and leave alone; forks; too many threads. */
 #include "tests/rgt.h"
 
 #include "kernels/fpstate.h"

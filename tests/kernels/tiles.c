@@ -80,7 +80,8 @@ static uint32_t pick_value(const struct random_program *p, uint32_t v, char lett
     const rg_kind kind = letter == 'B' ? RG_BOOL : letter == 'I' ? RG_INT : RG_F;
     for (uint64_t i = 0;; i++) {
         uint32_t near = v < 5 ? v : 5;
-        uint32_t w = draw_below(seed, 3 * i, 2) ? v - 1 - (uint32_t)draw_below(seed, 3 * i + 1, near)
+        uint32_t w = draw_below(seed, 3 * i, 2)
+                         ? v - 1 - (uint32_t)draw_below(seed, 3 * i + 1, near)
                                                 : (uint32_t)draw_below(seed, 3 * i + 2, v);
         if (kind_of_value(p, w) == kind)
             return w;
@@ -147,7 +148,8 @@ static void random_source(struct random_program *p, uint64_t seed)
     }
     for (size_t j = 0; j < p->s.n_out; j++) {
         rg_tile_result *out = &p->out[j];
-        *out = (rg_tile_result){ .value = (uint32_t)draw_below(seed + 30, j, p->s.n_in + p->s.n_ins) };
+        const uint32_t value = (uint32_t)draw_below(seed + 30, j, p->s.n_in + p->s.n_ins);
+        *out = (rg_tile_result){ .value = value };
         if (draw_below(seed + 33, j, 3)) /* rather late ones */
             out->value = (uint32_t)(p->s.n_in + p->s.n_ins - 1 - (size_t)draw_below(seed, j + 50,
                                     p->s.n_ins < 3 ? p->s.n_ins : 3));
@@ -310,7 +312,7 @@ RGT_TEST(tiles, random_ones_equal_one_loop_per_instruction_bit_for_bit)
     RGT_CHECK_MSG(over > 500 && merged > 1000, "%zu over, %zu merged", over, merged);
 }
 
-/* ---- Particular programs ---------------------------------------------------------------------- */
+/* ---- Particular programs --------------------------------------------------------------------- */
 
 /* c' = f∘c + i∘g, h = o∘tanh(c'), gates in one [B,4H] row */
 static const rg_tile_ins lstm_ins[] = {
@@ -324,7 +326,8 @@ static const rg_tile_ins lstm_ins[] = {
 RGT_TEST(tiles, products_that_are_added_merge_and_registers_are_few)
 {
     enum { B = 5, H = 200 };
-    static const rg_tile_operand in[] = { { RG_F, 4 * H, 1 }, { RG_F, 4 * H, 1 }, { RG_F, 4 * H, 1 },
+    static const rg_tile_operand in[] = { { RG_F, 4 * H, 1 }, { RG_F, 4 * H, 1 },
+                                          { RG_F, 4 * H, 1 },
                                           { RG_F, 4 * H, 1 }, { RG_F, H, 1 } };
     static const rg_tile_result out[] = { { 11, 0, H, 1 }, { 13, 0, H, 1 } };
     p.s = (rg_tile_source){ RG_F32, B, H, in, 5, lstm_ins, 9, out, 2 };
@@ -405,7 +408,7 @@ RGT_TEST(tiles, a_failing_kernel_is_named_by_its_instruction)
     rg_arena_free(&arena);
 }
 
-/* ---- Refusals --------------------------------------------------------------------------------- */
+/* ---- Refusals -------------------------------------------------------------------------------- */
 
 static rg_status status_of(const rg_tile_source *s)
 {

@@ -206,7 +206,9 @@ RGT_TEST(optim, misuse_is_refused_with_the_field_named)
 {
     static const struct { rg_optim_opts o; const char *says; } bad[] = {
         { { .kind = RG_SGD }, "lr is required" },
-        { { .lr = -1 }, "lr must" }, { { .lr = NAN }, "lr must" }, { { .lr = INFINITY }, "lr must" },
+        { { .lr = -1 }, "lr must" },
+        { { .lr = NAN }, "lr must" },
+        { { .lr = INFINITY }, "lr must" },
         { { .beta1 = 1 }, "beta1" }, { { .beta2 = -0.1 }, "beta2" }, { { .rho = 2 }, "rho" },
         { { .momentum = 1.5 }, "momentum" }, { { .eps = -1e-8 }, "eps" },
         { { .weight_decay = NAN }, "weight_decay" }, { { .clip_norm = -1 }, "clip_norm" },

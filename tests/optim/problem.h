@@ -1,4 +1,4 @@
-/* tests/optim/problem.h -- one small problem: L(w) = Σ a·w²/2 + Σ c·w, c bound anew at every step. */
+/* tests/optim/problem.h -- one small problem: L(w) = Σ a·w²/2 + Σ c·w, c bound anew each step. */
 #ifndef PROBLEM_H
 #define PROBLEM_H
 

@@ -30,7 +30,8 @@ void problem_create(struct problem *p, rg_dtype store, rg_dtype plan, const rg_o
     rg_val A = rg_constant(p->g, RG_F, RG_SHAPE(N), a, N);
     rg_val half = rg_scale(rg_sum(rg_mul(A, rg_square(w))), 0.5);
     p->loss = rg_add(half, rg_sum(rg_mul(p->c, w)));
-    rg_status st = rg_plan_create_train(&p->plan, p->loss, NULL, 0, &(rg_plan_opts){ .real = plan });
+    rg_status st = rg_plan_create_train(&p->plan, p->loss, NULL, 0,
+                                        &(rg_plan_opts){ .real = plan });
     RGT_CHECK_MSG(!st, "%s", rg_graph_message(p->g));
     st = rg_optim_create(&p->opt, p->ps, opts);
     RGT_CHECK_MSG(!st, "%s", rg_params_message(p->ps));

@@ -1,5 +1,5 @@
-/* tests/plan/behaviour.c -- what a plan promises besides its values: bits for any number of threads,
- * no allocation in a run, carried values, refusals with their reasons, options, memory. */
+/* tests/plan/behaviour.c -- what a plan promises besides its values: bits for any number of
+ * threads, no allocation in a run, carried values, refusals with their reasons, options, memory. */
 #include "plan/code.h"
 #include "plan/pipeline.h"
 #include "tests/rgt.h"

@@ -3,11 +3,12 @@
 
     python3 tools/golden/make.py tests/layers/golden
 
-Writes one file per kind of cell. Weights, inputs, initial states and cotangents are not stored: both
-sides draw them from Philox4x32-10 by name (docs/MATH.md 18), this one in numpy. A case holds, per
-output, final state and gradient, its norm and four products with vectors drawn the same way; small
-final states in full too. Layers are PyTorch's own where it has them; the GRU that resets before the
-product is composed here from its equations. The last line of a file is FNV-1a-64 of all before it.
+Writes one file per kind of cell. Weights, inputs, initial states and cotangents are not stored:
+both sides draw them from Philox4x32-10 by name (docs/MATH.md 18), this one in numpy. A case
+holds, per output, final state and gradient, its norm and four products with vectors drawn the
+same way; small final states in full too. Layers are PyTorch's own where it has them; the GRU
+that resets before the product is composed here from its equations. The last line of a file is
+FNV-1a-64 of all before it.
 """
 import itertools
 import os
@@ -40,7 +41,8 @@ def philox(block, c1, c2, c3, seed):
     low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
     for _ in range(10):
         a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
-        c = [(b >> half) ^ c[1] ^ np.uint64(k0), b & low, (a >> half) ^ c[3] ^ np.uint64(k1), a & low]
+        c = [(b >> half) ^ c[1] ^ np.uint64(k0), b & low, (a >> half) ^ c[3] ^ np.uint64(k1),
+             a & low]
         k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
     return c
 
@@ -118,7 +120,8 @@ def run_gru_before(case, p, x, states):
     last = []
     for l in range(case["L"]):
         h, y = states[0][l], []
-        w = {letter: [p.get(f"l{l}.{letter}{g}", 0) for g in "rug"] for letter in ("U", "W", "b", "bh")}
+        w = {letter: [p.get(f"l{l}.{letter}{g}", 0) for g in "rug"]
+             for letter in ("U", "W", "b", "bh")}
 
         def gate(k, a, b):
             return a @ w["U"][k] + b @ w["W"][k] + w["b"][k] + w["bh"][k]
@@ -206,7 +209,7 @@ def forms_differ(case):
 
 
 def sensitivity(case, result):
-    """How far single precision, or single bits of it in all data, move a tensor relative to its norm."""
+    """How far single precision, or single bits of all data, move a tensor relative to its norm."""
     worst = 0.0
     for change in ({"real": torch.float32}, {"shake": 1}, {"shake": 2}):
         moved = evaluate({**case, **change})
