@@ -125,13 +125,23 @@ static int usage(int code)
     return code;
 }
 
+static bool is_row(const char *name)
+{
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (size_t k = 0; k < all[i]->n; k++)
+            if (strcmp(all[i]->row[k].name, name) == 0)
+                return true;
+    return false;
+}
+
 static bool wanted(const char *name, char *const *argv)
 {
     bool any = false;
     for (size_t i = 1; argv[i]; i++)
         if (strcmp(argv[i], "--row") == 0 && argv[i + 1]) {
+            const char *asked = argv[i + 1];
             any = true;
-            if (strncmp(name, argv[i + 1], strlen(argv[i + 1])) == 0)
+            if (is_row(asked) ? strcmp(name, asked) == 0 : strncmp(name, asked, strlen(asked)) == 0)
                 return true;
         }
     return !any;
