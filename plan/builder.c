@@ -80,10 +80,12 @@ static uint64_t hash_attr(uint64_t h, const rg_node *n)
     return n->op->attr_bytes ? hash_bytes(h, n->attr, n->op->attr_bytes) : h;
 }
 
+/* Operands and attributes tell the shape of all but leaves. */
 static uint64_t hash_of(const rg_node *n)
 {
-    uint64_t h = rg_hash_mix((uint64_t)(uintptr_t)n->op, (uint64_t)n->shape->rank);
-    h = hash_bytes(h, n->shape->dim, (size_t)n->shape->rank * sizeof *n->shape->dim);
+    uint64_t h = rg_hash_mix((uint64_t)(uintptr_t)n->op, n->n_in);
+    if (n->n_in == 0)
+        h = hash_bytes(h, n->shape->dim, (size_t)n->shape->rank * sizeof *n->shape->dim);
     h = hash_bytes(h, n->in, n->n_in * sizeof *n->in);
     return hash_attr(h, n);
 }
