@@ -11,7 +11,10 @@ def terminal(*arguments, env=None, columns=80, seconds=30):
     import fcntl
     import struct
     import termios
-    control, end = pty.openpty()
+    try:
+        control, end = pty.openpty()
+    except OSError as why:
+        raise Skip(f"no terminal can be made: {why}") from None
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=end,
