@@ -105,8 +105,9 @@ RG_API rg_status rg_plan_bind(rg_plan *plan, rg_val input, const void *data, siz
 /**
  * Run once: read inputs and parameters, compute every root.
  *
- * Allocates nothing, takes no lock, gives the same bits for any number of threads. Gradients are
- * overwritten (or, with opts.accumulate, added).
+ * Allocates nothing (but OpenBLAS's kernels for small f64 products, which take a block of their own),
+ * takes no lock, gives the same bits for any number of threads. Gradients are overwritten (or, with
+ * opts.accumulate, added).
  *
  * Errors     RG_EGRAPH an input is not bound; a failed bind or carry, repeated; RG_EINDEX an index,
  *            class or length out of range, found before anything is computed; RG_EUSER; RG_EFORKED;

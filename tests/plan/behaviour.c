@@ -2,6 +2,7 @@
  * threads, no allocation in a run, carried values, refusals with their reasons, options, memory. */
 #include "plan/code.h"
 #include "plan/pipeline.h"
+#include "kernels/product.h"
 #include "tests/rgt.h"
 
 #include <math.h>
@@ -83,17 +84,23 @@ RGT_TEST(plan, bits_do_not_depend_on_threads)
     net_end(&n);
 }
 
+/* Neither we nor, where products are our own, anybody else: OpenBLAS's kernels for small matrices
+ * take a block of their own at every call. */
 RGT_TEST(plan, a_run_allocates_nothing)
 {
     net n;
+    rgt_alloc state = { .calls = 0 };
     net_begin(&n, NULL);
-    rg_plan *plan = net_plan(&n, &(rg_plan_opts){ .threads = 2, .disable = "solo" });
+    rg_plan *plan = net_plan(&n, &(rg_plan_opts){ .threads = 2, .disable = "solo",
+                                                  .alloc = rgt_hooks(&state) });
     for (int i = 0; i < 3; i++)
         RGT_CHECK(rg_plan_run(plan) == RG_OK);
-    const long before = rgt_malloc_calls();
+    const bool own = rg_product_table(rg_cpu_isa())->fused;
+    const long before = rgt_malloc_calls(), ours = state.calls;
     for (int i = 0; i < 20; i++)
         RGT_CHECK(rg_plan_run(plan) == RG_OK);
-    RGT_CHECK_MSG(rgt_malloc_calls() == before, "%ld calls", rgt_malloc_calls() - before);
+    RGT_CHECK(state.calls == ours);
+    RGT_CHECK_MSG(!own || rgt_malloc_calls() == before, "%ld calls", rgt_malloc_calls() - before);
     rg_plan_destroy(&plan);
     net_end(&n);
 }
