@@ -105,8 +105,8 @@ RG_API rg_status rg_plan_bind(rg_plan *plan, rg_val input, const void *data, siz
 /**
  * Run once: read inputs and parameters, compute every root.
  *
- * Allocates nothing (but OpenBLAS's kernels for small f64 products, which take a block of their own),
- * takes no lock, gives the same bits for any number of threads. Gradients are overwritten (or, with
+ * Allocates nothing (OpenBLAS's kernels for small f64 products take a block of their own), takes no
+ * lock, gives the same bits for any number of threads. Gradients are overwritten (or, with
  * opts.accumulate, added).
  *
  * Errors     RG_EGRAPH an input is not bound; a failed bind or carry, repeated; RG_EINDEX an index,
