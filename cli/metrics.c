@@ -164,7 +164,10 @@ static int read_rows(metrics *m, const char *path, uint64_t step, uint64_t evalu
         return DONE;
     for (ssize_t n; code == DONE && (n = getline(&line, &cap, file)) > 0;) {
         metrics_row row;
-        if (line[n - 1] == '\n' && parse(&row, line, (size_t)n) && reached(&row, step, evaluated))
+        if (line[n - 1] != '\n' || !parse(&row, line, (size_t)n) || row.step > step)
+            continue;
+        m->time = row.time > m->time ? row.time : m->time; /* of results, too, which are cut */
+        if (reached(&row, step, evaluated))
             code = keep(m, &row);
     }
     free(line);
@@ -225,11 +228,6 @@ void metrics_close(metrics *m)
         (void)close(m->csv);
     free(m->row);
     *m = (metrics){ .jsonl = -1, .csv = -1 };
-}
-
-double metrics_time(const metrics *m)
-{
-    return m->n ? m->row[m->n - 1].time : 0;
 }
 
 /* ---- The picture ---------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ typedef struct metrics {
     int          jsonl, csv;  /* descriptors, or -1 */
     metrics_row *row;
     size_t       n, cap;
+    double       time;        /* that the run took before it was resumed, evaluations included */
 } metrics;
 
 /* Open for writing. What a resumed run has not reached is cut: rows behind @p step, evaluations
@@ -28,8 +29,6 @@ int metrics_open(metrics *m, const folder *f, uint64_t step, uint64_t evaluated)
 void metrics_close(metrics *m);
 /* Append to both files, one write each. With @p echo the JSON line goes to stdout as well. */
 int metrics_add(metrics *m, const metrics_row *row, bool echo);
-/* Seconds of training so far. */
-double metrics_time(const metrics *m);
 /* The loss curve, with lines for what it is compared with: bits per character. */
 int metrics_plot(const metrics *m, const folder *f, const char *title, double baseline,
                  const char *baseline_label);

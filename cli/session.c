@@ -205,7 +205,7 @@ static int open_folder(session *x)
                             x->at.evaluated);
     if (code == DONE)
         note("run    %s", x->f.path);
-    x->before = metrics_time(&x->metrics);
+    x->before = x->metrics.time;
     return code;
 }
 
