@@ -7,7 +7,7 @@
 set -eu
 
 build="gcc libc6-dev meson pkgconf libopenblas-openmp-dev libjansson-dev zlib1g-dev"
-tests="libcriterion-dev g++ python3 bats jq mandoc"
+tests="libcriterion-dev g++ python3 mandoc"
 
 wanted=""
 for group in "${@:-all}"; do
@@ -42,9 +42,10 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086  # a list of words
 install() {
-    # shellcheck disable=SC2086  # a list of words
-    $as_root apt-get install -y -q --no-install-recommends $missing >&2
+    $as_root apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" $missing >&2
 }
 # On a bare system the package lists may be missing or old.
-install || { $as_root apt-get update -q >&2 && install; }
+install --simulate >/dev/null 2>&1 || $as_root apt-get update -qq
+install || { $as_root apt-get update -qq && install; }
