@@ -45,6 +45,7 @@ struct rg_task {
     rg_task_fn *run;
     const char *name;       /* of the kernel, for printouts */
     uint32_t    node;       /* the value it is named after */
+    const rg_shape *shape;  /* of what it moves; NULL = the node's result */
     uint32_t    interval;
     uint32_t    n_in, n_out;
     rg_ref     *arg;        /* n_in operands, then n_out results, then what the kernel wants */

@@ -6,11 +6,12 @@
 #include "plan/code.h"
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "kernels/team.h"
 #include "ops/ops.h"
-#include "plan/clock.h"
 #include "plan/lower.h"
 #include "plan/pipeline.h"
+#include "plan/trace.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -96,7 +97,7 @@ static rg_status take_memory(rg_plan *plan, rg_code *c)
     plan->memory = rg_get_raw(&plan->alloc, plan->memory_bytes);
     c->at = rg_arena_get(c->arena, c->n_buffer * sizeof *c->at);
     c->failure = rg_arena_get(c->arena, threads * sizeof *c->failure);
-    const bool timed = plan->opts.trace && plan->opts.trace->step;
+    const bool timed = rg_traces_steps(plan);
     c->seconds = timed ? rg_arena_get(c->arena, c->n_step * sizeof *c->seconds) : NULL;
     if (!plan->memory || !c->at || !c->failure || (timed && !c->seconds)) {
         const size_t bytes = plan->memory_bytes;
@@ -192,6 +193,7 @@ struct job {
     rg_machine  machine;
     atomic_bool failed;
     bool        poison;
+    double     *seconds;  /* by step; NULL = nobody asks */
 };
 
 /* The first part of a step that belongs to thread @p rank: the first whose middle lies in the
@@ -253,12 +255,12 @@ static void run_all(void *arg, int rank, int size)
     if (job->poison)
         meet(job, RG_FOREVER, rank, size);
     for (size_t i = 0; i < c->n_step; i++) {
-        const double start = c->seconds && rank == 0 ? rg_seconds() : 0;
+        const double start = job->seconds && rank == 0 ? rg_seconds() : 0;
         run_step(job, i, rank, size);
-        if (c->seconds)
+        if (job->seconds)
             rg_team_meet(&job->gate, size); /* so that the time is this step's alone */
-        if (c->seconds && rank == 0)
-            c->seconds[i] = rg_seconds() - start;
+        if (job->seconds && rank == 0)
+            job->seconds[i] = rg_seconds() - start;
         if (i + 1 < c->n_step && c->step[i + 1].interval != c->step[i].interval)
             meet(job, c->step[i].interval, rank, size);
     }
@@ -283,12 +285,14 @@ static rg_status complain(rg_plan *plan, const rg_code *c)
 
 static void trace_steps(const rg_plan *plan, const rg_code *c)
 {
-    const rg_trace *trace = plan->opts.trace;
-    char scope[RG_SCOPE_TEXT];
+    char shape[RG_SHAPE_TEXT];
     for (size_t i = 0; i < c->n_step; i++) {
         const rg_task *s = &c->step[i];
-        rg_scope_text(scope, plan->graph, plan->prog.node[s->node].scope);
-        trace->step(trace->user, s->name, scope, c->seconds[i], s->flop, s->bytes);
+        rg_timed_step step = { .kernel = s->name, .index = i, .seconds = c->seconds[i],
+                         .flop = s->flop, .bytes = s->bytes };
+        if (s->shape)
+            step.shapes = rg_shape_text(shape, s->shape);
+        rg_trace_step(plan, s->node, &step);
     }
 }
 
@@ -301,13 +305,14 @@ static rg_status run(rg_plan *plan, uint64_t number)
     memset(c->failure, 0, (size_t)plan->threads * sizeof *c->failure);
     struct job job = {
         .c = c, .poison = plan->opts.poison,
+        .seconds = rg_traces_steps(plan) ? c->seconds : NULL,
         .machine = { c, c->at, plan->params ? plan->params->seed : 0, number, c->scratch,
                      c->scratch_bytes },
     };
     rg_team_run(plan->threads, plan->prog.flush, run_all, &job);
     if (atomic_load(&job.failed))
         return complain(plan, c);
-    if (c->seconds)
+    if (job.seconds)
         trace_steps(plan, c);
     return RG_OK;
 }

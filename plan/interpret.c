@@ -5,7 +5,9 @@
 #include "plan/convert.h"
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "kernels/team.h"
+#include "plan/trace.h"
 
 #include <string.h>
 
@@ -125,7 +127,12 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     it->exec.how = &rg_interpreter;
     plan->exec = &it->exec;
     plan->threads = 1;
-    plan->report.steps = plan->prog.n_node - 1;
+    for (uint32_t id = 1; id < plan->prog.n_node; id++) {
+        plan->report.steps += !rg_node_is_leaf(&plan->prog.node[id]);
+        plan->report.flop += rg_node_flop(&plan->prog, &plan->prog.node[id]);
+        if (!rg_node_is_leaf(&plan->prog.node[id]))
+            plan->report.moved_bytes += rg_node_bytes(plan, id);
+    }
     if ((st = rg_plan_check_kernels(plan, err)) || (st = place(plan, err)))
         return st;
     return plan->opts.dry_run ? RG_OK : make_scratch(plan, it, err);
@@ -195,7 +202,17 @@ struct job {
     rg_plan  *plan;
     uint64_t  run;
     rg_status status;
+    size_t    done;  /* nodes */
 };
+
+static void trace_node(struct job *job, uint32_t id, double seconds)
+{
+    const rg_node *node = &job->plan->prog.node[id];
+    rg_timed_step step = { .kernel = node->op->name, .index = job->done, .seconds = seconds,
+                     .flop = rg_node_flop(&job->plan->prog, node),
+                     .bytes = rg_node_bytes(job->plan, id) };
+    rg_trace_step(job->plan, id, &step);
+}
 
 static void run_all(void *arg, int rank, int size)
 {
@@ -203,10 +220,15 @@ static void run_all(void *arg, int rank, int size)
     rg_plan *plan = job->plan;
     (void)size;
     const rg_plan_watch none = { .only = NULL }, *watch = plan->watch ? plan->watch : &none;
+    const bool timed = rg_traces_steps(plan);
     for (uint32_t id = 1; id < plan->prog.n_node && rank == 0 && !job->status; id++) {
         if (rg_node_is_leaf(&plan->prog.node[id]) || (watch->only && !watch->only[id]))
             continue;
+        const double start = timed ? rg_seconds() : 0;
         job->status = run_node(plan, (struct interpreter *)plan->exec, id, job->run);
+        if (timed)
+            trace_node(job, id, rg_seconds() - start);
+        job->done++;
         if (watch->computed)
             watch->computed(watch->user, plan, id);
     }
@@ -214,7 +236,7 @@ static void run_all(void *arg, int rank, int size)
 
 static rg_status run(rg_plan *plan, uint64_t number)
 {
-    struct job job = { plan, number, RG_OK };
+    struct job job = { plan, number, RG_OK, 0 };
     rg_team_run(1, plan->opts.real == RG_F32 && !plan->opts.keep_subnormals, run_all, &job);
     return job.status;
 }

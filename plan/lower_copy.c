@@ -68,6 +68,7 @@ static rg_status copy(rg_code *c, uint32_t node, const rg_shape *shape, uint32_t
         return rg_lower_no_memory(c);
     memcpy(stride, to->stride, sizeof to->stride);
     memcpy(stride + RG_MAX_RANK, source->stride, sizeof source->stride);
+    s->shape = shape;
     s->n_in = s->n_out = 1;
     s->arg[0] = rg_ref_of(c, from);
     s->arg[0].offset = (size_t)source->offset * item;

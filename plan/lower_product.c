@@ -313,6 +313,7 @@ static rg_status add_pack(rg_code *c, rg_packed *p, const struct extents *e, uin
     if (!s || !p->buffer)
         return rg_lower_no_memory(c);
     *(struct pack *)(uintptr_t)s->detail = d;
+    s->shape = c->p->node[p->value].shape;
     s->interval = interval - 1;
     s->n_in = s->n_out = 1;
     s->arg[0] = rg_ref_of(c, p->value);

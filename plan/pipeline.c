@@ -1,7 +1,7 @@
 /* plan/pipeline.c -- the passes as a table. */
 #include "plan/pipeline.h"
 
-#include "plan/clock.h"
+#include "base/clock.h"
 #include "plan/code.h"
 #include "plan/passes/passes.h"
 

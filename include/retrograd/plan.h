@@ -21,12 +21,24 @@ typedef enum rg_effort {
     RG_INTERPRET = 1   /* reference kernels in node order: the oracle; keeps every value */
 } rg_effort;
 
-/* Callbacks; each may be NULL. */
+/* A step of a run, and what it took. Texts live as long as the callback. */
+typedef struct rg_timed_step {
+    const char *kernel;    /* "product", "tile", "copy", ...; effort interpret: the op */
+    const char *scope;     /* where the forward code was: "l0/lstm step 3"; "" = nowhere */
+    const char *shapes;    /* of a product its operands, "[8,16] x [16,64]"; else of the result */
+    bool        gradient;  /* made by rg_grad */
+    size_t      index;     /* in order of running, from 0; the same in every run */
+    double      seconds;
+    double      flop;      /* operations on elements: a multiply-add is two, a tanh is one */
+    double      bytes;     /* of operands and results, each once */
+} rg_timed_step;
+
+/* Callbacks; each may be NULL. A plan that is created with `step` may be run without: it looks
+ * again at every run. Traced, threads meet after every step, so that times are of one step. */
 typedef struct rg_trace {
     void  *user;
     void (*pass)(void *user, const char *pass, size_t nodes, double seconds); /* after each pass */
-    void (*step)(void *user, const char *step, const char *scope, double seconds,
-                 double flop, double bytes);
+    void (*step)(void *user, const rg_timed_step *step);  /* each, in order */
     void (*warn)(void *user, const char *message);  /* e.g. this OpenBLAS is not the OpenMP build */
 } rg_trace;
 

@@ -260,23 +260,57 @@ RGT_TEST(plan, a_broken_program_is_caught)
     net_end(&n);
 }
 
-static void count_step(void *user, const char *step, const char *scope, double seconds, double flop,
-                       double bytes)
+struct seen {
+    size_t steps, gradients, products;
+    double flop, bytes;
+    bool   good;
+};
+
+static void see_step(void *user, const rg_timed_step *step)
 {
-    (void)step, (void)scope, (void)flop, (void)bytes;
-    if (seconds >= 0)
-        ++*(size_t *)user;
+    struct seen *seen = user;
+    seen->good = seen->good && step->seconds >= 0 && step->index == seen->steps &&
+                 step->bytes > 0 && *step->kernel && *step->shapes;
+    seen->steps++;
+    seen->gradients += step->gradient;
+    seen->products += strstr(step->shapes, " x ") != NULL;
+    seen->flop += step->flop;
+    seen->bytes += step->bytes;
 }
 
-RGT_TEST(plan, it_prints_and_traces_every_step)
+static bool about(double a, double b)
+{
+    return a > 0 && fabs(a - b) <= 1e-9 * b;
+}
+
+/* Whatever runs it: every step once, in order, and the sums that the plan reports. */
+RGT_TEST(plan, traces_tell_every_step_and_may_be_switched_off)
 {
     net n;
-    size_t steps = 0;
-    rgt_text text = { .data = NULL }, dot = { .data = NULL };
-    const rg_trace trace = { .user = &steps, .step = count_step };
     net_begin(&n, NULL);
-    rg_plan *plan = net_plan(&n, &(rg_plan_opts){ .trace = &trace });
-    RGT_CHECK(rg_plan_run(plan) == RG_OK && steps == rg_plan_facts(plan).steps);
+    for (int effort = RG_OPTIMIZE; effort <= RG_INTERPRET; effort++) {
+        struct seen seen = { .good = true };
+        rg_trace trace = { .user = &seen, .step = see_step };
+        rg_plan *plan = net_plan(&n, &(rg_plan_opts){ .trace = &trace, .threads = 2,
+                                                      .effort = (rg_effort)effort });
+        const rg_plan_report r = rg_plan_facts(plan);
+        RGT_CHECK(rg_plan_run(plan) == RG_OK && seen.good && seen.steps == r.steps);
+        RGT_CHECK(seen.gradients > 0 && seen.gradients < seen.steps && seen.products >= T);
+        RGT_CHECK(about(seen.flop, r.flop) && about(seen.bytes, r.moved_bytes));
+        trace.step = NULL;
+        RGT_CHECK(rg_plan_run(plan) == RG_OK && seen.steps == r.steps);
+        rg_plan_destroy(&plan);
+    }
+    net_end(&n);
+}
+
+RGT_TEST(plan, it_prints_every_step)
+{
+    net n;
+    rgt_text text = { .data = NULL }, dot = { .data = NULL };
+    net_begin(&n, NULL);
+    rg_plan *plan = net_plan(&n, NULL);
+    const size_t steps = rg_plan_facts(plan).steps;
     rg_plan_print(plan, rgt_write, &text);
     rg_plan_dot(plan, rgt_write, &dot);
     size_t lines = 0;

@@ -1,6 +1,6 @@
-/* plan/clock.c -- the monotonic clock. */
+/* base/clock.c -- the monotonic clock. */
 #define _POSIX_C_SOURCE 200809L
-#include "plan/clock.h"
+#include "base/clock.h"
 
 #include <time.h>
 
