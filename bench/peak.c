@@ -7,78 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DECLARE(isa) float rgb_fma_loop_##isa(int64_t n); int64_t rgb_fma_flops_##isa(void);
-DECLARE(portable)
-#if defined(RG_HAVE_AVX2)
-DECLARE(avx2)
-#endif
-#if defined(RG_HAVE_AVX512)
-DECLARE(avx512)
-#endif
-
-static float fma_loop(int64_t n)
-{
-    switch (rg_cpu_isa()) {
-#if defined(RG_HAVE_AVX512)
-    case RG_ISA_AVX512: return rgb_fma_loop_avx512(n);
-#endif
-#if defined(RG_HAVE_AVX2)
-    case RG_ISA_AVX2: return rgb_fma_loop_avx2(n);
-#endif
-    default: return rgb_fma_loop_portable(n);
-    }
-}
-
-static int64_t fma_flops(void)
-{
-    switch (rg_cpu_isa()) {
-#if defined(RG_HAVE_AVX512)
-    case RG_ISA_AVX512: return rgb_fma_flops_avx512();
-#endif
-#if defined(RG_HAVE_AVX2)
-    case RG_ISA_AVX2: return rgb_fma_flops_avx2();
-#endif
-    default: return rgb_fma_flops_portable();
-    }
-}
-
-/* Each core measures itself while the others do. */
-struct peak {
-    double rate[RG_TEAM_MAX];
-    float  sink[RG_TEAM_MAX];
-};
-
-static void measure_core(void *arg, int rank, int size)
-{
-    enum { TURNS = 50000, TIMES = 100 }; /* short ones: some meet no other program */
-    struct peak *p = arg;
-    (void)size;
-    p->sink[rank] = fma_loop(10 * TURNS);
-    for (int k = 0; k < TIMES; k++) {
-        double begin = rgb_now();
-        p->sink[rank] += fma_loop(TURNS);
-        p->rate[rank] = fmax(p->rate[rank], (double)fma_flops() * TURNS / (rgb_now() - begin));
-    }
-}
-
-double rgb_peak(int threads)
-{
-    struct peak p = { .rate = { 0 } };
-    double sum = 0;
-    rg_team_run(threads, false, measure_core, &p);
-    for (int i = 0; i < threads; i++)
-        sum += p.rate[i];
-    return sum * 1e-9;
-}
-
 rgb_flops rgb_measure_flops(void (*body)(void *arg), void *arg, const rgb_opts *opts)
 {
     enum { TRIES = 3 };
     rgb_flops f = { .peak = 0 };
-    double before = rgb_peak(opts->threads);
+    double before = rg_measure_peak(RG_F32, opts->threads);
     for (int k = 0; k < TRIES; k++) {
         f.time = rgb_measure(body, arg, opts);
-        double after = rgb_peak(opts->threads);
+        double after = rg_measure_peak(RG_F32, opts->threads);
         f.peak = (before + after) / 2;
         if (fabs(after - before) <= 0.05 * f.peak)
             break;

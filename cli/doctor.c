@@ -169,6 +169,17 @@ static void test_gradient(finding *f)
     rg_params_destroy(&params);
 }
 
+/* What shares of the peak in `retrograd profile` refer to. */
+static void test_speed(finding *f, const settings *s)
+{
+    int threads = s->threads ? (int)s->threads : rg_build_info().max_threads;
+    double f32 = rg_measure_peak(RG_F32, threads), f64 = rg_measure_peak(RG_F64, threads);
+    *f = (finding){ .name = "peak", .good = f32 > 0 && f64 > 0, .remedy = report_it };
+    (void)snprintf(f->what, sizeof f->what, "%.0f GF/s in f32, %.0f in f64: multiply-adds in %s "
+                   "registers on %d thread%s", f32, f64, rg_build_info().isa, threads,
+                   threads == 1 ? "" : "s");
+}
+
 int doctor_main(settings *s)
 {
     finding f;
@@ -177,13 +188,15 @@ int doctor_main(settings *s)
     show(s, &f);
     good = f.good;
     good = test_kernels(s) && good;
-    for (int test = 0; test < 3; test++) {
+    for (int test = 0; test < 4; test++) {
         if (test == 0)
             test_plan(&f);
         else if (test == 1)
             test_threads(&f, s);
-        else
+        else if (test == 2)
             test_gradient(&f);
+        else
+            test_speed(&f, s);
         show(s, &f);
         good = good && f.good;
     }

@@ -40,7 +40,8 @@ const command commands[] = {
       "test this installation",
       "retrograd doctor",
       "One line per test: the BLAS library, the kernels against their references, the same bits on "
-      "one and on all threads, a gradient. What fails comes with its remedy. Ends with 0 or 1." },
+      "one and on all threads, a gradient; then the speed that shares of a peak refer to. What "
+      "fails comes with its remedy. Ends with 0 or 1." },
     { "completion", completion_main, "SHELL", true,
       "print the completion script of a shell (bash)",
       "retrograd completion bash > ~/.local/share/bash-completion/completions/retrograd",

@@ -7,12 +7,12 @@
 #include "base/shape.h"
 
 enum { RG_SHAPES_TEXT = 2 * RG_SHAPE_TEXT + 16 };
-/* A product's operands, "[8,16] x [16,64]" (a ' behind what is read transposed), else the shape of
- * the result; returns text. */
+/* Of a product its operands, "[8,16] x [16,64]" (a ' behind what is read transposed), else the shape
+ * of the result; returns text. */
 const char *rg_shapes_text(char text[RG_SHAPES_TEXT], const rg_prog *p, const rg_node *node);
 
-/* Operations that a node takes, as rg_timed_step counts them: two for each term of a product, else one
- * for each element read or, where that is more, made; none where elements are only moved. */
+/* Operations that a node takes, as rg_timed_step counts them: two for each term of a product, else
+ * one for each element read or, where that is more, made; none where elements are only moved. */
 double rg_node_flop(const rg_prog *p, const rg_node *node);
 /* Bytes of its operands and its result. */
 double rg_node_bytes(const rg_plan *plan, uint32_t id);

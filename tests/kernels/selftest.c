@@ -28,6 +28,15 @@ RGT_TEST(selftest, it_can_be_silent)
     RGT_CHECK(rg_selftest(NULL, NULL) == RG_OK);
 }
 
+/* Wider than any scalar machine, narrower than any that there is; f64 has half the lanes. */
+RGT_TEST(selftest, the_peak_is_a_possible_speed_and_grows_with_precision_halved)
+{
+    const double f32 = rg_measure_peak(RG_F32, 1), f64 = rg_measure_peak(RG_F64, 1);
+    RGT_CHECK(f32 > 0.1 && f32 < 1000 && f64 > 0.1 && f64 < f32);
+    RGT_CHECK(rg_measure_peak(RG_F32, 2) > 0 && rg_measure_peak(RG_F64, 0) > 0);
+    RGT_CHECK(rg_measure_peak(RG_I32, 1) == 0 && rg_measure_peak(RG_F32, -1) == 0);
+}
+
 RGT_TEST(selftest, the_build_says_what_it_is_made_of)
 {
     rg_build b = rg_build_info();
