@@ -53,7 +53,8 @@ rgb_time rgb_measure(void (*body)(void *arg), void *arg, const rgb_opts *opts);
 /* A copy that no cache holds, by so many threads: its time, and the bytes read and written. */
 rgb_time rgb_copy(double *bytes, const rgb_opts *opts);
 
-/* A measurement, rg_measure_peak() in f32 taken before and after; repeated while that moves by more than 5 %. */
+/* A measurement, rg_measure_peak() in f32 taken before and after; repeated while that moves by more
+ * than 5 %. */
 typedef struct rgb_flops {
     rgb_time time;
     double   peak;
