@@ -64,13 +64,12 @@ typedef struct rg_check_copy {
 /* Evidence on a block: along each direction j the gradient's slope and an oracle's. */
 typedef struct rg_check_result {
     const rg_check_block *block;
-    const char *name;
-    int64_t  step;
     const char *oracle, *reason;  /* reason: why undecided, else "" */
     size_t   n;               /* directions */
     double  *got, *want;
     uint8_t *out;             /* excluded: a kink within its stencil */
     double   sigma;           /* what `want` may be off; where that is exact, what `got` may be */
+    double   h;               /* step of the difference */
     bool     exact;
     double   rtol;            /* agreement asked for */
     bool     same;            /* the value did not change in any bit */
@@ -97,9 +96,19 @@ typedef struct rg_check_objective {
     double   base, noise;     /* value there; ε_f, what it may be off by rounding */
     double  *jitter;          /* by block: how far the gradient may be off by rounding */
     struct rg_check_complex *program;  /* for complex numbers */
-    uint8_t *local;           /* by id: is the rule of this node right? */
+    struct rg_check_cells   *cells;    /* for local steps */
     rg_check_result *result;  /* by block */
 } rg_check_objective;
+
+/* What holds of all blocks together, in the report's order. */
+typedef enum rg_check_law {
+    RG_LAW_SUM,               /* the blocks of a tensor add up to its gradient */
+    RG_LAW_PLAN,              /* which the optimized plan computes */
+    RG_LAW_F32,               /* in f32, too, as far as that goes */
+    RG_LAW_DOT,               /* ⟨w, J·v⟩ = ⟨Jᵀ·w, v⟩ */
+    RG_LAW_SYMMETRY,          /* ⟨w, H·v⟩ = ⟨v, H·w⟩ */
+    RG_LAWS
+} rg_check_law;
 
 typedef struct rg_check {
     rg_alloc  alloc;
@@ -124,9 +133,8 @@ typedef struct rg_check {
     rg_val          *total;   /* whole copy: by tensor, its gradient */
     rg_plan         *interpreted, *optimized;  /* of the loss and these */
     rg_check_objective first, second;
-    rg_check_result *extra;   /* what is wrong with no block alone */
-    size_t           n_extra;
-    char             blame[RG_CHECK_PLACE + 64];  /* "; the rule of op 'x' is wrong", or "" */
+    rg_gradcheck_law law[RG_LAWS];  /* name NULL = not asked */
+    char             blame[RG_CHECK_PLACE + 96];  /* "; the rule of op 'x' is wrong", or "" */
 } rg_check;
 
 rg_status rg_check_no_memory(rg_check *c);
@@ -140,7 +148,7 @@ rg_status rg_check_blocks(rg_check *c);
 
 /* ---- copy.c -------------------------------------------------------------------------------- */
 
-rg_status rg_check_copy_whole(rg_check *c);
+rg_status rg_check_copy_whole(rg_check *c, rg_check_copy *to);
 rg_status rg_check_copy_split(rg_check *c);
 /* A new leaf of the copy, of the kind and shape of user's node @p id, bound to @p data. */
 rg_val rg_check_leaf(rg_check *c, rg_check_copy *to, const char *name, uint32_t id, void *data);
@@ -158,15 +166,20 @@ void rg_check_directions(rg_check *c, rg_check_tensor *t, const double *value);
 
 rg_status rg_check_plan(rg_check *c, rg_plan **out, const rg_check_copy *copy, const rg_val *roots,
                         size_t n, rg_effort effort);
+/* Scale factors of what a value is the sum of, by id; 0 for what is not. */
+rg_status rg_check_terms(rg_check *c, rg_val value, double **factor);
 /* One run, always as the first: random draws are the same every time. */
 rg_status rg_check_run(rg_check *c, rg_plan *plan);
-/* The same, every real value moving by one or two units of its last place, in one of many ways. */
-rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, uint64_t which);
+/* The same, every real value moving by one or two units of its last place, in one of many ways;
+ * @p as: in which precision that place is. */
+rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, rg_dtype as, uint64_t which);
 /* Gradients, decisions, plans of o->value; refuses what is not pure. */
 rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o);
 void rg_check_objective_free(rg_check_objective *o);
 /* The value where the blocks are now; *crossed: some decision differs from the base point's. */
 rg_status rg_check_value(rg_check *c, rg_check_objective *o, double *f, bool *crossed);
+/* The same of another plan that has them as roots, after a run. */
+bool rg_check_crossed(rg_check_objective *o, rg_plan *plan);
 /* "'log' (rnn step 3)": a node. */
 const char *rg_check_place(char text[RG_CHECK_PLACE], const rg_graph *g, uint32_t id);
 /* The same of the first value of the last gradient run that is not finite; "" if none. */
@@ -184,9 +197,9 @@ double rg_check_along(const rg_check_tensor *t, const double *g, size_t n, size_
 /* Fill r->want and what it may be off: by differences, by complex numbers. */
 rg_status rg_check_difference(rg_check *c, rg_check_objective *o, rg_check_result *r);
 rg_status rg_check_complex_step(rg_check *c, rg_check_objective *o, rg_check_result *r);
-/* A verdict from every operation between block and value, alone; none if that says nothing. */
+/* A verdict from every cell between block and value, alone; none if that says nothing. */
 rg_status rg_check_local(rg_check *c, rg_check_objective *o, rg_check_result *r);
-/* Name in c->blame the first operation whose rule makes a block fail. */
+/* Name in c->blame the first operation whose rule makes a block fail, or the cell. */
 rg_status rg_check_blame(rg_check *c, rg_check_objective *o);
 
 typedef void rg_check_judge_fn(const rg_check *c, rg_check_result *r);
@@ -198,21 +211,53 @@ bool rg_check_is_zero(const rg_check_result *r);
 /* Damage gradients in three ways; RG_EINTERNAL if @p judge lets one pass. */
 rg_status rg_check_control(rg_check *c, const rg_check_objective *o, rg_check_judge_fn *judge);
 
+/* ---- cells.c: what is checked alone ---------------------------------------------------------- */
+
+/* The nodes of one time step's scope that lie between blocks and value; or a single node. */
+typedef struct rg_check_cell {
+    const uint32_t *node;     /* ids in the split copy, ascending */
+    size_t   n;
+    uint8_t  verdict;         /* of local.c */
+} rg_check_cell;
+
+enum { RG_CHECK_NEEDED = 1, RG_CHECK_MOVES = 2 };
+
+typedef struct rg_check_cells {
+    uint8_t  *mark;           /* by id: the value needs it, some block moves it */
+    uint32_t *of;             /* by id: index into cell; 0 = none */
+    rg_check_cell *cell;      /* [0] is not used */
+    size_t    n_cell;
+    uint8_t  *op;             /* by id: the verdict on the node alone */
+    rg_val   *gradient;       /* by id: of the value, for what leaves its cell; else none */
+    rg_plan  *plan;           /* of these; NULL if nothing leaves a cell */
+    uint32_t *lone;           /* by id: room for local.c, all 0 */
+} rg_check_cells;
+
+/* Find the cells; o->cells. */
+rg_status rg_check_cells_make(rg_check *c, rg_check_objective *o);
+
+/* ---- Laws ----------------------------------------------------------------------------------- */
+
+/* Hold one observation against a law; the worst is kept. */
+void rg_check_observe(rg_check *c, rg_check_law law, rg_gradcheck_law seen);
+/* It could not be asked, or not decided; a failure stays one. */
+void rg_check_law_open(rg_check *c, rg_check_law law, rg_verdict verdict, const char *reason);
+/* totals.c: the blocks of a tensor add up to its gradient, and the optimized plan computes it. */
+rg_status rg_check_totals(rg_check *c);
+/* single.c: the gradients of a plan in single precision. */
+rg_status rg_check_single(rg_check *c);
+/* dot.c: forward against reverse mode. */
+rg_status rg_check_dot(rg_check *c);
+
 /* ---- The whole ----------------------------------------------------------------------------- */
 
-/* rg_gradcheck(); @p local: also operation by operation, by calling this for each. */
+/* rg_gradcheck(); @p local: also cell by cell and as a whole, by calling this for each cell. */
 rg_verdict rg_check_one(rg_gradcheck_report **report, rg_val loss, const rg_val *x, size_t n,
                         const rg_gradcheck_opts *opts, bool local);
 /* Gradients of o->value against oracles, block by block; then the control. */
 rg_status rg_check_objective_run(rg_check *c, rg_check_objective *o);
-/* totals.c: the blocks of a tensor add up to its gradient, and the optimized plan computes it. */
-rg_status rg_check_totals(rg_check *c);
-/* What a block of the whole Hessian is called. */
-extern const char rg_check_hessian[];
 /* second.c: the gradient of ⟨gradient, constants⟩, and the symmetry of the Hessian. */
 rg_status rg_check_second(rg_check *c);
-/* Say that something that is no block is wrong, or cannot be told. */
-rg_status rg_check_add_extra(rg_check *c, rg_check_result r);
 /* report.c: everything found; NULL without memory. @p c may be unfinished, with an error. */
 rg_gradcheck_report *rg_check_report(const rg_check *c);
 

@@ -206,7 +206,7 @@ static rg_status measure_jitter(rg_check *c, rg_check_objective *o)
     if (!(o->jitter = rg_arena_get(&c->arena, c->n_block * sizeof *o->jitter)))
         return rg_check_no_memory(c);
     for (uint64_t k = 0; k < RG_CHECK_DISTURBED && !st; k++) {
-        st = rg_check_run_disturbed(c, o->diff, k);
+        st = rg_check_run_disturbed(c, o->diff, RG_F64, k);
         for (size_t i = 0; i < c->n_block && !st; i++) {
             const rg_check_result *r = &o->result[i];
             const double *g = rg_plan_data(o->diff, o->grad[i]);
@@ -255,6 +255,7 @@ rg_status rg_check_complex_step(rg_check *c, rg_check_objective *o, rg_check_res
     memset(r->out, 0, r->n);
     r->excluded = 0;
     r->exact = true;
+    r->h = 0;
     r->sigma = fmax(o->jitter[r->block - c->block], UNDERFLOW);
     r->rtol = fmax(1e-10, 1e-4 * c->rtol);
     r->reason = "below the rounding of the gradient itself";

@@ -192,9 +192,9 @@ static rg_status copy(rg_check *c, rg_check_copy *to, bool split)
     return to->g->status ? fail(c, to->g) : RG_OK;
 }
 
-rg_status rg_check_copy_whole(rg_check *c)
+rg_status rg_check_copy_whole(rg_check *c, rg_check_copy *to)
 {
-    return copy(c, &c->whole, false);
+    return copy(c, to, false);
 }
 
 rg_status rg_check_copy_split(rg_check *c)

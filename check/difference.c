@@ -201,6 +201,7 @@ rg_status rg_check_difference(rg_check *c, rg_check_objective *o, rg_check_resul
     }
     r->excluded = at.excluded;
     r->sigma = at.sigma;
+    r->h = ldexp(r->block->tensor->step, k);
     r->rtol = c->rtol;
     r->exact = false;
     r->reason = kinked(&s, &at)         ? "next to kinks: move inputs away from them"

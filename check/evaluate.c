@@ -70,13 +70,13 @@ static size_t decision_bytes(const rg_val v)
 }
 
 /* Compare the decisions of the last run with the base point's, or keep them as these. */
-static bool decided(rg_check_objective *o, bool keep)
+static bool decided(rg_check_objective *o, rg_plan *plan, bool keep)
 {
     uint8_t *at = o->side;
     bool differ = false;
     for (size_t i = 0; i < o->n_decision; i++) {
         const size_t n = decision_bytes(o->decision[i]);
-        const void *now = rg_plan_data(o->eval, o->decision[i]);
+        const void *now = rg_plan_data(plan, o->decision[i]);
         if (n && keep)
             memcpy(at, now, n);
         else if (n)
@@ -86,13 +86,18 @@ static bool decided(rg_check_objective *o, bool keep)
     return differ;
 }
 
+bool rg_check_crossed(rg_check_objective *o, rg_plan *plan)
+{
+    return decided(o, plan, false);
+}
+
 rg_status rg_check_value(rg_check *c, rg_check_objective *o, double *f, bool *crossed)
 {
     rg_status st = rg_check_run(c, o->eval);
     if (st)
         return st;
     *f = rg_plan_scalar(o->eval, o->value);
-    *crossed = decided(o, false);
+    *crossed = decided(o, o->eval, false);
     return RG_OK;
 }
 
@@ -125,36 +130,55 @@ static double sum_of_sizes(const rg_plan *plan, rg_val v)
     return sum;
 }
 
-/* Σ |terms| of the value: through sums, differences, scalings and changes of form, back to what is
- * summed. Terms of one node share a factor, so one number each is carried. */
-static rg_status sum_of_terms(rg_check *c, const rg_check_objective *o, double *out)
+/* Does the node only sum, scale or reform? Then these are the factors: *f is that of its operands,
+ * and *spread whether elements share it. */
+static bool passes_on(const rg_node *node, double *f, bool *spread)
 {
-    const rg_graph *g = c->split.g;
-    double *factor = rg_arena_get(&c->arena, ((size_t)o->value.id + 1) * sizeof *factor);
+    const bool sum = node->op == &rg_op_sum_over;
+    *spread = !sum;
+    if (node->op == &rg_op_scale)
+        *f *= fabs(((const rg_attr_real *)node->attr)->c);
+    else if (node->op != &rg_op_add && node->op != &rg_op_sub && node->op != &rg_op_reshape &&
+             node->op != &rg_op_broadcast && node->op != &rg_op_neg)
+        return sum;
+    return true;
+}
+
+/* Through sums, differences, scalings and changes of form, back to what is summed. Terms of one
+ * node share a factor, so one number each is carried. */
+rg_status rg_check_terms(rg_check *c, rg_val value, double **out)
+{
+    const rg_graph *g = value.graph;
+    double *factor = rg_arena_get(&c->arena, ((size_t)value.id + 1) * sizeof *factor);
     if (!factor)
         return rg_check_no_memory(c);
-    factor[o->value.id] = 1;
-    *out = 0;
-    for (uint32_t id = o->value.id; id > 0; id--) {
+    factor[value.id] = 1;
+    for (uint32_t id = value.id; id > 0; id--) {
         const rg_node *node = rg_node_at(g, id);
         const double n = (double)rg_shape_count(*node->shape);
         double f = factor[id];
-        if (f == 0)
+        bool spread;
+        if (f == 0 || !passes_on(node, &f, &spread))
             continue;
-        bool sum = node->op == &rg_op_sum_over, form = node->op == &rg_op_reshape ||
-                   node->op == &rg_op_broadcast || node->op == &rg_op_neg;
-        if (node->op == &rg_op_scale)
-            f *= fabs(((const rg_attr_real *)node->attr)->c);
-        else if (node->op != &rg_op_add && node->op != &rg_op_sub && !sum && !form) {
-            *out += f * sum_of_sizes(o->diff, (rg_val){ c->split.g, id });
-            continue;
-        }
+        factor[id] = 0;
         for (uint32_t k = 0; k < node->n_in; k++) {
             const double from = (double)rg_shape_count(*rg_node_at(g, node->in[k])->shape);
-            factor[node->in[k]] += sum || from == 0 ? f : f * n / from;
+            factor[node->in[k]] += spread && from != 0 ? f * n / from : f;
         }
     }
+    *out = factor;
     return RG_OK;
+}
+
+static rg_status sum_of_terms(rg_check *c, const rg_check_objective *o, double *out)
+{
+    double *factor;
+    rg_status st = rg_check_terms(c, o->value, &factor);
+    *out = 0;
+    for (uint32_t id = 1; id <= o->value.id && !st; id++)
+        if (factor[id] > 0)
+            *out += factor[id] * sum_of_sizes(o->diff, (rg_val){ c->split.g, id });
+    return st;
 }
 
 /* ---- Noise ---------------------------------------------------------------------------------- */
@@ -162,10 +186,20 @@ static rg_status sum_of_terms(rg_check *c, const rg_check_objective *o, double *
 struct disturbance {
     uint64_t seed, tail, bits;
     uint32_t next;
+    rg_dtype as;
 };
 
-/* Every real value computed moves up or down by one or two units of its last place: Monte Carlo
- * arithmetic, after D. S. Parker, 1997. Zero stays zero. */
+/* x, one or two units of its last place up or down */
+static double moved(double x, bool up, bool twice, rg_dtype as)
+{
+    const double to = up ? INFINITY : -INFINITY;
+    if (as == RG_F32)
+        return x + (up ? 1 : -1) * (twice ? 1 : 0.5) * (double)FLT_EPSILON * x;
+    return twice ? nextafter(nextafter(x, to), to) : nextafter(x, to);
+}
+
+/* Every real value computed moves: Monte Carlo arithmetic, after D. S. Parker, 1997. Zero stays
+ * zero. */
 static void disturb(void *user, rg_plan *plan, uint32_t id)
 {
     enum { AT_ONCE = 32 }; /* values for one draw, two bits each */
@@ -178,16 +212,15 @@ static void disturb(void *user, rg_plan *plan, uint32_t id)
             const rg_philox_block b = rg_draw(d->seed, RG_DOMAIN_CHECK, d->tail, d->next++);
             d->bits = (uint64_t)b.w[0] << 32 | b.w[1];
         }
-        const double to = d->bits & 1 ? INFINITY : -INFINITY;
         if (x[i] != 0)
-            x[i] = d->bits & 2 ? nextafter(nextafter(x[i], to), to) : nextafter(x[i], to);
+            x[i] = moved(x[i], d->bits & 1, d->bits & 2, d->as);
         d->bits >>= 2;
     }
 }
 
-rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, uint64_t which)
+rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, rg_dtype as, uint64_t which)
 {
-    struct disturbance d = { c->seed, rg_stream_tail(rg_fnv1a("rounding"), which), 0, 0 };
+    struct disturbance d = { c->seed, rg_stream_tail(rg_fnv1a("rounding"), which), 0, 0, as };
     plan->watch = &(rg_plan_watch){ .computed = disturb, .user = &d };
     rg_status st = rg_check_run(c, plan);
     plan->watch = NULL;
@@ -201,9 +234,9 @@ static rg_status measure_noise(rg_check *c, rg_check_objective *o)
     rg_status st = sum_of_terms(c, o, &terms);
     o->noise = 4 * DBL_EPSILON * terms;
     for (uint64_t k = 0; k < RG_CHECK_DISTURBED && !st; k++) {
-        st = rg_check_run_disturbed(c, o->eval, k);
-        const double moved = fabs(rg_plan_scalar(o->eval, o->value) - o->base);
-        o->noise = isfinite(moved) ? fmax(o->noise, moved) : o->noise;
+        st = rg_check_run_disturbed(c, o->eval, RG_F64, k);
+        const double off = fabs(rg_plan_scalar(o->eval, o->value) - o->base);
+        o->noise = isfinite(off) ? fmax(o->noise, off) : o->noise;
     }
     return st ? st : rg_check_run(c, o->eval);
 }
@@ -283,12 +316,14 @@ rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o)
     if ((st = find_decisions(c, o)) || (st = make_plans(c, o)) || (st = check_pure(c, o->diff)) ||
         (st = rg_check_value(c, o, &o->base, &crossed)))
         return st;
-    (void)decided(o, true);
+    (void)decided(o, o->eval, true);
     return measure_noise(c, o);
 }
 
 void rg_check_objective_free(rg_check_objective *o)
 {
+    if (o->cells)
+        rg_plan_destroy(&o->cells->plan);
     rg_plan_destroy(&o->eval);
     rg_plan_destroy(&o->diff);
 }

@@ -28,8 +28,8 @@ static rg_status make_results(rg_check *c, rg_check_objective *o)
         rg_check_result *r = &o->result[i];
         const size_t n = rg_check_directions_of(b->tensor, o->n_alone);
         const double *g = rg_plan_data(o->diff, o->grad[i]);
-        *r = (rg_check_result){ .block = b, .name = b->tensor->name, .step = b->step, .n = n,
-                                .oracle = o->oracle, .reason = "", .same = true };
+        *r = (rg_check_result){ .block = b, .n = n, .oracle = o->oracle, .reason = "",
+                                .same = true };
         r->got = rg_arena_get(&c->arena, n * sizeof *r->got);
         r->want = rg_arena_get(&c->arena, n * sizeof *r->want);
         r->out = rg_arena_get(&c->arena, n);
@@ -126,15 +126,6 @@ rg_status rg_check_objective_run(rg_check *c, rg_check_objective *o)
     return !st && c->local ? rg_check_blame(c, o) : st;
 }
 
-rg_status rg_check_add_extra(rg_check *c, rg_check_result r)
-{
-    const size_t most = 2 * c->n_tensor + 1; /* two sums a tensor, one Hessian */
-    if (!c->extra && !(c->extra = rg_arena_get(&c->arena, most * sizeof *c->extra)))
-        return rg_check_no_memory(c);
-    c->extra[c->n_extra++] = r;
-    return RG_OK;
-}
-
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 /* The whole copy: total gradients, values of inner nodes, bounds of indices. */
@@ -142,7 +133,7 @@ static rg_status make_whole(rg_check *c)
 {
     rg_val *roots = rg_arena_get(&c->arena, (1 + c->n_tensor) * sizeof *roots);
     rg_val *x = rg_arena_get(&c->arena, c->n_tensor * sizeof *x);
-    rg_status st = rg_check_copy_whole(c);
+    rg_status st = rg_check_copy_whole(c, &c->whole);
     if (st || !roots || !x)
         return st ? st : rg_check_no_memory(c);
     for (size_t i = 0; i < c->n_tensor; i++)
@@ -172,6 +163,17 @@ static void place_blocks(rg_check *c)
                    (size_t)c->block[i].tensor->n * sizeof(double));
 }
 
+/* What holds of all blocks together; nothing where the loss is not finite, nor of one cell. */
+static rg_status check_laws(rg_check *c)
+{
+    rg_status st = RG_OK;
+    if (!c->local || !isfinite(c->first.base))
+        return RG_OK;
+    if ((st = rg_check_totals(c)) || (st = rg_check_single(c)))
+        return st;
+    return rg_check_dot(c);
+}
+
 static rg_status check(rg_check *c, const rg_val *x, size_t n, const rg_gradcheck_opts *opts)
 {
     rg_status st;
@@ -180,10 +182,10 @@ static rg_status check(rg_check *c, const rg_val *x, size_t n, const rg_gradchec
         return st;
     place_blocks(c);
     if ((st = rg_check_run(c, c->interpreted)) || (st = rg_check_copy_split(c)) ||
-        (st = rg_check_objective_make(c, &c->first)) || (st = rg_check_totals(c)) ||
+        (st = rg_check_objective_make(c, &c->first)) || (st = check_laws(c)) ||
         (st = rg_check_objective_run(c, &c->first)))
         return st;
-    return opts && opts->order == 2 ? rg_check_second(c) : RG_OK;
+    return opts && opts->order == 2 && isfinite(c->first.base) ? rg_check_second(c) : RG_OK;
 }
 
 static rg_status check_arguments(rg_check *c, size_t n, const rg_val *x,

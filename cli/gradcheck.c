@@ -3,6 +3,7 @@
 #include "cli/cells.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,30 +66,64 @@ static int build(network *net, const settings *s)
 
 static const char *const verdict_name[] = { "pass", "fail", "inconclusive", "not run" };
 
+static void add_place(json_t *o, int64_t step, const char *reason)
+{
+    if (o && step != RG_NO_STEP)
+        json_object_set_new(o, "step", json_integer(step));
+    if (o && *reason)
+        json_object_set_new(o, "reason", json_string(reason));
+}
+
+/* JSON has no infinities: null. */
+static void add_number(json_t *o, const char *key, double x)
+{
+    if (o)
+        json_object_set_new(o, key, isfinite(x) ? json_real(x) : json_null());
+}
+
 static json_t *block_object(const rg_gradcheck_block *b)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:I}", "name", b->name,
-                          "verdict", verdict_name[b->verdict], "oracle", b->oracle, "index",
-                          (json_int_t)b->index, "got", b->got, "want", b->want, "error", b->error,
-                          "sigma", b->sigma, "excluded", (json_int_t)b->excluded);
-    if (o && b->step != RG_NO_STEP)
-        json_object_set_new(o, "step", json_integer(b->step));
-    if (o && *b->reason)
-        json_object_set_new(o, "reason", json_string(b->reason));
+    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I}", "name", b->name, "verdict",
+                          verdict_name[b->verdict], "oracle", b->oracle, "index",
+                          (json_int_t)b->index, "excluded", (json_int_t)b->excluded);
+    add_number(o, "got", b->got);
+    add_number(o, "want", b->want);
+    add_number(o, "error", b->error);
+    add_number(o, "sigma", b->sigma);
+    if (b->h > 0)
+        add_number(o, "h", b->h);
+    add_place(o, b->step, b->reason);
+    return o;
+}
+
+/* One that was not asked has no numbers. */
+static json_t *law_object(const rg_gradcheck_law *l)
+{
+    json_t *o = json_pack("{s:s, s:s, s:s}", "name", l->name, "verdict", verdict_name[l->verdict],
+                          "tensor", l->tensor);
+    if (l->verdict != RG_NOT_RUN) {
+        add_number(o, "got", l->got);
+        add_number(o, "want", l->want);
+        add_number(o, "error", l->error);
+        add_number(o, "bound", l->bound);
+    }
+    add_place(o, l->step, l->reason);
     return o;
 }
 
 static void print_json(const settings *s, const rg_gradcheck_report *r)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *laws = json_array();
     for (size_t i = 0; i < r->n_block; i++)
         json_array_append_new(list, block_object(&r->block[i]));
-    json_t *o = json_pack("{s:i, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:f, s:o}", "v", 1, "cell",
-                          cells[s->cell].name, "order", (json_int_t)s->order, "verdict",
-                          verdict_name[r->verdict], "message", r->message, "passed",
-                          (json_int_t)r->passed, "failed", (json_int_t)r->failed, "inconclusive",
-                          (json_int_t)r->inconclusive, "worst_error", r->worst_error, "blocks",
-                          list);
+    for (size_t i = 0; i < r->n_law; i++)
+        json_array_append_new(laws, law_object(&r->law[i]));
+    json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:f, s:o, s:o}", "v", 1,
+                          "cell", cells[s->cell].name, "order", (json_int_t)s->order, "seed",
+                          (json_int_t)r->seed, "verdict", verdict_name[r->verdict], "message",
+                          r->message, "passed", (json_int_t)r->passed, "failed",
+                          (json_int_t)r->failed, "inconclusive", (json_int_t)r->inconclusive,
+                          "worst_error", r->worst_error, "laws", laws, "blocks", list);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     if (text)
         puts(text);

@@ -23,16 +23,30 @@ typedef struct rg_gradcheck_block {
     const char *name;       /* "lstm.Ui", "x" */
     int64_t     step;       /* time step, or RG_NO_STEP */
     rg_verdict  verdict;
-    const char *oracle;     /* "difference", "complex step", "local step", "second order"; "no
-                               path", "blocked" where there is no gradient and none is due; "sum
-                               over steps", "optimized plan", "symmetry" where these fail */
+    const char *oracle;     /* "difference", "complex step", "local step", "local op", "second
+                               order"; "no path", "blocked" where there is no gradient and none is
+                               due */
     const char *reason;     /* why it is undecided; "" if it is not */
     int64_t     index;      /* worst element (or direction) */
     double      got, want;  /* there: by rg_grad, by the oracle */
     double      error;      /* relative to the block */
     double      sigma;      /* what the oracle itself may be off, on the same scale */
+    double      h;          /* step of the difference; 0 = another oracle decided */
     size_t      excluded;   /* elements next to a kink */
 } rg_gradcheck_block;
+
+/* What must hold of all blocks together, shown where it holds least. */
+typedef struct rg_gradcheck_law {
+    const char *name;       /* "sum over steps", "optimized plan", "f32 plan", "dot product",
+                               "symmetry" */
+    rg_verdict  verdict;    /* RG_NOT_RUN: it could not be asked, which fails nothing */
+    const char *reason;     /* why not, or why it is undecided; "" if it is neither */
+    const char *tensor;     /* "" if it is about all of them */
+    int64_t     step;       /* time step, or RG_NO_STEP */
+    double      got, want;  /* there: an element, an inner product, a norm */
+    double      error;      /* relative to the block, the tensor or the terms of the product */
+    double      bound;      /* what error may be: the law's, and what rounding does here */
+} rg_gradcheck_law;
 
 typedef struct rg_gradcheck_report {
     rg_verdict verdict;
@@ -41,6 +55,9 @@ typedef struct rg_gradcheck_report {
     double     worst_error;           /* over the resolved blocks */
     size_t     n_block;
     const rg_gradcheck_block *block;  /* failed first, then suspects, then the rest */
+    size_t     n_law;
+    const rg_gradcheck_law *law;
+    uint64_t   seed;                  /* of data and directions */
     char       message[512];          /* one line: the verdict and its reason, op and step named */
 } rg_gradcheck_report;
 
@@ -65,8 +82,8 @@ typedef struct rg_gradcheck_opts {
  *                     stands); NULL, 0 = every unfrozen parameter that the loss reaches
  * @param opts         NULL = first order, drawn data
  *
- * @return    RG_PASS only if every block is resolved and agrees, the loss is pure (two evaluations
- *            give equal bits) and every deliberate damage was noticed
+ * @return    RG_PASS only if every block is resolved and agrees, every law holds, the loss is pure
+ *            (two evaluations give equal bits) and every deliberate damage was noticed
  *
  * Precision  its own f64 plans of private copies; graph and store are read, never changed
  * Cost       about 30 evaluations per block, 6 to 16 per element of one of up to 64; second order
@@ -79,7 +96,8 @@ typedef struct rg_gradcheck_opts {
  */
 RG_API rg_verdict rg_gradcheck(rg_gradcheck_report **report, rg_val loss, const rg_val *x, size_t n,
                                const rg_gradcheck_opts *opts);
-/* The table: a summary line, then the failed and the undecided blocks, then one line per tensor. */
+/* The table: a summary line, then the failed and the undecided blocks, then one line per tensor and
+ * one per law. */
 RG_API void rg_gradcheck_print(const rg_gradcheck_report *report, rg_write_fn *write, void *user);
 RG_API void rg_gradcheck_destroy(rg_gradcheck_report **report);
 

@@ -1,5 +1,5 @@
 /* tests/check/canaries.c -- gradients that are wrong, and what else a check must not pass. */
-#include "tests/check/nets.h"
+#include "tests/check/lab.h"
 
 #include "graph/graph.h"
 #include "tests/rgt.h"
@@ -12,23 +12,7 @@
 
 enum { RIGHT, NEGATED, HALVED, NO_EARLY, FAULTS, SLIGHT };
 
-static int my_tanh_f64(const rg_kernel_args *k)
-{
-    const double *x = k->in[0];
-    double *y = k->out;
-    for (int64_t i = 0; i < k->n; i++)
-        y[i] = tanh(x[i]);
-    return 0;
-}
-
-static int my_tanh_complex(const rg_kernel_args *k)
-{
-    const double _Complex *x = k->in[0];
-    double _Complex *y = k->out;
-    for (int64_t i = 0; i < k->n; i++)
-        y[i] = ctanh(x[i]);
-    return 0;
-}
+static LAB_KERNEL_1(my_tanh_complex, double _Complex, ctanh(x))
 
 /* Which fault, and where: rules see their attributes. */
 struct fault { int32_t kind, step; };
@@ -50,11 +34,11 @@ static void my_tanh_vjp(const rg_vjp_ctx *v)
 
 static const rg_op my_tanh = {
     .name = "my_tanh", .arity = 1, .flags = RG_OP_ELEMENTWISE, .attr_bytes = sizeof(struct fault),
-    .vjp = my_tanh_vjp, .kernel_f64 = my_tanh_f64, .kernel_complex = my_tanh_complex,
+    .vjp = my_tanh_vjp, .kernel_f64 = lab_tanh_f64, .kernel_complex = my_tanh_complex,
 };
 static const rg_op my_real_tanh = {
     .name = "my_real_tanh", .arity = 1, .flags = RG_OP_ELEMENTWISE,
-    .attr_bytes = sizeof(struct fault), .vjp = my_tanh_vjp, .kernel_f64 = my_tanh_f64,
+    .attr_bytes = sizeof(struct fault), .vjp = my_tanh_vjp, .kernel_f64 = lab_tanh_f64,
 };
 
 static const rg_op *tanh_op;
@@ -156,15 +140,6 @@ RGT_TEST(gradcheck, without_a_complex_kernel_each_operation_is_asked_alone)
 
 /* ---- Rules that pair the wrong things ------------------------------------------------------- */
 
-static int product_f64(const rg_kernel_args *k)
-{
-    const double *a = k->in[0], *b = k->in[1];
-    double *y = k->out;
-    for (int64_t i = 0; i < k->n; i++)
-        y[i] = a[i] * b[i];
-    return 0;
-}
-
 /* y = a∘b, the third operand unused; the rule of b reads it in place of a. */
 static void swapped_vjp(const rg_vjp_ctx *v)
 {
@@ -172,20 +147,19 @@ static void swapped_vjp(const rg_vjp_ctx *v)
     rg_vjp_add(v, 1, rg_mul(v->gy, v->in[2]));
 }
 
-static const rg_op swapped_op = { .name = "swapped", .arity = 3, .flags = RG_OP_ELEMENTWISE,
-                                  .vjp = swapped_vjp, .kernel_f64 = product_f64 };
+LAB_OP(swapped, 3, swapped_vjp, lab_product_f64);
 
 RGT_TEST(gradcheck, gradients_of_two_steps_exchanged_fail_though_their_sum_is_right)
 {
     net n;
     net_open(&n, 1);
-    rg_val x[2], w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1)), s = rg_const(n.g, 0);
+    rg_val x[2], w = lab_vector(&n, "w"), s = rg_const(n.g, 0);
     for (int t = 0; t < 2; t++)
         x[t] = rg_input(n.g, NULL, RG_F, RG_SHAPE(3));
     for (int t = 0; t < 2; t++) {
         rg_scope_push(n.g, "loop", t);
         const rg_val in[3] = { x[t], w, x[1 - t] };
-        s = rg_add(s, rg_sum(rg_emit(&swapped_op, NULL, in, 3)));
+        s = rg_add(s, rg_sum(rg_emit(&swapped, NULL, in, 3)));
         rg_scope_pop(n.g);
     }
     RGT_CHECK(net_check(&n, s, NULL, 0, NULL) == RG_FAIL && n.report->failed == 2);
@@ -198,20 +172,16 @@ static void half_vjp(const rg_vjp_ctx *v)
     rg_vjp_add(v, 0, rg_mul(v->gy, v->in[1]));
 }
 
-static const rg_op half_op = { .name = "half_rule", .arity = 2, .flags = RG_OP_ELEMENTWISE,
-                               .vjp = half_vjp, .kernel_f64 = product_f64 };
+LAB_OP(half, 2, half_vjp, lab_product_f64);
 
 RGT_TEST(gradcheck, a_missing_term_fails_even_where_the_graph_says_no_path)
 {
     net n;
-    net_open(&n, 1);
-    rg_val a = rg_param(n.g, NULL, "a", RG_SHAPE(3), rg_init_normal(1));
-    rg_val b = rg_param(n.g, NULL, "b", RG_SHAPE(3), rg_init_normal(1));
-    rg_val y = rg_emit2(&half_op, NULL, a, b);
-    RGT_CHECK(net_check(&n, rg_sum(y), NULL, 0, NULL) == RG_FAIL);
+    RGT_CHECK(lab_check(&n, &half, 1) == RG_FAIL);
     RGT_CHECK(net_block(&n, "a", RG_NO_STEP)->verdict == RG_PASS);
     RGT_CHECK(net_block(&n, "b", RG_NO_STEP)->verdict == RG_FAIL);
-    rg_val squares = rg_sum(rg_emit2(&half_op, NULL, a, a)); /* half of the gradient is there */
+    rg_val a = lab_vector(&n, "a");
+    rg_val squares = rg_sum(rg_emit2(&half, NULL, a, a)); /* half of the gradient is there */
     RGT_CHECK(net_check(&n, squares, &a, 1, NULL) == RG_FAIL);
     RGT_CHECK(fabs(n.report->block[0].error - 0.5) < 1e-6);
     net_close(&n);
@@ -225,46 +195,31 @@ static void moody_vjp(const rg_vjp_ctx *v)
     rg_vjp_add(v, 0, rule_calls++ ? v->gy : rg_scale(v->gy, 2));
 }
 
-static int copy_f64(const rg_kernel_args *k)
-{
-    memcpy(k->out, k->in[0], (size_t)k->n * sizeof(double));
-    return 0;
-}
-
-static const rg_op moody_op = { .name = "moody", .arity = 1, .flags = RG_OP_ELEMENTWISE,
-                                .vjp = moody_vjp, .kernel_f64 = copy_f64 };
+LAB_OP(moody, 1, moody_vjp, lab_copy_f64);
 
 RGT_TEST(gradcheck, blocks_that_do_not_add_up_to_the_gradient_fail)
 {
     net n;
-    net_open(&n, 1);
-    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
-    rg_val loss = rg_sum(rg_emit(&moody_op, NULL, &w, 1));
     rule_calls = 0;
-    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_FAIL && n.report->failed == 1);
-    RGT_CHECK(strcmp(n.report->block[0].oracle, "sum over steps") == 0);
-    RGT_CHECK(n.report->block[0].got == 2 && n.report->block[0].want == 1);
-    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_PASS);
+    RGT_CHECK(lab_check(&n, &moody, 1) == RG_FAIL && n.report->failed == 0);
+    const rg_gradcheck_law *sum = net_law(&n, "sum over steps");
+    RGT_CHECK(sum->verdict == RG_FAIL && sum->got == 2 && sum->want == 1);
+    RGT_CHECK_MSG(rgt_has(n.report->message, "fail: sum over steps: w: 2, 1 expected"), "%s",
+                  n.report->message);
+    net_close(&n);
+    RGT_CHECK(lab_check(&n, &moody, 1) == RG_PASS);
     net_close(&n);
 }
 
 /* Breaks its promise to work element by element, whatever the part. */
-static int part_f64(const rg_kernel_args *k)
-{
-    const double *x = k->in[0];
-    double *y = k->out;
-    for (int64_t i = 0; i < k->n; i++)
-        y[i] = k->first ? 2 * x[i] : x[i];
-    return 0;
-}
+static LAB_KERNEL_1(part_f64, double, k->first ? 2 * x : x)
 
 static void part_vjp(const rg_vjp_ctx *v);
-static const rg_op part_op = { .name = "part", .arity = 1, .flags = RG_OP_ELEMENTWISE,
-                               .vjp = part_vjp, .kernel_f64 = part_f64 };
+LAB_OP(part, 1, part_vjp, part_f64);
 
 static void part_vjp(const rg_vjp_ctx *v)
 {
-    rg_vjp_add(v, 0, rg_emit1(&part_op, NULL, v->gy));
+    rg_vjp_add(v, 0, rg_emit1(&part, NULL, v->gy));
 }
 
 RGT_TEST(gradcheck, a_plan_that_computes_another_gradient_than_the_interpreter_fails)
@@ -272,31 +227,16 @@ RGT_TEST(gradcheck, a_plan_that_computes_another_gradient_than_the_interpreter_f
     net n;
     net_open(&n, 1);
     rg_val x = rg_input(n.g, "x", RG_F, RG_SHAPE(100, 200));
-    rg_val loss = rg_sum(rg_square(rg_emit(&part_op, NULL, &x, 1)));
-    RGT_CHECK(net_check(&n, loss, &x, 1, NULL) == RG_FAIL && n.report->failed == 1);
-    RGT_CHECK(strcmp(n.report->block[0].oracle, "optimized plan") == 0);
+    rg_val loss = rg_sum(rg_square(rg_emit(&part, NULL, &x, 1)));
+    RGT_CHECK(net_check(&n, loss, &x, 1, NULL) == RG_FAIL && n.report->failed == 0);
+    RGT_CHECK(net_law(&n, "optimized plan")->verdict == RG_FAIL);
+    RGT_CHECK(net_law(&n, "sum over steps")->verdict == RG_PASS);
     net_close(&n);
 }
 
 /* ---- Second order ---------------------------------------------------------------------------- */
 
-static int square_f64(const rg_kernel_args *k)
-{
-    const double *x = k->in[0];
-    double *y = k->out;
-    for (int64_t i = 0; i < k->n; i++)
-        y[i] = x[i] * x[i];
-    return 0;
-}
-
-static int square_back_f64(const rg_kernel_args *k)
-{
-    const double *gy = k->in[0], *x = k->in[1];
-    double *gx = k->out;
-    for (int64_t i = 0; i < k->n; i++)
-        gx[i] = 2 * gy[i] * x[i];
-    return 0;
-}
+static LAB_KERNEL_2(square_back_f64, double, 2 * x * z)
 
 static void square_back_vjp(const rg_vjp_ctx *v) /* the 2 is lost for x */
 {
@@ -304,8 +244,7 @@ static void square_back_vjp(const rg_vjp_ctx *v) /* the 2 is lost for x */
     rg_vjp_add(v, 1, rg_mul(v->gy, v->in[0]));
 }
 
-static const rg_op square_back = { .name = "square_back", .arity = 2, .flags = RG_OP_ELEMENTWISE,
-                                   .vjp = square_back_vjp, .kernel_f64 = square_back_f64 };
+LAB_OP(square_back, 2, square_back_vjp, square_back_f64);
 static const rg_op square_last = { .name = "square_last", .arity = 2,
                                    .flags = RG_OP_ELEMENTWISE | RG_OP_NODIFF,
                                    .kernel_f64 = square_back_f64 };
@@ -320,19 +259,15 @@ static void square_once_vjp(const rg_vjp_ctx *v)
     rg_vjp_add(v, 0, rg_emit2(&square_last, NULL, v->gy, v->in[0]));
 }
 
-static const rg_op my_square = { .name = "my_square", .arity = 1, .flags = RG_OP_ELEMENTWISE,
-                                 .vjp = square_vjp, .kernel_f64 = square_f64 };
-static const rg_op square_once = { .name = "square_once", .arity = 1, .flags = RG_OP_ELEMENTWISE,
-                                   .vjp = square_once_vjp, .kernel_f64 = square_f64 };
+LAB_OP(my_square, 1, square_vjp, lab_square_f64);
+LAB_OP(square_once, 1, square_once_vjp, lab_square_f64);
 
 RGT_TEST(gradcheck, a_wrong_second_derivative_fails_in_second_order_only)
 {
     net n;
-    net_open(&n, 1);
-    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
-    rg_val loss = rg_sum(rg_emit(&my_square, NULL, &w, 1));
-    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_PASS);
-    RGT_CHECK(net_check(&n, loss, NULL, 0, &(rg_gradcheck_opts){ .order = 2 }) == RG_FAIL);
+    RGT_CHECK(lab_check(&n, &my_square, 1) == RG_PASS);
+    net_close(&n);
+    RGT_CHECK(lab_check(&n, &my_square, 2) == RG_FAIL);
     RGT_CHECK(net_block(&n, "w", RG_NO_STEP)->verdict == RG_PASS);
     RGT_CHECK(strcmp(n.report->block[0].oracle, "second order") == 0);
     RGT_CHECK_MSG(rgt_has(n.report->message, "the rule of op 'square_back'"), "%s",
@@ -345,9 +280,7 @@ static void product_last_vjp(const rg_vjp_ctx *v) /* nothing for the second oper
     rg_vjp_add(v, 0, rg_mul(v->gy, v->in[1]));
 }
 
-static const rg_op product_last = { .name = "product_last", .arity = 2,
-                                    .flags = RG_OP_ELEMENTWISE, .vjp = product_last_vjp,
-                                    .kernel_f64 = product_f64 };
+LAB_OP(product_last, 2, product_last_vjp, lab_product_f64);
 
 static void lopsided_vjp(const rg_vjp_ctx *v)
 {
@@ -355,34 +288,26 @@ static void lopsided_vjp(const rg_vjp_ctx *v)
     rg_vjp_add(v, 1, rg_emit2(&product_last, NULL, v->gy, v->in[0]));
 }
 
-static const rg_op lopsided = { .name = "lopsided", .arity = 2, .flags = RG_OP_ELEMENTWISE,
-                                .vjp = lopsided_vjp, .kernel_f64 = product_f64 };
+LAB_OP(lopsided, 2, lopsided_vjp, lab_product_f64);
 
 RGT_TEST(gradcheck, a_hessian_that_is_not_symmetric_fails)
 {
     net n;
-    net_open(&n, 1);
-    rg_val a = rg_param(n.g, NULL, "a", RG_SHAPE(3), rg_init_normal(1));
-    rg_val b = rg_param(n.g, NULL, "b", RG_SHAPE(3), rg_init_normal(1));
-    rg_val loss = rg_sum(rg_emit2(&lopsided, NULL, a, b));
-    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_PASS);
-    RGT_CHECK(net_check(&n, loss, NULL, 0, &(rg_gradcheck_opts){ .order = 2 }) == RG_FAIL);
-    bool seen = false;
-    for (size_t i = 0; i < n.report->n_block; i++)
-        seen = seen || (strcmp(n.report->block[i].oracle, "symmetry") == 0 &&
-                        n.report->block[i].verdict == RG_FAIL);
-    RGT_CHECK(seen);
+    RGT_CHECK(lab_check(&n, &lopsided, 1) == RG_PASS);
+    net_close(&n);
+    RGT_CHECK(lab_check(&n, &lopsided, 2) == RG_FAIL);
+    RGT_CHECK(net_law(&n, "symmetry")->verdict == RG_FAIL);
     net_close(&n);
 }
 
 RGT_TEST(gradcheck, an_op_without_second_derivative_is_named_and_the_graph_stays_sound)
 {
     net n;
-    net_open(&n, 1);
-    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
-    rg_val loss = rg_sum(rg_emit(&square_once, NULL, &w, 1));
-    RGT_CHECK(net_check(&n, loss, NULL, 0, NULL) == RG_PASS);
-    RGT_CHECK(net_check(&n, loss, NULL, 0, &(rg_gradcheck_opts){ .order = 2 }) == RG_NOT_RUN);
+    RGT_CHECK_MSG(lab_check(&n, &square_once, 1) == RG_PASS, "%s", n.report->message);
+    const rg_gradcheck_law *dot = net_law(&n, "dot product");
+    RGT_CHECK(dot->verdict == RG_NOT_RUN && rgt_has(dot->reason, "'square_last'"));
+    net_close(&n);
+    RGT_CHECK(lab_check(&n, &square_once, 2) == RG_NOT_RUN);
     RGT_CHECK(n.report->status == RG_ENOGRAD && rgt_has(n.report->message, "'square_last'"));
     RGT_CHECK(!rg_graph_status(n.g) && *rg_graph_message(n.g) == '\0');
     net_close(&n);

@@ -1,5 +1,5 @@
 /* tests/check/conditions.c -- what a check holds fixed, leaves out, refuses; and its control. */
-#include "tests/check/nets.h"
+#include "tests/check/lab.h"
 
 #include "check/check.h"
 #include "tests/rgt.h"
@@ -9,32 +9,23 @@
 
 /* ---- Purity, detachment, kinks --------------------------------------------------------------- */
 
-static int counter_f64(const rg_kernel_args *k)
-{
-    static double calls;
-    const double *x = k->in[0];
-    double *y = k->out;
-    calls += 1e-9;
-    for (int64_t i = 0; i < k->n; i++)
-        y[i] = x[i] * (1 + calls);
-    return 0;
-}
+static double calls;
+static LAB_KERNEL_1(counter_f64, double, x * (1 + (calls += 1e-9)))
 
 static void counter_vjp(const rg_vjp_ctx *v)
 {
     rg_vjp_add(v, 0, v->gy);
 }
 
-static const rg_op counter_op = { .name = "counter", .arity = 1, .flags = RG_OP_ELEMENTWISE,
-                                  .vjp = counter_vjp, .kernel_f64 = counter_f64 };
+LAB_OP(counter, 1, counter_vjp, counter_f64);
 
 RGT_TEST(gradcheck, a_loss_that_moves_by_itself_is_not_pure)
 {
     net n;
     net_open(&n, 1);
-    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
+    rg_val w = lab_vector(&n, "w");
     rg_scope_push(n.g, "loop", 4);
-    rg_val y = rg_emit(&counter_op, NULL, (rg_val[]){ rg_sin(w) }, 1);
+    rg_val y = rg_emit(&counter, NULL, (rg_val[]){ rg_sin(w) }, 1);
     rg_scope_pop(n.g);
     RGT_CHECK(net_check(&n, rg_sum(rg_square(y)), NULL, 0, NULL) == RG_NOT_RUN);
     RGT_CHECK(n.report->status == RG_EUSER && rgt_has(n.report->message, "not pure") &&
@@ -46,9 +37,7 @@ RGT_TEST(gradcheck, what_is_detached_is_held_fixed_and_listed)
 {
     net n;
     net_open(&n, 1);
-    rg_val a = rg_param(n.g, NULL, "a", RG_SHAPE(3), rg_init_normal(1));
-    rg_val b = rg_param(n.g, NULL, "b", RG_SHAPE(3), rg_init_normal(1));
-    rg_val c = rg_param(n.g, NULL, "c", RG_SHAPE(3), rg_init_normal(1));
+    rg_val a = lab_vector(&n, "a"), b = lab_vector(&n, "b"), c = lab_vector(&n, "c");
     rg_val held = rg_detach(rg_tanh(rg_mul(a, b)));
     rg_val loss = rg_sum(rg_mul(rg_square(rg_add(a, held)), held));
     RGT_CHECK_MSG(net_check(&n, loss, (rg_val[]){ a, b, c }, 3, &(rg_gradcheck_opts){ .order = 2 })
@@ -63,21 +52,12 @@ RGT_TEST(gradcheck, what_is_detached_is_held_fixed_and_listed)
 RGT_TEST(gradcheck, a_rule_that_says_nothing_is_not_taken_for_a_missing_path)
 {
     net n;
-    net_open(&n, 1);
-    rg_val w = rg_param(n.g, NULL, "w", RG_SHAPE(3), rg_init_normal(1));
-    RGT_CHECK(net_check(&n, rg_sum(rg_emit(&net_lost, NULL, &w, 1)), NULL, 0, NULL) == RG_FAIL);
+    RGT_CHECK(lab_check(&n, &net_lost, 1) == RG_FAIL);
     RGT_CHECK(n.report->block[0].got == 0 && fabs(n.report->block[0].want - 1) < 1e-9);
     net_close(&n);
 }
 
-static int my_relu_f64(const rg_kernel_args *k)
-{
-    const double *x = k->in[0];
-    double *y = k->out;
-    for (int64_t i = 0; i < k->n; i++)
-        y[i] = x[i] > 0 ? x[i] : 0;
-    return 0;
-}
+static LAB_KERNEL_1(my_relu_f64, double, x > 0 ? x : 0)
 
 static void my_relu_vjp(const rg_vjp_ctx *v)
 {
@@ -85,8 +65,7 @@ static void my_relu_vjp(const rg_vjp_ctx *v)
     rg_vjp_add(v, 0, rg_where(rg_less(zero, v->in[0]), v->gy, zero));
 }
 
-static const rg_op my_relu = { .name = "my_relu", .arity = 1, .flags = RG_OP_ELEMENTWISE,
-                               .vjp = my_relu_vjp, .kernel_f64 = my_relu_f64 };
+LAB_OP(my_relu, 1, my_relu_vjp, my_relu_f64);
 
 /* Σ relu(x) over 20 elements, so many of them 0. */
 static rg_verdict check_relu(net *n, const rg_op *op, int zeros)

@@ -21,6 +21,9 @@ rg_verdict net_check(net *n, rg_val loss, const rg_val *x, size_t n_x,
 /* The block of that name, step and order (first: oracle is not "second order"); NULL if none. */
 const rg_gradcheck_block *net_block(const net *n, const char *name, int64_t step);
 
+/* The law of that name; NULL if it was not asked. */
+const rg_gradcheck_law *net_law(const net *n, const char *name);
+
 /* y = x with a rule that gives nothing. */
 extern const rg_op net_lost;
 

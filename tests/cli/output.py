@@ -59,6 +59,21 @@ def json_is_one_object_per_line_and_nothing_else():
 
 
 @case
+def gradcheck_reports_blocks_and_laws():
+    small = ["gradcheck", "--cell", "lstm", "--order", 2, "--seed", 3]
+    told = json.loads(good(*small, "--json").stdout)
+    assert told["verdict"] == "pass" and told["seed"] == 3 and told["failed"] == 0
+    assert len(told["blocks"]) == told["passed"] > 50
+    assert {"name", "verdict", "oracle", "got", "want", "error", "sigma"} <= set(told["blocks"][0])
+    assert any(b.get("h", 0) >= 7e-4 * 0.99 for b in told["blocks"])
+    assert [law["name"] for law in told["laws"]] == ["sum over steps", "optimized plan", "f32 plan",
+                                                     "dot product", "symmetry"]
+    assert all(law["verdict"] == "pass" and law["error"] <= law["bound"] for law in told["laws"])
+    table = good(*small).stdout
+    assert all(law["name"] in table for law in told["laws"]) and table.endswith("  seed 3\n")
+
+
+@case
 def a_terminal_gets_a_bar_of_its_width_that_leaves_nothing():
     corpus()
     for columns in (40, 80, 200):
