@@ -51,8 +51,10 @@ static rg_status check_optimized(rg_check *c, size_t i, const double *total, dou
     const double off = fabs(got[at] - total[at]);
     double rounding = 0;
     rg_status st = off <= c->rtol * size ? RG_OK : rounding_of(c, i, total, &rounding);
+    const double unit = fmax(size, rounding); /* not 0 if both gradients are rounding alone */
     if (!st)
-        observe(c, RG_LAW_PLAN, i, got[at], total[at], size, c->rtol + rounding / size);
+        observe(c, RG_LAW_PLAN, i, got[at], total[at], unit,
+                unit > 0 ? (c->rtol * size + rounding) / unit : 0);
     return st;
 }
 

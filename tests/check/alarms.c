@@ -33,7 +33,7 @@ static double between(double lo, double hi)
     return lo + (hi - lo) * (double)(draw() >> 11) * 0x1p-53;
 }
 
-/* ---- Cells ------------------------------------------------------------------------------------ */
+/* ---- Cells ---------------------------------------------------------------------------------- */
 
 /* Gates of any nonlinearity, joined in any way; the same at every step. */
 struct random_cell {
@@ -120,7 +120,7 @@ static rg_cell make_built_in(rg_graph *g, int64_t I, int64_t H)
     return cells[k].make(g, "cell", I, H, &cells[k].opts);
 }
 
-/* ---- Networks --------------------------------------------------------------------------------- */
+/* ---- Networks ------------------------------------------------------------------------------- */
 
 /* Weights of any size: recurrences that vanish, and that explode. */
 static void scale_weights(rg_params *ps)
@@ -164,7 +164,7 @@ static rg_val make_network(rg_graph *g, bool random, struct random_cell *c)
     return make_loss(g, hs, last, cell.n_state);
 }
 
-/* ---- Counting --------------------------------------------------------------------------------- */
+/* ---- Counting ------------------------------------------------------------------------------- */
 
 struct count {
     size_t nets, blocks, failed, undecided, not_run;
@@ -230,7 +230,7 @@ static bool sound(const struct count *n, bool random, int order)
 
 int main(int argc, char **argv)
 {
-    unsigned long long seed = 1, blocks = 1000;
+    unsigned long long seed = 1, blocks = 500;
     bool ok = true, verbose = false;
     for (int i = 1; i < argc; i++) {
         if (i + 1 < argc && strcmp(argv[i], "--blocks") == 0)

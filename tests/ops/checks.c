@@ -284,51 +284,58 @@ double error_of_complex_step(const rg_op *op, const rg_op_sample *s, uint64_t se
     return worst;
 }
 
+/* Two calls of one operation on the same operands. */
+struct twins {
+    trial       t;
+    struct call a, b;
+};
+
+static void twins_begin(struct twins *w, const rg_op *op, const rg_op_sample *s, uint64_t seed)
+{
+    trial_begin(&w->t, op, s, seed);
+    call_begin(&w->a, &w->t, sizeof(double));
+    call_begin(&w->b, &w->t, sizeof(double));
+}
+
+/* Is what both computed the same, to the bit? */
+static bool twins_end(struct twins *w)
+{
+    const bool same = memcmp(w->a.out, w->b.out, (size_t)w->a.args.n * w->a.args.item) == 0;
+    call_end(&w->a);
+    call_end(&w->b);
+    trial_end(&w->t);
+    return same;
+}
+
 bool parts_make_the_whole(const rg_op *op, const rg_op_sample *s, uint64_t seed)
 {
-    trial t;
-    struct call whole, parts;
-    trial_begin(&t, op, s, seed);
-    call_begin(&whole, &t, sizeof(double));
-    call_begin(&parts, &t, sizeof(double));
-    const int64_t n = whole.args.n;
-    const size_t item = whole.args.item;
-    bool same = op->kernel_f64(&whole.args) == 0;
+    struct twins w;
+    twins_begin(&w, op, s, seed);
+    const int64_t n = w.a.args.n;
+    bool done = op->kernel_f64(&w.a.args) == 0;
     for (int64_t first = 0; first < n; first += 3) {
         const void *in[TRIAL_MOST];
-        rg_kernel_args part = parts.args;
+        rg_kernel_args part = w.b.args;
         part.first = first;
         part.n = n - first < 3 ? n - first : 3;
         part.in = in;
-        part.out = (char *)parts.out + (size_t)first * item;
-        for (size_t k = 0; k < t.n_in; k++)
-            in[k] = (char *)parts.in[k] +
-                    (size_t)first * rg_kind_size(s->in[k].kind, RG_F64);
-        same = op->kernel_f64(&part) == 0 && same;
+        part.out = (char *)w.b.out + (size_t)first * w.a.args.item;
+        for (size_t k = 0; k < w.t.n_in; k++)
+            in[k] = (char *)w.b.in[k] + (size_t)first * rg_kind_size(s->in[k].kind, RG_F64);
+        done = op->kernel_f64(&part) == 0 && done;
     }
-    same = same && memcmp(whole.out, parts.out, (size_t)n * item) == 0;
-    call_end(&whole);
-    call_end(&parts);
-    trial_end(&t);
-    return same;
+    return twins_end(&w) && done;
 }
 
 bool order_does_not_matter(const rg_op *op, const rg_op_sample *s, uint64_t seed)
 {
-    trial t;
-    struct call a, b;
-    trial_begin(&t, op, s, seed);
-    call_begin(&a, &t, sizeof(double));
-    call_begin(&b, &t, sizeof(double));
-    void *swap = b.in[0];
-    b.in[0] = b.in[1];
-    b.in[1] = swap;
-    bool same = op->kernel_f64(&a.args) == 0 && op->kernel_f64(&b.args) == 0 &&
-                memcmp(a.out, b.out, (size_t)a.args.n * a.args.item) == 0;
-    call_end(&a);
-    call_end(&b);
-    trial_end(&t);
-    return same;
+    struct twins w;
+    twins_begin(&w, op, s, seed);
+    void *swap = w.b.in[0];
+    w.b.in[0] = w.b.in[1];
+    w.b.in[1] = swap;
+    const bool done = op->kernel_f64(&w.a.args) == 0 && op->kernel_f64(&w.b.args) == 0;
+    return twins_end(&w) && done;
 }
 
 /* f32 against f64 on the same operands, which are floats. */
