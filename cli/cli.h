@@ -38,13 +38,13 @@ typedef struct settings {
     int         part;
     /* model */
     int         cell, dtype;
-    int64_t     hidden, layers, embed, input;
+    int64_t     hidden, layers, embed, input, symbols;
     double      dropout;
     /* training */
     int64_t     batch, seq_len, warmup, decay_every;
     int         optimizer, schedule;
     double      lr, clip_norm, clip_value, weight_decay, decay_factor;
-    int64_t     seed, threads;
+    int64_t     seed, threads, memory_budget;
     int64_t     epochs, steps;
     double      minutes;
     /* run */
@@ -55,6 +55,9 @@ typedef struct settings {
     int64_t     length, top_k, order;
     double      temperature;
     const char *prime;
+    /* profiling */
+    int         effort;
+    const char *disable, *svg;
     /* output */
     bool        help, mdoc, quiet, verbose, json;
     int         color, progress;
@@ -81,6 +84,7 @@ int train_main(settings *s);
 int eval_main(settings *s);
 int sample_main(settings *s);
 int gradcheck_main(settings *s);
+int profile_main(settings *s);
 int info_main(settings *s);
 int doctor_main(settings *s);
 int completion_main(settings *s);

@@ -1,4 +1,5 @@
 /* cli/model.c -- models in checkpoints: description, vocabulary, weights. */
+#define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "cli/model.h"
 
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const char *meta_of(const rg_file *file, const char *key)
 {
@@ -82,6 +84,19 @@ double model_weights(const model *m)
     double gates = m->cell < 2 ? 1 : m->cell < 4 ? 3 : 4, I = E > 0 ? E : V;
     return V * E + gates * H * (I + H + 1) + ((double)m->lm.layers - 1) * gates * H * (2 * H + 1)
          + H * V + V;
+}
+
+int model_fits(const model *m, int64_t batch, int64_t seq_len)
+{
+    const double item = m->real == RG_F64 ? 8 : 4, positions = (double)(batch * seq_len);
+    const double each = 3 * (double)m->lm.V + 20 * (double)(m->lm.hidden * m->lm.layers)
+                      + 2 * (double)m->lm.embed;
+    const double need = item * (4 * model_weights(m) + positions * each);
+    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (have <= 0 || need < have)
+        return DONE;
+    return fail(USAGE, "the model needs about %.1f GiB, this machine has %.1f (smaller --hidden, "
+                "--layers, --embed, --batch or --seq-len)", need / 0x1p30, have / 0x1p30);
 }
 
 /* ---- As JSON -------------------------------------------------------------------------------- */

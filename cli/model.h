@@ -33,6 +33,10 @@ const char *model_title(char *out, size_t size, const model *m);
 /* Number of weights of a model, without making it; -1 beyond 2^62. */
 double model_weights(const model *m);
 
+/* Would training it on windows of so many rows and steps fit this machine? Asked before memory is
+ * touched. DONE, or said what is too large. */
+int model_fits(const model *m, int64_t batch, int64_t seq_len);
+
 /* Look a key up in a file's metadata; NULL if it is not there. */
 const char *meta_of(const rg_file *file, const char *key);
 /* The path of a run's checkpoint, or the path itself if it is a file. DONE, or said why. */

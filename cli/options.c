@@ -81,6 +81,26 @@ static bool whole_number(const char *text, double lo, double hi, int64_t *n)
     return true;
 }
 
+/* Bytes: "800000", "640K", "1.5G"; a letter counts 1024s, and may go on as KiB, MB, ... */
+static int set_size(int64_t *out, const char *text, const char *where)
+{
+    static const char letters[] = "KMGT";
+    const size_t n = strspn(text, ".0123456789");
+    const char *letter = text[n] ? strchr(letters, text[n] & ~0x20) : NULL;
+    const char *rest = text + n + (letter != NULL);
+    char number[32];
+    double x = 0;
+    (void)snprintf(number, sizeof number, "%.*s", (int)n, text);
+    const bool good = n < sizeof number && real_number(number, &x) &&
+                      (!*rest || strcmp(rest, "B") == 0 || (letter && strcmp(rest, "iB") == 0));
+    for (; letter && letter >= letters; letter--)
+        x *= 1024;
+    if (!good || x < 1 || x > 0x1p50)
+        return fail(USAGE, "%s: '%s' is no size such as 64M or 1.5G", where, text);
+    *out = (int64_t)x;
+    return DONE;
+}
+
 static int set_choice(int *out, const option_spec *o, const char *text, const char *where)
 {
     char word[64];
@@ -119,6 +139,8 @@ int option_set(settings *s, const option_spec *o, const char *text, const char *
     case FLAG:
         *(bool *)field(s, o) = true;
         return DONE;
+    case SIZE:
+        return set_size(field(s, o), text, where);
     case CHOICE:
         return set_choice(field(s, o), o, text, where);
     case TEXT:
@@ -139,7 +161,7 @@ const char *option_text(char *out, size_t size, const option_spec *o, const sett
     case FLAG:
         (void)snprintf(out, size, "%s", *(const bool *)at ? "true" : "false");
         break;
-    case WHOLE:
+    case WHOLE: case SIZE:
         (void)snprintf(out, size, "%lld", (long long)*(const int64_t *)at);
         break;
     case REAL:

@@ -106,21 +106,6 @@ static void plan_schedule(session *x)
 
 /* ---- The model ------------------------------------------------------------------------------ */
 
-/* A model that cannot fit is refused before memory is touched. */
-static int check_memory(const session *x)
-{
-    const settings *s = x->s;
-    double item = x->m.real == RG_F64 ? 8 : 4, positions = (double)(s->batch * s->seq_len);
-    double each = 3 * (double)x->m.lm.V + 20 * (double)(s->hidden * s->layers)
-                + 2 * (double)s->embed;
-    double need = item * (4 * model_weights(&x->m) + positions * each);
-    double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (have <= 0 || need < have)
-        return DONE;
-    return fail(USAGE, "the model needs about %.1f GiB, this machine has %.1f (smaller --hidden, "
-                "--layers, --embed, --batch or --seq-len)", need / 0x1p30, have / 0x1p30);
-}
-
 static rg_trainer_opts trainer_opts(const session *x)
 {
     const settings *s = x->s;
@@ -134,7 +119,9 @@ static rg_trainer_opts trainer_opts(const session *x)
                           .total = s->schedule == RG_COSINE ? x->horizon : 0,
                           .every = (uint64_t)s->decay_every, .factor = s->decay_factor },
         },
-        .T = s->seq_len, .B = s->batch, .plan = session_plan(x),
+        .T = s->seq_len, .B = s->batch,
+        .plan = { .real = x->m.real, .threads = (int)s->threads,
+                  .budget_bytes = (size_t)s->memory_budget },
     };
 }
 
@@ -144,7 +131,7 @@ static int build(session *x)
     settings *s = x->s;
     int code = model_new(&x->m, s, &x->corpus);
     if (code == DONE)
-        code = check_memory(x);
+        code = model_fits(&x->m, s->batch, s->seq_len);
     if (code)
         return code;
     double began = seconds();
@@ -153,7 +140,9 @@ static int build(session *x)
     rg_trainer_opts opts = trainer_opts(x);
     rg_status st = rg_trainer_create(&x->trainer, x->m.params, x->train, &opts);
     if (st)
-        return fail(exit_code(st), "%s", rg_params_message(x->m.params));
+        return fail(exit_code(st), "%s%s", rg_params_message(x->m.params),
+                    s->memory_budget && st == RG_ELIMIT ? " (larger --memory-budget, or smaller "
+                                                          "--batch or --seq-len)" : "");
     rg_trainer_report r = rg_trainer_facts(x->trainer);
     note("model  %s: %.0f weights, %.1f MiB of memory for a step, planned in %.0f ms",
          model_title(title, sizeof title, &x->m), model_weights(&x->m),

@@ -55,6 +55,8 @@ double session_seconds(const session *x);
 int session_save(session *x, const char *name);
 int session_resume(session *x);
 
+/* dry.c: a dry run: some steps for their time, what a run takes, no file. DONE or said why. */
+int session_try(session *x);
 /* loop.c: train until a limit, a signal or a failure; an exit code. */
 int session_run(session *x);
 /* evaluate.c: at the present step; DONE too where a signal cut it short, which is pending then. */

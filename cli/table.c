@@ -3,8 +3,8 @@
 
 /* Bits for option_spec.commands, in the order of `commands`. */
 enum {
-    TRAIN = 1, EVAL = 2, SAMPLE = 4, GRADCHECK = 8, INFO = 16, DOCTOR = 32, COMPLETION = 64,
-    HELP = 128, VERSION = 256, ALL = 511
+    TRAIN = 1, EVAL = 2, SAMPLE = 4, GRADCHECK = 8, PROFILE = 16, INFO = 32, DOCTOR = 64,
+    COMPLETION = 128, HELP = 256, VERSION = 512, ALL = 1023
 };
 
 const command commands[] = {
@@ -31,6 +31,13 @@ const command commands[] = {
       "retrograd gradcheck --cell gru --hidden 7",
       "Holds the gradients of a small network of the cell against oracles that do not use them, in "
       "double precision, one block per weight and time step. Anything but a pass ends with 4." },
+    { "profile", profile_main, "RUN", false,
+      "where the time of a training step goes",
+      "retrograd profile --cell gru --hidden 512 --threads 2 --svg profile.svg",
+      "Trains a few steps of a model, of a run or as the options say, on any text, and times every "
+      "step of the plan: by kernel, by layer forward and backward, and the slowest kinds. Speeds "
+      "are shares of P, the peak measured in the same run. Runs with and without timing take "
+      "turns; the least of each is shown. RUN is a run folder or a checkpoint file." },
     { "info", info_main, "RUN", false,
       "describe this build, a run, a file or a cell",
       "retrograd info --cell gru",
@@ -76,25 +83,25 @@ const option_spec options[] = {
 
     { "cell", "model rnn-type", 0, CHOICE, AT(cell), 0, 0, CELLS, "lstm", model,
       "recurrent cell; gru resets before the product, gru-after behind it as PyTorch does",
-      TRAIN, KEPT | FIXED },
+      TRAIN | PROFILE, KEPT | FIXED },
     { "hidden", "nhid rnn-size hidden-size units", 0, WHOLE, AT(hidden), 1, 65536, "N", "256",
-      model, "width of a layer's state", TRAIN, KEPT | FIXED },
+      model, "width of a layer's state", TRAIN | PROFILE, KEPT | FIXED },
     { "layers", "nlayers num-layers", 0, WHOLE, AT(layers), 1, 64, "N", "1", model,
-      "layers, each reading the one below", TRAIN, KEPT | FIXED },
+      "layers, each reading the one below", TRAIN | PROFILE, KEPT | FIXED },
     { "embed", "emsize embedding embedding-size", 0, WHOLE, AT(embed), 0, 65536, "N", "0", model,
-      "width of the characters' embedding; 0 is one-hot", TRAIN, KEPT | FIXED },
+      "width of the characters' embedding; 0 is one-hot", TRAIN | PROFILE, KEPT | FIXED },
     { "dropout", "drop", 0, REAL, AT(dropout), 0, 0.99, "P", "0", model,
-      "share of values dropped between layers and before the output", TRAIN, KEPT | FIXED },
+      "share of values dropped between layers and before the output", TRAIN | PROFILE, KEPT | FIXED },
     { "dtype", "precision", 0, CHOICE, AT(dtype), 0, 0, "f32|f64", "f32", model,
-      "precision of weights and arithmetic", TRAIN, KEPT | FIXED },
+      "precision of weights and arithmetic", TRAIN | PROFILE, KEPT | FIXED },
 
     { "batch", "batch-size bs", 0, WHOLE, AT(batch), 1, 65536, "N", "32", training,
-      "rows, each reading its own stretch of the text", TRAIN, KEPT | FIXED },
+      "rows, each reading its own stretch of the text", TRAIN | PROFILE, KEPT | FIXED },
     { "seq-len", "bptt seq-length sequence-length tbptt", 0, WHOLE, AT(seq_len), 1, 65536, "N",
-      "64", training, "steps of back-propagation; the state is carried on", TRAIN, KEPT | FIXED },
+      "64", training, "steps of back-propagation; the state is carried on", TRAIN | PROFILE, KEPT | FIXED },
     { "optimizer", "optim", 0, CHOICE, AT(optimizer), 0, 0,
       "adam|adamw|sgd|momentum|nesterov|adagrad|adadelta|rmsprop", "adam", training,
-      "update rule, with PyTorch's constants", TRAIN, KEPT | FIXED },
+      "update rule, with PyTorch's constants", TRAIN | PROFILE, KEPT | FIXED },
     { "lr", "learning-rate alpha", 0, REAL, AT(lr), 1e-12, 1e6, "X", "0.003", training,
       "learning rate", TRAIN, KEPT | FIXED },
     { "schedule", "lr-schedule scheduler", 0, CHOICE, AT(schedule), 0, 0,
@@ -110,13 +117,17 @@ const option_spec options[] = {
     { "weight-decay", "wd l2", 0, REAL, AT(weight_decay), 0, 1e6, "X", "0", training,
       "added to the gradient; adamw keeps it apart, and has 0.01", TRAIN, KEPT | FIXED },
     { "clip-norm", "clip grad-clip max-norm", 0, REAL, AT(clip_norm), 1e-12, 1e12, "X", "1",
-      training, "longest gradient, over all weights (L2); or none", TRAIN, KEPT | FIXED | NONE },
+      training, "longest gradient, over all weights (L2); or none", TRAIN | PROFILE, KEPT | FIXED | NONE },
     { "clip-value", "", 0, REAL, AT(clip_value), 1e-12, 1e12, "X", "none", training,
       "largest element of a gradient; or none", TRAIN, KEPT | FIXED | NONE },
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", training,
-      "of weights, dropout and samples", TRAIN, KEPT | FIXED },
+      "of weights, dropout and samples", TRAIN | PROFILE, KEPT | FIXED },
     { "threads", "num-threads jobs", 0, WHOLE, AT(threads), 1, 64, "N", NULL, training,
-      "results do not depend on it [all cores]", TRAIN, 0 },
+      "results do not depend on it [all cores]", TRAIN | PROFILE, 0 },
+
+    { "memory-budget", "max-memory memory", 0, SIZE, AT(memory_budget), 0, 0, "SIZE", NULL, training,
+      "memory of a step at most, such as 512M or 1.5G; what does not fit is refused",
+      TRAIN | PROFILE, 0 },
 
     { "epochs", "max-epochs", 0, WHOLE, AT(epochs), 1, BIG, "N", NULL, limits,
       "passes over the training part [10, if no other limit is given]", TRAIN, KEPT },
@@ -143,7 +154,7 @@ const option_spec options[] = {
     { "dump-config", "", 0, FLAG, AT(dump_config), 0, 0, "", NULL, folder,
       "print the configuration as JSON and end", TRAIN, 0 },
     { "dry-run", "", 0, FLAG, AT(dry_run), 0, 0, "", NULL, folder,
-      "plan, report memory and baselines, write nothing, end", TRAIN, 0 },
+      "plan, time some steps, report memory, time and baselines, write nothing, end", TRAIN, 0 },
 
     { "length", "n num-chars", 0, WHOLE, AT(length), 0, BIG, "N", "500", what,
       "characters to write", SAMPLE, 0 },
@@ -170,6 +181,16 @@ const option_spec options[] = {
       GRADCHECK, 0 },
     { "batch", "batch-size rows", 0, WHOLE, AT(batch), 1, 64, "N", "3", what, "rows",
       GRADCHECK, 0 },
+    { "steps", "rounds", 0, WHOLE, AT(steps), 1, 100000, "N", "20", what,
+      "rounds: runs of the plan with and without timing", PROFILE, 0 },
+    { "symbols", "vocab vocabulary", 0, WHOLE, AT(symbols), 1, 65536, "N", "96", what,
+      "characters of the made-up text's vocabulary", PROFILE, 0 },
+    { "effort", "", 0, CHOICE, AT(effort), 0, 0, "optimize|interpret", "optimize", what,
+      "interpret is every node by its reference kernel, without passes", PROFILE, 0 },
+    { "disable", "without", 0, TEXT, AT(disable), 0, 0, "PASSES", NULL, what,
+      "leave passes out, such as \"batch,fuse\", to see what they bring", PROFILE, 0 },
+    { "svg", "plot", 0, TEXT, AT(svg), 0, 0, "FILE", NULL, what,
+      "draw bars by kernel and by layer", PROFILE, 0 },
     { "order", "", 0, WHOLE, AT(order), 1, 2, "N", "2", what,
       "2 checks the gradient's own gradient as well, 1 does not", GRADCHECK, 0 },
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,

@@ -82,7 +82,9 @@ static int dump(const settings *s)
 static int work(session *x, settings *s)
 {
     int code = session_open(x, s);
-    if (code || s->dry_run)
+    if (code == DONE && s->dry_run)
+        return session_try(x);
+    if (code)
         return code;
     code = session_run(x);
     return code ? code : session_conclude(x);

@@ -68,8 +68,10 @@ rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int6
     rg_graph *g = lm->graph;
     lm->x = rg_input(g, "x", RG_INT, RG_SHAPE(T, B));
     lm->y = rg_input(g, "y", RG_INT, RG_SHAPE(T, B));
+    rg_scope_push(g, "embed", RG_NO_STEP);
     rg_val X = opts->embed ? rg_embedding(lm->x, "embed", opts->V, opts->embed)
                            : rg_one_hot(lm->x, opts->V);
+    rg_scope_pop(g);
     rg_cell cell = stack(g, opts);
     st = state_inputs(lm, &cell, B);
     if (st)
@@ -77,9 +79,13 @@ rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int6
     rg_val h = rg_unroll(lm->last, &cell, X, lm->first, &(rg_unroll_opts){ .states = states });
     if (opts->dropout > 0)
         h = rg_dropout(h, opts->dropout, "out");
+    rg_scope_push(g, "out", RG_NO_STEP);
     lm->z = rg_dense(h, "out", opts->V);
+    rg_scope_pop(g);
+    rg_scope_push(g, "loss", RG_NO_STEP);
     lm->nats = rg_softmax_cross_entropy(lm->z, lm->y);
     lm->loss = rg_mean(lm->nats);
+    rg_scope_pop(g);
     return rg_graph_status(g);
 }
 

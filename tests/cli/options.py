@@ -3,8 +3,8 @@ import re
 
 from driver import *
 
-COMMANDS = ["train", "eval", "sample", "gradcheck", "info", "doctor", "completion", "help",
-            "version"]
+COMMANDS = ["train", "eval", "sample", "gradcheck", "profile", "info", "doctor", "completion",
+            "help", "version"]
 
 
 def flags_of_help(command):

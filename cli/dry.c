@@ -1,0 +1,118 @@
+/* cli/dry.c -- `retrograd train --dry-run`: what a run would take, from its plan and some steps. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* Steps of the real training, in memory only: enough for a time that means something. */
+enum { FEWEST = 5, MOST = 50 };
+static const double LONG_ENOUGH = 0.5;  /* seconds */
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of the timed ones, after one to warm up. */
+static int time_steps(session *x, double *median, int *n)
+{
+    double took[MOST], sum = 0;
+    *n = -1;
+    while (*n < FEWEST || (*n < MOST && sum < LONG_ENOUGH)) {
+        const double began = seconds();
+        rg_status st = rg_trainer_step(x->trainer);
+        if (st)
+            return fail(exit_code(st), "%s", rg_trainer_message(x->trainer));
+        if (*n >= 0)
+            sum += took[*n] = seconds() - began;
+        ++*n;
+    }
+    qsort(took, (size_t)*n, sizeof *took, ascending);
+    *median = took[*n / 2];
+    return DONE;
+}
+
+static double bytes_of(rg_params *params)
+{
+    double sum = 0;
+    for (size_t i = 0; i < rg_params_count(params); i++) {
+        const rg_param_info p = rg_params_at(params, i);
+        const double item = p.dtype == RG_F64 || p.dtype == RG_I64 ? 8 : 4;
+        sum += item * (double)rg_shape_count(p.shape);
+    }
+    return sum;
+}
+
+/* What lives while a run trains, in bytes. */
+typedef struct memory {
+    double step, weights, optimizer, text, resident;
+} memory;
+
+static memory memory_of(const session *x)
+{
+    struct rusage used;
+    memory m = {
+        .step = (double)rg_trainer_facts(x->trainer).plan.arena_bytes,
+        .weights = bytes_of(x->m.params),
+        .optimizer = bytes_of(rg_optim_state(rg_trainer_optim(x->trainer))),
+        .text = (double)(x->corpus.n * sizeof *x->corpus.id),
+    };
+    if (getrusage(RUSAGE_SELF, &used) == 0)
+        m.resident = 1024 * (double)used.ru_maxrss;
+    return m;
+}
+
+static void tell(const session *x, const memory *m, double step, int n, double whole)
+{
+    const rg_plan_report r = rg_trainer_facts(x->trainer).plan;
+    const double chars = (double)(x->s->batch * x->s->seq_len);
+    printf("plan    %zu nodes in %zu steps, %.3g flop; %d thread%s\n", r.nodes, r.steps, r.flop,
+           r.threads, r.threads == 1 ? "" : "s");
+    printf("memory  %.1f MiB: step %.1f, weights %.1f, optimizer %.1f, text %.1f; process at most "
+           "%.1f so far\n", (m->step + m->weights + m->optimizer + m->text) / 0x1p20,
+           m->step / 0x1p20, m->weights / 0x1p20, m->optimizer / 0x1p20, m->text / 0x1p20,
+           m->resident / 0x1p20);
+    printf("time    %.3f ms a step, the median of %d timed here: %.0f characters a second, "
+           "%.1f GF/s\n", 1e3 * step, n, chars / step, 1e-9 * r.flop / step);
+    if (x->total)
+        printf("whole   %llu steps in about %.0f s, without evaluations\n",
+               (unsigned long long)x->total, whole);
+    else
+        printf("whole   %.0f s, about %.0f steps, evaluations included\n", whole, whole / step);
+}
+
+static int tell_json(const session *x, const memory *m, double step, int n, double whole)
+{
+    const rg_plan_report r = rg_trainer_facts(x->trainer).plan;
+    json_t *o = json_pack("{s:i, s:I, s:I, s:f, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:i, s:f, s:f}",
+                          "v", 1, "nodes", (json_int_t)r.nodes, "steps", (json_int_t)r.steps,
+                          "flop", r.flop, "threads", r.threads, "arena_bytes",
+                          (json_int_t)r.arena_bytes, "weights_bytes", m->weights,
+                          "optimizer_bytes", m->optimizer, "text_bytes", m->text,
+                          "resident_bytes", m->resident, "step_ms", 1e3 * step, "timed", n,
+                          "total_steps", x->total ? (double)x->total : whole / step,
+                          "total_seconds", whole);
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(o);
+    return text ? DONE : fail(RUN_TIME, "no memory");
+}
+
+int session_try(session *x)
+{
+    double step = 0;
+    int n = 0, code = time_steps(x, &step, &n);
+    if (code)
+        return code;
+    const memory m = memory_of(x);
+    const double whole = x->total ? (double)x->total * step : 60 * x->s->minutes;
+    if (x->s->json)
+        return tell_json(x, &m, step, n, whole);
+    tell(x, &m, step, n, whole);
+    return DONE;
+}

@@ -1,0 +1,319 @@
+/* cli/profile.c -- `retrograd profile`: times every step of a plan, and the whole without. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/profile.h"
+#include "cli/config.h"
+#include "cli/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The model ------------------------------------------------------------------------------ */
+
+/* A made-up vocabulary for a model that has seen no text. */
+static int invent(profile *p)
+{
+    const settings *s = p->s;
+    rg_corpus corpus = { .V = (size_t)s->symbols, .bytes = s->symbols <= 256 };
+    corpus.symbol = malloc(corpus.V * sizeof *corpus.symbol);
+    if (!corpus.symbol)
+        return fail(RUN_TIME, "no memory");
+    for (size_t v = 0; v < corpus.V; v++)
+        corpus.symbol[v] = (uint32_t)v;
+    int code = model_new(&p->m, s, &corpus);
+    free(corpus.symbol);
+    if (code == DONE)
+        code = model_fits(&p->m, s->batch, s->seq_len);
+    if (code == DONE && rg_params_create(&p->m.params, (uint64_t)s->seed,
+                                         &(rg_params_opts){ .real = p->m.real }))
+        code = fail(RUN_TIME, "no memory");
+    return code;
+}
+
+/* What the run was trained with, where the line does not say otherwise. */
+static int take_windows(profile *p, const char *run)
+{
+    char file[PATH_BYTES];
+    folder f = { .lock = -1 };
+    int code = DONE;
+    json_int_t T = p->T, B = p->B;
+    (void)snprintf(f.path, sizeof f.path, "%s", run);
+    if (!file_exists(folder_file(file, &f, "config.json")))
+        return DONE;
+    json_t *config = config_read(file, &code);
+    if (!config)
+        return code;
+    (void)json_unpack(config, "{s:{s?I, s?I}}", "options", "seq-len", &T, "batch", &B);
+    json_decref(config);
+    if (T < 1 || T > 65536 || B < 1 || B > 65536)
+        return fail(BAD_DATA, "%s: no batch and length that train could have had", file);
+    p->T = option_origin(p->s, "seq-len") == FROM_LINE ? p->T : T;
+    p->B = option_origin(p->s, "batch") == FROM_LINE ? p->B : B;
+    return DONE;
+}
+
+static int take_run(profile *p, const char *run)
+{
+    static const char *const fixed[] = { "cell", "hidden", "layers", "embed", "dropout", "dtype",
+                                         "symbols" };
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (option_origin(p->s, fixed[i]) == FROM_LINE)
+            return fail(USAGE, "--%s: %s says what the model is", fixed[i], run);
+    int code = model_open(&p->m, run);
+    return code ? code : take_windows(p, run);
+}
+
+/* Any text will do: what a step takes does not depend on it. */
+static int32_t *some_text(size_t n, int64_t V)
+{
+    int32_t *id = malloc(n * sizeof *id);
+    uint32_t x = 1;
+    for (size_t i = 0; id && i < n; i++) {
+        x = 1664525u * x + 1013904223u;
+        id[i] = (int32_t)((x >> 8) % (uint64_t)V);
+    }
+    return id;
+}
+
+/* ---- Measuring ------------------------------------------------------------------------------ */
+
+/* The scope without time: "l0/lstm step 3" is "l0/lstm". */
+static void without_time(char *out, size_t size, const char *scope)
+{
+    size_t n = 0;
+    for (const char *c = scope; *c && n + 1 < size;) {
+        if (strncmp(c, " step ", 6) == 0)
+            c += 6 + strspn(c + 6, "0123456789");
+        else
+            out[n++] = *c++;
+    }
+    out[n] = '\0';
+}
+
+static bool more_room(profile *p)
+{
+    const size_t cap = p->cap ? 2 * p->cap : 256;
+    profile_part *step = realloc(p->step, cap * sizeof *step);
+    if (step)
+        p->step = step;
+    double *now = realloc(p->now, cap * sizeof *now);
+    if (now)
+        p->now = now;
+    if (step && now)
+        p->cap = cap;
+    return step && now;
+}
+
+static void on_step(void *user, const rg_timed_step *step)
+{
+    profile *p = user;
+    if (step->index >= p->cap && !more_room(p)) {
+        p->full = true;
+        return;
+    }
+    p->now[step->index] = step->seconds;
+    if (step->index < p->n_step)
+        return;
+    profile_part *part = &p->step[p->n_step++];
+    *part = (profile_part){ .gradient = step->gradient, .steps = 1, .flop = step->flop,
+                            .bytes = step->bytes };
+    (void)snprintf(part->name, sizeof part->name, "%s", step->kernel);
+    (void)snprintf(part->shapes, sizeof part->shapes, "%s", step->shapes);
+    without_time(part->layer, sizeof part->layer, step->scope);
+}
+
+static int failed(const profile *p, rg_status st)
+{
+    return fail(exit_code(st), "%s", rg_trainer_message(p->trainer));
+}
+
+/* A run of the plan; its seconds. */
+static rg_status timed_run(profile *p, bool traced, double *took)
+{
+    p->trace.step = traced ? on_step : NULL;
+    const double began = seconds();
+    rg_status st = rg_plan_run(rg_trainer_plan(p->trainer));
+    *took = seconds() - began;
+    return st;
+}
+
+static int one_round(profile *p, double *run, double *update)
+{
+    double traced = INFINITY;
+    rg_status st = timed_run(p, true, &traced);
+    if (st == RG_OK && !p->full && traced < p->traced) {
+        p->traced = traced;
+        for (size_t i = 0; i < p->n_step; i++)
+            p->step[i].seconds = p->now[i];
+    }
+    if (st == RG_OK)
+        st = timed_run(p, false, run);
+    const double began = seconds();
+    if (st == RG_OK)
+        st = rg_optim_step(rg_trainer_optim(p->trainer), rg_trainer_plan(p->trainer));
+    *update = seconds() - began;
+    if (p->full)
+        return fail(RUN_TIME, "no memory for the steps of the plan");
+    return st ? failed(p, st) : DONE;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static profile_times summary(double *seconds_of, size_t n)
+{
+    qsort(seconds_of, n, sizeof *seconds_of, ascending);
+    return (profile_times){ seconds_of[0], seconds_of[n / 2] };
+}
+
+static int measure(profile *p)
+{
+    enum { WARM_UP = 2 };
+    const size_t n = (size_t)p->s->steps;
+    const rg_dtype real = p->m.real;
+    const int threads = rg_trainer_facts(p->trainer).plan.threads;
+    double *time = calloc(2 * n, sizeof *time);
+    int code = time ? DONE : fail(RUN_TIME, "no memory");
+    p->traced = INFINITY;
+    p->trace.step = NULL;
+    for (int i = 0; i < WARM_UP && code == DONE; i++) {
+        rg_status st = rg_trainer_step(p->trainer);
+        code = st ? failed(p, st) : DONE;
+    }
+    const double before = rg_measure_peak(real, threads);
+    for (size_t i = 0; i < n && code == DONE; i++)
+        code = one_round(p, &time[i], &time[n + i]);
+    const double after = rg_measure_peak(real, threads);
+    p->peak = (before + after) / 2;
+    if (code == DONE && fabs(after - before) > 0.05 * p->peak)
+        warn("the peak moved from %.0f to %.0f GF/s meanwhile: others use this machine", before,
+             after);
+    if (code == DONE) {
+        p->run = summary(time, n);
+        p->update = summary(time + n, n);
+    }
+    for (size_t i = 0; i < p->n_step; i++)
+        p->steps += p->step[i].seconds;
+    free(time);
+    return code;
+}
+
+/* ---- Parts taken together ------------------------------------------------------------------- */
+
+profile_part profile_update(const profile *p)
+{
+    const double item = p->m.real == RG_F64 ? 8 : 4, weights = model_weights(&p->m);
+    rg_params *state = rg_optim_state(rg_trainer_optim(p->trainer));
+    double kept = 0;
+    for (size_t i = 0; i < rg_params_count(state); i++)
+        kept += item * (double)rg_shape_count(rg_params_at(state, i).shape);
+    return (profile_part){ .name = "update", .layer = "optimizer", .steps = 1,
+                           .seconds = p->update.least,
+                           .bytes = 3 * item * weights + 2 * kept };
+}
+
+double profile_total(const profile *p)
+{
+    return p->traced + p->update.least;
+}
+
+static int order(const profile_part *a, const profile_part *b, unsigned by)
+{
+    int c = by & BY_KERNEL ? strcmp(a->name, b->name) : 0;
+    if (!c && by & BY_LAYER)
+        c = strcmp(a->layer, b->layer);
+    if (!c && by & BY_DIRECTION)
+        c = a->gradient - b->gradient;
+    return c || !(by & BY_SHAPES) ? c : strcmp(a->shapes, b->shapes);
+}
+
+#define ORDER(name, by) \
+    static int name(const void *a, const void *b) { return order(a, b, by); }
+ORDER(by_kernel, BY_KERNEL)
+ORDER(by_layer, BY_LAYER | BY_DIRECTION)
+ORDER(by_all, BY_KERNEL | BY_LAYER | BY_DIRECTION | BY_SHAPES)
+
+static int slowest_first(const void *a, const void *b)
+{
+    return -ascending(&((const profile_part *)a)->seconds, &((const profile_part *)b)->seconds);
+}
+
+profile_part *profile_groups(size_t *n, const profile *p, unsigned by)
+{
+    profile_part *group = malloc((p->n_step + 1) * sizeof *group);
+    *n = 0;
+    if (!group)
+        return NULL;
+    memcpy(group, p->step, p->n_step * sizeof *group);
+    qsort(group, p->n_step, sizeof *group,
+          by == BY_KERNEL ? by_kernel : by & BY_KERNEL ? by_all : by_layer);
+    for (size_t i = 0; i < p->n_step; i++) {
+        profile_part *last = &group[*n - 1];
+        if (*n == 0 || order(last, &group[i], by)) {
+            group[(*n)++] = group[i];
+            continue;
+        }
+        last->steps++;
+        last->seconds += group[i].seconds;
+        last->flop += group[i].flop;
+        last->bytes += group[i].bytes;
+    }
+    qsort(group, *n, sizeof *group, slowest_first);
+    return group;
+}
+
+/* ---- The command ---------------------------------------------------------------------------- */
+
+static int plan(profile *p, rg_span text)
+{
+    const settings *s = p->s;
+    const rg_trainer_opts opts = {
+        .model = p->m.lm, .T = p->T, .B = p->B,
+        .optim = { .kind = (rg_optim_kind)s->optimizer, .lr = 1e-4, .clip_norm = s->clip_norm },
+        .plan = { .real = p->m.real, .threads = (int)s->threads, .disable = s->disable,
+                  .effort = (rg_effort)s->effort, .budget_bytes = (size_t)s->memory_budget,
+                  .trace = &p->trace },
+    };
+    rg_status st = rg_trainer_create(&p->trainer, p->m.params, text, &opts);
+    if (st)
+        return fail(exit_code(st), "%s%s", rg_params_message(p->m.params),
+                    s->memory_budget && st == RG_ELIMIT ? " (larger --memory-budget, or smaller "
+                                                          "--batch or --seq-len)" : "");
+    return DONE;
+}
+
+static int work(profile *p)
+{
+    const settings *s = p->s;
+    p->trace = (rg_trace){ .user = p, .step = on_step };
+    p->T = s->seq_len;
+    p->B = s->batch;
+    int code = s->operand[0] ? take_run(p, s->operand[0]) : invent(p);
+    if (code)
+        return code;
+    const size_t n = (size_t)(p->T * p->B) + 1;
+    int32_t *text = some_text(n, p->m.lm.V);
+    code = text ? plan(p, (rg_span){ text, n }) : fail(RUN_TIME, "no memory");
+    if (code == DONE)
+        code = measure(p);
+    if (code == DONE)
+        code = profile_show(p);
+    if (code == DONE && s->svg)
+        code = profile_draw(p, s->svg);
+    rg_trainer_destroy(&p->trainer);
+    free(text);
+    return code;
+}
+
+int profile_main(settings *s)
+{
+    profile p = { .s = s };
+    int code = work(&p);
+    model_close(&p.m);
+    free(p.step);
+    free(p.now);
+    return code;
+}
