@@ -63,7 +63,7 @@ def a_byte_order_mark_and_odd_line_ends_are_said_once():
     done = good(*EVERYTHING, "t", *tiny(), "--dry-run")
     assert done.stderr.count("byte order mark is dropped") == 1
     assert done.stderr.count("CR LF") == 1 and done.stderr.count("lone CR") == 1
-    assert done.stdout == ""
+    assert done.stdout.startswith("plan ") and " CR" not in done.stdout
     nothing_new(["t"])
 
 
