@@ -2,8 +2,8 @@
  *
  * A value either is computed by a step, or is a view of another value (a slice costs nothing),
  * or is a leaf. Steps are grouped in intervals: those of one interval do not depend on each
- * other, and the team meets between intervals. Every size and cut here follows from shapes
- * alone. */
+ * other, and the team meets between intervals, but for those of a region, whose rows go through
+ * all its steps alone. Every size and cut here follows from shapes alone. */
 #ifndef RG_PLAN_CODE_H
 #define RG_PLAN_CODE_H
 
@@ -41,6 +41,12 @@ typedef struct rg_machine rg_machine;
 typedef int rg_task_fn(const rg_machine *m, const rg_task *s, int64_t first, int64_t last,
                        int rank);
 
+/* What row r of a step touches of an argument: `width` bytes from r·pitch on; with pitch 0, all of
+ * it. */
+typedef struct rg_line {
+    int64_t pitch, width;
+} rg_line;
+
 struct rg_task {
     rg_task_fn *run;
     const char *name;       /* of the kernel, for printouts */
@@ -55,7 +61,20 @@ struct rg_task {
     uint64_t    before;     /* cost of the interval's steps before this one */
     uint64_t    total;      /* cost of the interval */
     double      flop, bytes;
+
+    rg_task_fn *run_rows;   /* the same for rows first .. last-1; NULL = has none */
+    int64_t     rows;
+    rg_line    *line;       /* by argument, operands and results */
+    double      shared;     /* bytes that every row reads */
+    int64_t     a_row;      /* in a region: rows that make one of its rows; 0 = runs by parts */
 };
+
+/* Steps first .. end-1, between which the team need not meet: see regions.c. */
+typedef struct rg_region {
+    size_t  first, end;
+    int64_t rows, panel;    /* threads own panels of so many rows */
+    bool    by_rows;        /* it pays for this team; else interval by interval */
+} rg_region;
 
 /* A piece of the arena. Buffers of values carry their ids; scratch ones follow. */
 typedef struct rg_buffer {
@@ -63,6 +82,7 @@ typedef struct rg_buffer {
     uint32_t birth, death;  /* intervals; death >= RG_FOREVER: until the next run */
     uint32_t same_as;       /* lies exactly over this buffer, which it outlives; 0 = alone */
     uint32_t reader, readers; /* in the interval of death: the last unit that reads it, how many */
+    bool     born_by_rows, dies_by_rows; /* in a region, all of which sees it as one line a row */
     bool     constant;      /* filled once: nothing may ever reuse it */
     size_t   offset;
 } rg_buffer;
@@ -103,6 +123,7 @@ typedef struct rg_code {
     size_t      n_fill, fill_cap;
     uint32_t   *value;      /* by id: for lower_tile.c, zero between units */
     bool        in_place;   /* results may take over what dies */
+    bool        by_rows;    /* regions may be found */
     bool        in_slots;   /* parts of a concat may be computed where they belong */
 
     uint32_t   *unit;       /* by id: what computes it; 0 = a leaf or a view */
@@ -129,6 +150,9 @@ typedef struct rg_code {
     rg_buffer  *buffer;     /* by base id; [0] unused */
     size_t      n_buffer, buffer_cap;
     size_t      arena_bytes, scratch_bytes;  /* scratch: of one thread */
+    rg_region  *region;
+    size_t      n_region, region_cap;
+    uint32_t   *region_of;  /* by interval: 1 + its region; 0 = none */
 
     void      **at;         /* by base: where its storage is now */
     char       *memory;
@@ -221,17 +245,35 @@ rg_status rg_code_packs(rg_code *c);
 /* Does the product read one? Then its packing needs an interval before it. */
 bool rg_reads_packed(const rg_code *c, uint32_t id);
 
+/* ---- regions.c: where the team need not meet ------------------------------------------------ */
+
+/* After lowering. RG_ENOMEM. */
+rg_status rg_code_regions(rg_code *c);
+/* Which regions are worth it for so many threads. */
+void rg_code_choose(rg_code *c, int threads);
+/* No two rows of a region touch the same bytes of the arena, unless both only read. After
+ * placing. */
+rg_status rg_code_verify_regions(const rg_code *c, rg_err *err);
+
 /* ---- place.c: lives and offsets ------------------------------------------------------------- */
 
 /* Scratch memory of a step in the arena; 0 without memory. */
 uint32_t rg_buffer_new(rg_code *c, size_t bytes, uint32_t birth, uint32_t death);
 /* Births and deaths of all buffers, as far as units tell. Before lowering. */
 rg_status rg_code_lives(rg_code *c);
-/* Offsets in one arena. After lowering. */
+/* Buffers that lie over others: what they lie over lives as long. After lowering. */
+void rg_code_settle(rg_code *c);
+/* The buffer whose memory this one has. */
+static inline uint32_t rg_buffer_under(const rg_code *c, uint32_t base)
+{
+    return c->buffer[base].same_as ? c->buffer[base].same_as : base;
+}
+/* Offsets in one arena. After settling. */
 rg_status rg_code_place(rg_code *c);
 /* Buffers that live at the same time do not overlap, and all are aligned. */
 rg_status rg_code_verify(const rg_code *c, rg_err *err);
 
-extern const rg_executor rg_optimizer;  /* exec.c */
+rg_status rg_code_run(rg_plan *plan, uint64_t run);  /* exec_run.c */
+extern const rg_executor rg_optimizer;               /* exec.c */
 
 #endif

@@ -1,19 +1,13 @@
-/* plan/exec.c -- effort `optimize`: setting a program up as steps, and running them.
- *
- * One parallel region per run. In an interval every step is cut into parts by its shape; which
- * thread takes which parts is fixed by their costs and changes no bits. The team meets between
- * intervals. A run allocates nothing. */
+/* plan/exec.c -- effort `optimize`: setting a program up as steps over one arena. */
 #include "plan/code.h"
 
 #include "base/checked.h"
-#include "base/clock.h"
 #include "kernels/team.h"
 #include "ops/ops.h"
 #include "plan/lower.h"
 #include "plan/pipeline.h"
 #include "plan/trace.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 /* Below this many nanoseconds of work a second thread costs more than it brings. */
@@ -37,12 +31,19 @@ static bool take_arrays(rg_code *c)
     return c->window && c->on_top && c->form && c->source && c->escapes && c->value && c->view;
 }
 
-/* Costs before each step of an interval, and the interval's whole. */
+/* Costs before each step of an interval, and the interval's whole. In a region that runs by rows
+ * each step that does not is by itself. */
 static void sum_costs(rg_code *c)
 {
+    const rg_region *r = c->region, *last = r + c->n_region;
     for (size_t i = 0, end; i < c->n_step; i = end) {
+        while (r < last && r->end <= i)
+            r++;
+        const bool alone = r < last && r->first <= i && r->by_rows;
         uint64_t total = 0;
         for (end = i; end < c->n_step && c->step[end].interval == c->step[i].interval; end++) {
+            if (alone && end > i)
+                break;
             c->step[end].before = total;
             total += (uint64_t)c->step[end].parts * c->step[end].unit;
         }
@@ -57,10 +58,15 @@ static rg_status compile(rg_code *c)
     if (!take_arrays(c))
         return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u nodes", (unsigned)c->p->n_node);
     if ((st = rg_code_views(c)) || (st = rg_code_packs(c)) || (st = rg_code_schedule(c)) ||
-        (st = rg_code_lives(c)) || (st = rg_code_lower(c)) || (st = rg_code_place(c)))
+        (st = rg_code_lives(c)) || (st = rg_code_lower(c)))
         return st;
-    sum_costs(c);
-    return c->opts->verify ? rg_code_verify(c, c->err) : RG_OK;
+    rg_code_settle(c);
+    if ((st = rg_code_regions(c)) || (st = rg_code_place(c)))
+        return st;
+    c->scratch_bytes = rg_round_up(c->scratch_bytes, RG_ALIGN);
+    if (c->opts->verify && !(st = rg_code_verify(c, c->err)))
+        st = rg_code_verify_regions(c, c->err);
+    return st;
 }
 
 static void report(rg_plan *plan, const rg_code *c)
@@ -73,8 +79,9 @@ static void report(rg_plan *plan, const rg_code *c)
     plan->report.arena_bytes = c->arena_bytes + (size_t)plan->threads * c->scratch_bytes;
 }
 
-/* How many threads: what was asked for, if the work is worth it and they can live. */
-static void choose_threads(rg_plan *plan, const rg_code *c)
+/* How many threads: what was asked for, if the work is worth it and they can live. What each of them
+ * does follows. */
+static void choose_threads(rg_plan *plan, rg_code *c)
 {
     const rg_trace *trace = plan->opts.trace;
     uint64_t work = 0;
@@ -86,6 +93,8 @@ static void choose_threads(rg_plan *plan, const rg_code *c)
     if (plan->threads > 1 && !plan->opts.dry_run &&
         rg_team_probe(plan->threads, &plan->threads) && trace && trace->warn)
         trace->warn(trace->user, "plan: fewer threads can be started than were asked for");
+    rg_code_choose(c, plan->threads);
+    sum_costs(c);
 }
 
 static rg_status take_memory(rg_plan *plan, rg_code *c)
@@ -151,6 +160,7 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     c->readable = plan->readable;
     c->err = err;
     c->in_place = !rg_pipeline_has(plan->opts.disable, "inplace");
+    c->by_rows = !rg_pipeline_has(plan->opts.disable, "regions");
     c->in_slots = !rg_pipeline_has(plan->opts.disable, "slots");
     rg_arena_init(&c->work, &c->alloc);
     plan->exec = &c->exec;
@@ -164,7 +174,6 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     rg_index_free(&c->packed_index, &c->alloc);
     if (st)
         return st;
-    c->scratch_bytes = rg_round_up(c->scratch_bytes, RG_ALIGN);
     choose_threads(plan, c);
     report(plan, c);
     if (plan->opts.budget_bytes && plan->report.arena_bytes > plan->opts.budget_bytes)
@@ -183,138 +192,7 @@ static void destroy(rg_plan *plan)
     rg_code *c = (rg_code *)plan->exec;
     rg_release(&c->alloc, c->step, c->step_cap * sizeof *c->step);
     rg_release(&c->alloc, c->buffer, c->buffer_cap * sizeof *c->buffer);
+    rg_release(&c->alloc, c->region, c->region_cap * sizeof *c->region);
 }
 
-/* ---- Running -------------------------------------------------------------------------------- */
-
-struct job {
-    rg_code     *c;
-    rg_team_gate gate;
-    rg_machine  machine;
-    atomic_bool failed;
-    bool        poison;
-    double     *seconds;  /* by step; NULL = nobody asks */
-};
-
-/* The first part of a step that belongs to thread @p rank: the first whose middle lies in the
- * thread's share of the interval's cost. */
-static int64_t first_part(const rg_task *s, int rank, int size)
-{
-    const int64_t unit = (int64_t)s->unit * size;
-    const int64_t from = 2 * ((int64_t)s->total * rank - (int64_t)s->before * size) - unit;
-    const int64_t part = from <= 0 ? 0 : (from + 2 * unit - 1) / (2 * unit);
-    return part < s->parts ? part : s->parts;
-}
-
-static void run_step(struct job *job, size_t i, int rank, int size)
-{
-    const rg_task *s = &job->c->step[i];
-    const int64_t first = first_part(s, rank, size), last = first_part(s, rank + 1, size);
-    if (first >= last || atomic_load_explicit(&job->failed, memory_order_relaxed))
-        return;
-    if (s->run(&job->machine, s, first, last, rank)) {
-        job->c->failure[rank].step = i + 1;
-        atomic_store_explicit(&job->failed, true, memory_order_relaxed);
-    }
-}
-
-/* NaN as f32 and as f64. */
-static void poison(void *data, size_t bytes)
-{
-    static const uint32_t pattern[2] = { 0x7FA4DEADu, 0x7FF4DEADu };
-    for (size_t i = 0; i + sizeof pattern <= bytes; i += sizeof pattern)
-        memcpy((char *)data + i, pattern, sizeof pattern);
-}
-
-/* What died in this interval; with RG_FOREVER, everything that a run writes. */
-static void poison_dead(const rg_code *c, uint32_t interval)
-{
-    for (size_t i = 1; i < c->n_buffer; i++) {
-        const rg_buffer *b = &c->buffer[i];
-        if (b->bytes && !b->constant && !b->same_as &&
-            (b->death == interval || interval == RG_FOREVER))
-            poison(c->at[i], rg_round_up(b->bytes, RG_ALIGN));
-    }
-}
-
-/* Between intervals. */
-static void meet(struct job *job, uint32_t interval, int rank, int size)
-{
-    rg_team_meet(&job->gate, size);
-    if (!job->poison)
-        return;
-    if (rank == 0)
-        poison_dead(job->c, interval);
-    rg_team_meet(&job->gate, size);
-}
-
-static void run_all(void *arg, int rank, int size)
-{
-    struct job *job = arg;
-    rg_code *c = job->c;
-    if (job->poison)
-        meet(job, RG_FOREVER, rank, size);
-    for (size_t i = 0; i < c->n_step; i++) {
-        const double start = job->seconds && rank == 0 ? rg_seconds() : 0;
-        run_step(job, i, rank, size);
-        if (job->seconds)
-            rg_team_meet(&job->gate, size); /* so that the time is this step's alone */
-        if (job->seconds && rank == 0)
-            job->seconds[i] = rg_seconds() - start;
-        if (i + 1 < c->n_step && c->step[i + 1].interval != c->step[i].interval)
-            meet(job, c->step[i].interval, rank, size);
-    }
-}
-
-/* What the earliest step that failed has to say. */
-static rg_status complain(rg_plan *plan, const rg_code *c)
-{
-    char scope[RG_SCOPE_TEXT];
-    const rg_failure *f = &c->failure[0];
-    for (int r = 1; r < plan->threads; r++)
-        if (c->failure[r].step && (!f->step || c->failure[r].step < f->step))
-            f = &c->failure[r];
-    const rg_node *node = &plan->prog.node[f->node];
-    const bool index = node->op->index != NULL;
-    rg_scope_text(scope, plan->graph, node->scope);
-    return rg_fail(&plan->err, index ? RG_EINDEX : RG_EUSER,
-                   index ? "%s%s%s: a computed index is out of range (%d)"
-                         : "%s%s%s: its kernel returned %d",
-                   scope, *scope ? ": " : "", node->op->name, f->code);
-}
-
-static void trace_steps(const rg_plan *plan, const rg_code *c)
-{
-    char shape[RG_SHAPE_TEXT];
-    for (size_t i = 0; i < c->n_step; i++) {
-        const rg_task *s = &c->step[i];
-        rg_timed_step step = { .kernel = s->name, .index = i, .seconds = c->seconds[i],
-                         .flop = s->flop, .bytes = s->bytes };
-        if (s->shape)
-            step.shapes = rg_shape_text(shape, s->shape);
-        rg_trace_step(plan, s->node, &step);
-    }
-}
-
-static rg_status run(rg_plan *plan, uint64_t number)
-{
-    rg_code *c = (rg_code *)plan->exec;
-    for (size_t i = 0; i < plan->n_input; i++)
-        if (plan->input[i].id)
-            c->at[plan->input[i].id] = plan->value[plan->input[i].id];
-    memset(c->failure, 0, (size_t)plan->threads * sizeof *c->failure);
-    struct job job = {
-        .c = c, .poison = plan->opts.poison,
-        .seconds = rg_traces_steps(plan) ? c->seconds : NULL,
-        .machine = { c, c->at, plan->params ? plan->params->seed : 0, number, c->scratch,
-                     c->scratch_bytes },
-    };
-    rg_team_run(plan->threads, plan->prog.flush, run_all, &job);
-    if (atomic_load(&job.failed))
-        return complain(plan, c);
-    if (job.seconds)
-        trace_steps(plan, c);
-    return RG_OK;
-}
-
-const rg_executor rg_optimizer = { setup, run, destroy, rg_print_steps };
+const rg_executor rg_optimizer = { setup, rg_code_run, destroy, rg_print_steps };

@@ -108,6 +108,14 @@ rg_task *rg_task_new(rg_code *c, rg_task_fn *run, const char *name, uint32_t nod
     return s;
 }
 
+rg_line *rg_task_rows(rg_code *c, rg_task *s, rg_task_fn *run, int64_t rows)
+{
+    s->run_rows = run;
+    s->rows = rows;
+    s->line = rg_arena_get(c->arena, ((size_t)s->n_in + s->n_out) * sizeof *s->line);
+    return s->line;
+}
+
 /* A constant takes memory only if somebody reads it there. */
 static void need_constant(rg_code *c, uint32_t base)
 {

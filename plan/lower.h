@@ -45,6 +45,8 @@ rg_status rg_lower_call(rg_code *c, uint32_t node);
  * wants to know; NULL without memory. */
 rg_task *rg_task_new(rg_code *c, rg_task_fn *run, const char *name, uint32_t node, size_t n_arg,
                      size_t detail_bytes);
+/* It can be cut into so many rows. Lines by argument, to be filled in; NULL without memory. */
+rg_line *rg_task_rows(rg_code *c, rg_task *s, rg_task_fn *run, int64_t rows);
 /* Where a value lies. */
 rg_ref rg_ref_of(rg_code *c, uint32_t id);
 /* Every thread must have so much scratch. */
@@ -63,6 +65,9 @@ typedef struct rg_nest {
 void rg_nest_simplify(rg_nest *nest, const rg_shape *shape);
 /* Product of all extents but the last two. */
 int64_t rg_nest_outer(const rg_nest *nest);
+/* The first loop as rows: their number, and what a row touches of array a. */
+int64_t rg_nest_rows(const rg_nest *nest);
+rg_line rg_nest_line(const rg_nest *nest, size_t a, size_t item);
 /* Elements from the start of array a at which outer iteration i begins. */
 int64_t rg_nest_offset(const rg_nest *nest, size_t a, int64_t i);
 

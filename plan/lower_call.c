@@ -39,18 +39,17 @@ static const void *prepare(const rg_machine *m, const rg_task *s, const struct d
     return own;
 }
 
-static int run_call(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+/* Elements begin .. end of the result. */
+static int run_elements(const rg_machine *m, const rg_task *s, int64_t begin, int64_t end, int rank)
 {
     const struct detail *d = s->detail;
     const void **in = rg_scratch_of(m, rank);
     const bool back = d->convert && d->node->kind == RG_F;
     const size_t item = rg_kind_size((rg_kind)d->node->kind, d->real);
-    const int64_t begin = first * d->a_part;
-    const int64_t end = last * d->a_part < d->count ? last * d->a_part : d->count;
     char *result = rg_at(m, &s->arg[s->n_in]);
     for (uint32_t k = 0; k < s->n_in; k++) {
         in[k] = prepare(m, s, d, k);
-        if (s->parts > 1)
+        if (begin > 0)
             in[k] = (const char *)in[k] + (size_t)begin * rg_kind_size(d->in_kind[k], d->real);
     }
     const rg_kernel_args args = {
@@ -65,6 +64,13 @@ static int run_call(const rg_machine *m, const rg_task *s, int64_t first, int64_
     if (back)
         rg_convert(result, args.out, args.n, false);
     return 0;
+}
+
+static int run_call(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+{
+    const struct detail *d = s->detail;
+    const int64_t end = last * d->a_part;
+    return run_elements(m, s, first * d->a_part, end < d->count ? end : d->count, rank);
 }
 
 /* Temporary memory for converted and spread operands and a converted result: as many doubles. */
@@ -94,6 +100,18 @@ static bool may_cut(const struct detail *d, uint32_t n_in)
         if (!rg_shape_equal(d->in_shape[k], *d->node->shape))
             return false;
     return d->node->op->flags & RG_OP_ELEMENTWISE && !d->convert;
+}
+
+/* Elements are rows, if any part will do. */
+static bool add_rows(rg_code *c, rg_task *s, const struct detail *d)
+{
+    rg_line *line = rg_task_rows(c, s, run_elements, d->count);
+    for (uint32_t k = 0; k <= s->n_in && line; k++) {
+        const rg_kind kind = k < s->n_in ? d->in_kind[k] : (rg_kind)d->node->kind;
+        const int64_t item = (int64_t)rg_kind_size(kind, d->real);
+        line[k] = (rg_line){ item, item };
+    }
+    return line != NULL;
 }
 
 rg_status rg_lower_call(rg_code *c, uint32_t id)
@@ -126,5 +144,7 @@ rg_status rg_lower_call(rg_code *c, uint32_t id)
     s->unit = 1 + (uint64_t)((s->flop + s->bytes) / (double)s->parts);
     *(struct detail *)(uintptr_t)s->detail = d;
     rg_need_scratch(c, n * sizeof(void *));
+    if (may_cut(&d, n) && !add_rows(c, s, &d))
+        return rg_lower_no_memory(c);
     return add_temporaries(c, s, &d) ? RG_OK : rg_lower_no_memory(c);
 }

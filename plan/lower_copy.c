@@ -15,27 +15,47 @@ struct detail {
     int64_t rows, a_part, parts_a_turn;
 };
 
-static int run_copy(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+/* Rows, or columns of the only row, begin .. end of a turn. */
+static void run_turn(const rg_machine *m, const rg_task *s, int64_t turn, int64_t begin,
+                     int64_t end)
 {
     const struct detail *d = s->detail;
     const int64_t item = (int64_t)d->copy.item;
+    char *to = (char *)rg_at(m, &s->arg[1]) + rg_nest_offset(&d->nest, 0, turn) * item;
+    const char *from = (const char *)rg_at(m, &s->arg[0]) +
+                       rg_nest_offset(&d->nest, 1, turn) * item;
+    rg_copy copy = d->copy;
+    if (d->rows > 1) {
+        rg_copy_rows(&copy, to, from, begin, end);
+        return;
+    }
+    copy.cols = end - begin;
+    rg_copy_rows(&copy, to + begin * copy.dst_col * item, from + begin * copy.src_col * item, 0, 1);
+}
+
+static int run_copy(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+{
+    const struct detail *d = s->detail;
+    const int64_t all = d->rows > 1 ? d->rows : d->copy.cols;
     (void)rank;
     for (; first < last; first++) {
-        const int64_t turn = first / d->parts_a_turn, begin = first % d->parts_a_turn * d->a_part;
-        const int64_t all = d->rows > 1 ? d->rows : d->copy.cols;
-        const int64_t end = begin + d->a_part < all ? begin + d->a_part : all;
-        char *to = (char *)rg_at(m, &s->arg[1]) + rg_nest_offset(&d->nest, 0, turn) * item;
-        const char *from = (const char *)rg_at(m, &s->arg[0]) +
-                           rg_nest_offset(&d->nest, 1, turn) * item;
-        rg_copy copy = d->copy;
-        if (d->rows > 1) {
-            rg_copy_rows(&copy, to, from, begin, end);
-            continue;
-        }
-        copy.cols = end - begin;
-        rg_copy_rows(&copy, to + begin * copy.dst_col * item, from + begin * copy.src_col * item, 0,
-                     1);
+        const int64_t begin = first % d->parts_a_turn * d->a_part, end = begin + d->a_part;
+        run_turn(m, s, first / d->parts_a_turn, begin, end < all ? end : all);
     }
+    return 0;
+}
+
+static int run_copy_rows(const rg_machine *m, const rg_task *s, int64_t first, int64_t last,
+                         int rank)
+{
+    const struct detail *d = s->detail;
+    const int64_t turns = rg_nest_outer(&d->nest) / s->rows;
+    (void)rank;
+    if (d->nest.rank == 2)
+        run_turn(m, s, 0, first, last);
+    else
+        for (int64_t turn = first * turns; turn < last * turns; turn++)
+            run_turn(m, s, turn, 0, d->rows);
     return 0;
 }
 
@@ -73,7 +93,13 @@ static rg_status copy(rg_code *c, uint32_t node, const rg_shape *shape, uint32_t
     s->arg[0] = rg_ref_of(c, from);
     s->arg[0].offset = (size_t)source->offset * item;
     s->arg[1] = (rg_ref){ c->view[node].base, (size_t)to->offset * item };
-    set_detail((struct detail *)(uintptr_t)s->detail, s, stride, shape, item);
+    struct detail *d = (struct detail *)(uintptr_t)s->detail;
+    set_detail(d, s, stride, shape, item);
+    rg_line *line = rg_task_rows(c, s, run_copy_rows, rg_nest_rows(&d->nest));
+    if (!line)
+        return rg_lower_no_memory(c);
+    line[0] = rg_nest_line(&d->nest, 1, item);
+    line[1] = rg_nest_line(&d->nest, 0, item);
     return RG_OK;
 }
 

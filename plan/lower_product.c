@@ -131,6 +131,51 @@ static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t
     return 0;
 }
 
+/* Rows of the matrix, or of the first axis of the batch. */
+static int run_own_rows(const rg_machine *m, const rg_task *s, int64_t first, int64_t last,
+                        int rank)
+{
+    const struct own *d = s->detail;
+    const int64_t turns = s->parts / s->rows;
+    float *c = rg_at(m, &s->arg[s->n_in]);
+    if (d->e.batch > 0)
+        return run_own(m, s, first * turns, last * turns, rank);
+    if (d->onto)
+        bring((char *)c, d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, first, last, 0, d->p.n, 4);
+    d->kernels->run(&d->p, rg_at(m, &s->arg[0]), rg_at(m, &s->arg[1]), c, first, last, 0, d->p.n);
+    return 0;
+}
+
+/* Bytes of one index of the batch from its first axis on, or of one row. */
+static rg_line line_of(const struct extents *e, int operand, int64_t rows, int64_t cols,
+                       int64_t row_step, int64_t col_step)
+{
+    const int64_t item = sizeof(float);
+    int64_t width = (cols - 1) * col_step + 1;
+    if (e->batch == 0)
+        return (rg_line){ row_step * item, width * item };
+    width += (rows - 1) * row_step;
+    for (int i = 1; i < e->batch; i++)
+        width += (e->dim[i] - 1) * e->stride[operand][i];
+    return (rg_line){ e->stride[operand][0] * item, width * item };
+}
+
+static bool add_rows(rg_code *c, rg_task *s, const struct own *d)
+{
+    const struct extents *e = &d->e;
+    rg_line *line = rg_task_rows(c, s, run_own_rows, e->batch > 0 ? e->dim[0] : e->m);
+    if (!line)
+        return false;
+    line[0] = line_of(e, 0, e->m, e->k, e->a_m, e->a_k);
+    if (e->batch > 0)
+        line[1] = line_of(e, 1, e->k, e->n, e->b_k, e->b_n);
+    if (d->onto)
+        line[2] = line_of(e, 2, e->m, e->n, d->onto_row, 1);
+    line[s->n_in] = line_of(e, 2, e->m, e->n, e->c_m, e->c_n);
+    s->shared = line[1].pitch ? 0 : (double)e->k * (double)e->n * sizeof(float);
+    return true;
+}
+
 static int64_t div_up(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
@@ -386,7 +431,7 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct extents *e, rg_
     cut_own(&d, s);
     set_costs(s, e, sizeof(float));
     *(struct own *)(uintptr_t)s->detail = d;
-    return RG_OK;
+    return add_rows(c, s, &d) ? RG_OK : rg_lower_no_memory(c);
 }
 
 static rg_status lower_blas(rg_code *c, uint32_t id, const struct extents *e)

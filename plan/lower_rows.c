@@ -89,8 +89,7 @@ static bool in_range(const int32_t *index, int64_t n, int64_t limit)
 static int run_rows(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct rows *d = s->detail;
-    const int64_t r0 = first * d->rows_a_part, end = last * d->rows_a_part;
-    const int64_t n = (end < d->a.rows ? end : d->a.rows) - r0, item = (int64_t)d->item;
+    const int64_t r0 = first, n = last - first, item = (int64_t)d->item;
     rg_rows a = d->a;
     a.rows = n;
     a.x = (const char *)rg_at(m, &s->arg[0]) + r0 * a.x_row * item;
@@ -104,6 +103,13 @@ static int run_rows(const rg_machine *m, const rg_task *s, int64_t first, int64_
         return rg_fail_step(m, rank, d->node, 1);
     d->labelled(&a, label);
     return 0;
+}
+
+static int run_parts(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+{
+    const struct rows *d = s->detail;
+    const int64_t end = last * d->rows_a_part;
+    return run_rows(m, s, first * d->rows_a_part, end < d->a.rows ? end : d->a.rows, rank);
 }
 
 static void pick_rows(struct rows *d, const rg_node *node, rg_dtype real)
@@ -130,7 +136,7 @@ static void pick_rows(struct rows *d, const rg_node *node, rg_dtype real)
 static rg_status lower_last(rg_code *c, uint32_t id, const struct block *b)
 {
     const rg_node *node = &c->p->node[id];
-    rg_task *s = rg_task_new(c, run_rows, node->op->name, id, (size_t)node->n_in + 1,
+    rg_task *s = rg_task_new(c, run_parts, node->op->name, id, (size_t)node->n_in + 1,
                              sizeof(struct rows));
     if (!s)
         return rg_lower_no_memory(c);
@@ -150,6 +156,14 @@ static rg_status lower_last(rg_code *c, uint32_t id, const struct block *b)
     s->flop = (double)(b->outer * b->n) * (node->op == &rg_op_sum_over ? 1 : 10);
     s->bytes = (double)(b->outer * b->n * (d->one_each ? 1 : 2)) * (double)d->item;
     s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 8);
+    rg_line *line = rg_task_rows(c, s, run_rows, b->outer);
+    if (!line)
+        return rg_lower_no_memory(c);
+    const int64_t item = (int64_t)d->item, label = sizeof(int32_t);
+    line[0] = (rg_line){ b->outer_step * item, b->n * item };
+    line[s->n_in] = (rg_line){ (d->one_each ? 1 : b->n) * item, (d->one_each ? 1 : b->n) * item };
+    if (s->n_in > 1)
+        line[1] = (rg_line){ label, label };
     return RG_OK;
 }
 
@@ -180,6 +194,12 @@ static int run_columns(const rg_machine *m, const rg_task *s, int64_t first, int
     return 0;
 }
 
+static int run_turns(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+{
+    const int64_t parts = ((const struct columns *)s->detail)->parts_a_turn;
+    return run_columns(m, s, first * parts, last * parts, rank);
+}
+
 static rg_status lower_columns(rg_code *c, uint32_t id, const struct block *b)
 {
     rg_task *s = rg_task_new(c, run_columns, "sum_columns", id, 2, sizeof(struct columns));
@@ -195,6 +215,13 @@ static rg_status lower_columns(rg_code *c, uint32_t id, const struct block *b)
     s->flop = (double)(b->outer * b->n * b->inner);
     s->bytes = s->flop * (double)d->item;
     s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 4);
+    rg_line *line = rg_task_rows(c, s, run_turns, b->outer);
+    if (!line)
+        return rg_lower_no_memory(c);
+    const int64_t item = (int64_t)d->item, last = (b->n - 1) * b->row_step + b->inner;
+    if (b->row_step > 0)
+        line[0] = (rg_line){ b->outer_step * item, last * item };
+    line[1] = (rg_line){ b->inner * item, b->inner * item };
     return RG_OK;
 }
 
@@ -227,16 +254,22 @@ struct lookup {
     uint32_t node;
 };
 
-static int run_gather(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+static int gather_rows(const rg_machine *m, const rg_task *s, int64_t i0, int64_t i1, int rank)
 {
     const struct lookup *d = s->detail;
     const int32_t *row = rg_at(m, &s->arg[1]);
-    const int64_t i0 = first * d->a_part, i1 = last * d->a_part < d->n ? last * d->a_part : d->n;
     if (!in_range(row + i0, i1 - i0, d->limit))
         return rg_fail_step(m, rank, d->node, 1);
     rg_gather_rows(rg_at(m, &s->arg[2]), rg_at(m, &s->arg[0]), row, (size_t)d->width * d->item, i0,
                    i1);
     return 0;
+}
+
+static int run_gather(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+{
+    const struct lookup *d = s->detail;
+    const int64_t end = last * d->a_part;
+    return gather_rows(m, s, first * d->a_part, end < d->n ? end : d->n, rank);
 }
 
 /* Columns first .. last of all rows: first nothing, then what the rows bring, in their order. */
@@ -286,6 +319,12 @@ rg_status rg_lower_gather(rg_code *c, uint32_t id)
     s->parts = div_up(d->n, d->a_part);
     s->bytes = 2 * (double)(d->n * d->width) * (double)d->item;
     s->unit = 1 + (uint64_t)(s->bytes / (double)s->parts / 16);
+    rg_line *line = rg_task_rows(c, s, gather_rows, d->n);
+    if (!line)
+        return rg_lower_no_memory(c);
+    const int64_t width = d->width * (int64_t)d->item, index = sizeof(int32_t);
+    line[1] = (rg_line){ index, index };
+    line[2] = (rg_line){ width, width };
     return RG_OK;
 }
 

@@ -55,40 +55,57 @@ struct detail {
     rg_nest                nest;
     size_t                *item;      /* bytes of an element, by datum */
     size_t                 n_data;
-    int64_t                rows, cols, rows_a_part, cols_a_part, parts_a_turn;
+    int64_t                rows, cols, a_part, parts_a_turn;  /* parts: of rows, or of columns */
 };
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
-static int run_tile(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+/* Rows, or columns of the only row, begin .. end of a turn. */
+static int run_turn(const rg_machine *m, const rg_task *s, int64_t turn, int64_t begin, int64_t end,
+                    int rank)
 {
     const struct detail *d = s->detail;
     void **data = rg_scratch_of(m, rank);
     const size_t head = rg_round_up(d->n_data * sizeof *data, RG_ALIGN);
-    while (first < last) {
+    const bool rows = d->rows > 1;
+    rg_tile_run run = {
+        .data = data, .row0 = rows ? begin : 0, .row1 = rows ? end : 1, .col0 = rows ? 0 : begin,
+        .col1 = rows ? d->cols : end, .first = turn * d->rows * d->cols, .seed = m->seed,
+        .run = m->run, .scratch = (char *)data + head,
+    };
+    for (size_t k = 0; k < d->n_data; k++)
+        data[k] = (char *)rg_at(m, &s->arg[k]) +
+                  rg_nest_offset(&d->nest, k, turn) * (int64_t)d->item[k];
+    const int code = rg_tile_execute(d->program, &run);
+    return code ? rg_fail_step(m, rank, d->node[run.failed], code) : 0;
+}
+
+static int run_tile(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
+{
+    const struct detail *d = s->detail;
+    const int64_t all = d->rows > 1 ? d->rows : d->cols;
+    int code = 0;
+    while (first < last && !code) {
         const int64_t turn = first / d->parts_a_turn, begin = first % d->parts_a_turn;
         const int64_t left = d->parts_a_turn - begin, n = last - first < left ? last - first : left;
-        const int64_t row0 = begin * d->rows_a_part, col0 = begin * d->cols_a_part;
-        rg_tile_run run = {
-            .data = data, .row1 = d->rows, .col1 = d->cols, .first = turn * d->rows * d->cols,
-            .seed = m->seed, .run = m->run, .scratch = (char *)data + head,
-        };
-        if (d->rows_a_part) {
-            run.row0 = row0;
-            run.row1 = row0 + n * d->rows_a_part < d->rows ? row0 + n * d->rows_a_part : d->rows;
-        } else {
-            run.col0 = col0;
-            run.col1 = col0 + n * d->cols_a_part < d->cols ? col0 + n * d->cols_a_part : d->cols;
-        }
-        for (size_t k = 0; k < d->n_data; k++)
-            data[k] = (char *)rg_at(m, &s->arg[k]) +
-                      rg_nest_offset(&d->nest, k, turn) * (int64_t)d->item[k];
-        const int code = rg_tile_execute(d->program, &run);
-        if (code)
-            return rg_fail_step(m, rank, d->node[run.failed], code);
+        const int64_t end = (begin + n) * d->a_part;
+        code = run_turn(m, s, turn, begin * d->a_part, end < all ? end : all, rank);
         first += n;
     }
-    return 0;
+    return code;
+}
+
+static int run_tile_rows(const rg_machine *m, const rg_task *s, int64_t first, int64_t last,
+                         int rank)
+{
+    const struct detail *d = s->detail;
+    const int64_t turns = rg_nest_outer(&d->nest) / s->rows;
+    int code = 0;
+    if (d->nest.rank == 2)
+        return run_turn(m, s, 0, first, last, rank);
+    for (int64_t turn = first * turns; turn < last * turns && !code; turn++)
+        code = run_turn(m, s, turn, 0, d->rows, rank);
+    return code;
 }
 
 /* ---- Operands, instructions, results -------------------------------------------------------- */
@@ -377,14 +394,9 @@ enum { PIECE = 512 };
 
 static void cut(struct detail *d, rg_task *s, size_t n_ins)
 {
-    const int64_t per = d->cols ? (PIECE + d->cols - 1) / d->cols : 1;
-    if (d->rows > 1) {
-        d->rows_a_part = per;
-        d->parts_a_turn = (d->rows + per - 1) / per;
-    } else {
-        d->cols_a_part = PIECE;
-        d->parts_a_turn = (d->cols + PIECE - 1) / PIECE;
-    }
+    const int64_t all = d->rows > 1 ? d->rows : d->cols;
+    d->a_part = d->rows > 1 && d->cols ? (PIECE + d->cols - 1) / d->cols : PIECE;
+    d->parts_a_turn = (all + d->a_part - 1) / d->a_part;
     s->parts = rg_nest_outer(&d->nest) * d->parts_a_turn;
     s->flop = (double)rg_nest_outer(&d->nest) * (double)d->rows * (double)d->cols * (double)n_ins;
     s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 8);
@@ -416,6 +428,11 @@ static rg_status add_step(struct tile *t, const rg_tile_program *program)
     }
     cut(&d, s, t->n_ins);
     memcpy((void *)(uintptr_t)s->detail, &d, sizeof d);
+    rg_line *line = rg_task_rows(c, s, run_tile_rows, rg_nest_rows(&d.nest));
+    for (size_t k = 0; k < n && line; k++)
+        line[k] = rg_nest_line(&d.nest, k, d.item[k]);
+    if (!line)
+        return rg_lower_no_memory(c);
     rg_need_scratch(c, rg_round_up(n * sizeof(void *), RG_ALIGN) + rg_tile_scratch(program));
     return RG_OK;
 }

@@ -61,3 +61,25 @@ int64_t rg_nest_offset(const rg_nest *nest, size_t a, int64_t i)
         at += i % nest->dim[k] * stride_of(nest, a)[k];
     return at;
 }
+
+static int row_axis(const rg_nest *nest)
+{
+    return nest->rank == 2 && nest->dim[0] == 1;
+}
+
+int64_t rg_nest_rows(const rg_nest *nest)
+{
+    return nest->dim[row_axis(nest)];
+}
+
+rg_line rg_nest_line(const rg_nest *nest, size_t a, size_t item)
+{
+    const int64_t *stride = stride_of(nest, a);
+    int64_t width = 1;
+    for (int k = row_axis(nest) + 1; k < nest->rank; k++) {
+        if (stride[k] < 0)
+            return (rg_line){ 0, 0 };
+        width += (nest->dim[k] - 1) * stride[k];
+    }
+    return (rg_line){ stride[row_axis(nest)] * (int64_t)item, width * (int64_t)item };
+}

@@ -27,6 +27,7 @@ static const struct stage {
     { "steps",      NULL },                /* kernels over one arena; without: interpreted     */
     { "slots",      NULL },                /* parts are computed where their concat wants them */
     { "inplace",    NULL },                /* results take over memory that dies               */
+    { "regions",    NULL },                /* rows run through many steps without meeting      */
     { "solo",       NULL },                /* small plans run on one thread                    */
 };
 enum { N_STAGE = sizeof pipeline / sizeof *pipeline };

@@ -2,7 +2,11 @@
  *
  * Lives are counted in intervals, not steps, since the steps of an interval run at the same time: a
  * buffer may take over memory that died in an earlier interval. Walking through the intervals, what
- * died is given back and what is born takes the tightest fit, the largest first. */
+ * died is given back and what is born takes the tightest fit, the largest first.
+ *
+ * The intervals of a region may run at the same time too, but row by row in order. What dies in
+ * one goes, until its end, only to what lies exactly there and has the same lines (regions.c): a
+ * row's line is then written when the same row has read it last. */
 #include "plan/code.h"
 
 #include "base/checked.h"
@@ -93,6 +97,9 @@ uint32_t rg_buffer_new(rg_code *c, size_t bytes, uint32_t birth, uint32_t death)
 
 /* ---- Offsets -------------------------------------------------------------------------------- */
 
+/* Sizes whose buffers serve again within a region. */
+enum { MOST_SIZES = 16 };
+
 /* Buffers by the interval in which they are born, and in which they are given back. */
 struct place {
     rg_code  *c;
@@ -102,6 +109,9 @@ struct place {
     uint32_t *piece;                  /* by buffer */
     uint32_t *sorted;                 /* those of one interval */
     uint32_t  n;
+    uint32_t  idle[1 + MOST_SIZES];   /* died in this region, by next_dead: [0] for nobody yet */
+    size_t    size[1 + MOST_SIZES];
+    int       n_size;
 };
 
 /* What lies over a buffer lives on in its memory; later ones have been decided later, and their
@@ -114,10 +124,9 @@ static uint32_t bottom_of(const rg_code *c, uint32_t i)
     return i;
 }
 
-static void list_buffers(struct place *p)
+void rg_code_settle(rg_code *c)
 {
-    rg_code *c = p->c;
-    for (uint32_t i = 1; i < p->n; i++) {
+    for (uint32_t i = 1; i < c->n_buffer; i++) {
         rg_buffer *b = &c->buffer[i];
         if (!b->bytes || !b->same_as)
             continue;
@@ -125,6 +134,11 @@ static void list_buffers(struct place *p)
         rg_buffer *under = &c->buffer[b->same_as];
         under->death = b->death > under->death ? b->death : under->death;
     }
+}
+
+static void list_buffers(struct place *p)
+{
+    rg_code *c = p->c;
     for (uint32_t i = p->n; i-- > 1;) {
         const rg_buffer *b = &c->buffer[i];
         if (!b->bytes || b->constant || b->same_as)
@@ -170,13 +184,60 @@ static void sort(const rg_code *c, uint32_t *v, size_t n)
     }
 }
 
+/* The list of idle buffers of a size, if there is room for one. */
+static int idle_of(struct place *p, size_t bytes, bool add)
+{
+    for (int k = 1; k <= p->n_size; k++)
+        if (p->size[k] == bytes)
+            return k;
+    if (!add || p->n_size == MOST_SIZES)
+        return 0;
+    p->size[++p->n_size] = bytes;
+    p->idle[p->n_size] = 0;
+    return p->n_size;
+}
+
 static bool take(struct place *p, uint32_t i)
 {
-    const uint32_t piece = rg_fit_take(&p->fit, p->c->buffer[i].bytes);
-    p->piece[i] = piece;
-    if (piece)
-        p->c->buffer[i].offset = p->fit.piece[piece].offset;
-    return piece != 0;
+    rg_buffer *b = &p->c->buffer[i];
+    const int k = b->born_by_rows ? idle_of(p, b->bytes, false) : 0;
+    if (k && p->idle[k]) {
+        p->piece[i] = p->piece[p->idle[k]];
+        p->idle[k] = p->next_dead[p->idle[k]];
+    } else {
+        p->piece[i] = rg_fit_take(&p->fit, b->bytes);
+    }
+    if (p->piece[i])
+        b->offset = p->fit.piece[p->piece[i]].offset;
+    return p->piece[i] != 0;
+}
+
+static void give(struct place *p, uint32_t first)
+{
+    for (uint32_t i = first; i; i = p->next_dead[i])
+        rg_fit_give(&p->fit, p->piece[i]);
+}
+
+/* What died before interval t: at once, or when its region ends. */
+static void give_back(struct place *p, uint32_t t)
+{
+    const uint32_t *region = p->c->region_of;
+    const uint32_t first = t ? p->dead[t - 1] : 0;
+    if (t && region[t - 1] && region[t] == region[t - 1]) {
+        for (uint32_t i = first, next; i; i = next) {
+            const rg_buffer *b = &p->c->buffer[i];
+            const int k = b->dies_by_rows ? idle_of(p, b->bytes, true) : 0;
+            next = p->next_dead[i];
+            p->next_dead[i] = p->idle[k];
+            p->idle[k] = i;
+        }
+        return;
+    }
+    give(p, first);
+    for (int k = 0; k <= p->n_size; k++)
+        give(p, p->idle[k]);
+    p->idle[0] = 0;
+    p->n_size = 0;
 }
 
 static bool place_all(struct place *p)
@@ -187,8 +248,7 @@ static bool place_all(struct place *p)
             return false;
     for (uint32_t t = 0; t < c->n_interval; t++) {
         size_t n = 0;
-        for (uint32_t i = t ? p->dead[t - 1] : 0; i; i = p->next_dead[i])
-            rg_fit_give(&p->fit, p->piece[i]);
+        give_back(p, t);
         for (uint32_t i = p->born[t]; i; i = p->next_born[i])
             p->sorted[n++] = i;
         sort(c, p->sorted, n);
@@ -244,6 +304,15 @@ static size_t sort_by_birth(const rg_code *c, uint32_t *sorted, uint32_t *start)
     return n;
 }
 
+/* May b have memory of what lived before it? In a region: the same lines. */
+static bool may_follow(const rg_code *c, const rg_buffer *o, const rg_buffer *b)
+{
+    if (o->constant || o->death >= b->birth)
+        return false;
+    return !c->region_of[b->birth] || c->region_of[b->birth] != c->region_of[o->death] ||
+           (o->dies_by_rows && b->born_by_rows && o->offset == b->offset && o->bytes == b->bytes);
+}
+
 /* Each line of the arena remembers who had it last. */
 static rg_status paint(const rg_code *c, uint32_t i, uint32_t *owner, rg_err *err)
 {
@@ -255,7 +324,7 @@ static rg_status paint(const rg_code *c, uint32_t i, uint32_t *owner, rg_err *er
                        "its lines", (unsigned)i);
     for (size_t line = first; line < end; line++) {
         const uint32_t o = owner[line];
-        if (o && (c->buffer[o].constant || c->buffer[o].death >= b->birth))
+        if (o && !may_follow(c, &c->buffer[o], b))
             return rg_fail(err, RG_EINTERNAL, "placement: buffer %u lies over buffer %u, which is "
                            "alive", (unsigned)i, (unsigned)o);
         owner[line] = i;

@@ -71,12 +71,23 @@ static void print_step(const rg_out *out, const rg_plan *plan, const rg_code *c,
     print_scope(out, plan, s->node);
 }
 
+static void print_region(const rg_out *out, const rg_code *c, const rg_region *r)
+{
+    rg_out_printf(out, "region: intervals %u .. %u, %lld rows in panels of %lld, run by %s\n",
+                  (unsigned)c->step[r->first].interval, (unsigned)c->step[r->end - 1].interval,
+                  (long long)r->rows, (long long)r->panel, r->by_rows ? "rows" : "columns");
+}
+
 void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user)
 {
     const rg_out out = { write, user };
     const rg_code *c = (const rg_code *)plan->exec;
-    for (size_t i = 0; i < c->n_step; i++)
+    const rg_region *r = c->region, *last = r + c->n_region;
+    for (size_t i = 0; i < c->n_step; i++) {
+        if (r < last && r->first == i)
+            print_region(&out, c, r++);
         print_step(&out, plan, c, &c->step[i]);
+    }
 }
 
 /* ---- Both ----------------------------------------------------------------------------------- */

@@ -315,7 +315,7 @@ RGT_TEST(plan, it_prints_every_step)
     rg_plan_dot(plan, rgt_write, &dot);
     size_t lines = 0;
     for (const char *at = text.data; (at = strchr(at, '\n')); at++)
-        lines++;
+        lines += strncmp(at + 1, "region: ", 8) != 0;
     RGT_CHECK(lines == steps + 1 && rgt_has(text.data, "rnn step 3"));
     RGT_CHECK(rgt_has(dot.data, "digraph plan {") && rgt_has(dot.data, "tanh"));
     rgt_text_free(&text);
