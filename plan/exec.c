@@ -79,8 +79,8 @@ static void report(rg_plan *plan, const rg_code *c)
     plan->report.arena_bytes = c->arena_bytes + (size_t)plan->threads * c->scratch_bytes;
 }
 
-/* How many threads: what was asked for, if the work is worth it and they can live. What each of them
- * does follows. */
+/* How many threads: what was asked for, if the work is worth it and they can live. What each of
+ * them does follows. */
 static void choose_threads(rg_plan *plan, rg_code *c)
 {
     const rg_trace *trace = plan->opts.trace;
