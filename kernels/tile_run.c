@@ -28,9 +28,11 @@ struct machine {
 static void copy(const struct tile *t, size_t size, void *to, int64_t to_row, int64_t to_col,
                  const void *from, int64_t from_row, int64_t from_col)
 {
-    if (to_col == 1 && from_col == 1 && t->nr == 1)
-        memcpy(to, from, (size_t)t->nc * size);
-    else if (size == 1)
+    if (to_col == 1 && from_col == 1) {
+        for (int64_t r = 0; r < t->nr; r++)
+            memcpy((char *)to + r * to_row * (int64_t)size,
+                   (const char *)from + r * from_row * (int64_t)size, (size_t)t->nc * size);
+    } else if (size == 1)
         COPY(uint8_t);
     else if (size == 4)
         COPY(uint32_t);
