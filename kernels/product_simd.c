@@ -1,8 +1,12 @@
-/* kernels/product_simd.c -- the register block of a product, one instance per number of rows.
+/* kernels/product_simd.c -- the register block of a product, one instance per number of rows, and
+ * the order in which blocks run.
  *
  * R rows of A times a panel of two vectors of columns: R·2 accumulators, two vectors of B, one
  * broadcast element of A. Rows are addressed from two pointers with three strides, which is what
- * addressing modes of x86 offer; the empty asm statements keep the compiler from spilling them. */
+ * addressing modes of x86 offer; the empty asm statements keep the compiler from spilling them.
+ *
+ * Long sums are cut into stretches of k. Accumulators of a stretch start from what the one before
+ * left in C, so that no cut changes a bit. */
 #include "kernels/product.h"
 #include "kernels/simd.h"
 
@@ -11,7 +15,7 @@ enum { ROWS = 14 };
 #else
 enum { ROWS = 6 };
 #endif
-enum { PANEL = 2 * RG_F32_LANES, HALF = 7, SOME = 4 };
+enum { PANEL = 2 * RG_F32_LANES, HALF = 7, LINE = 64, WIDE = 4 };
 
 #if defined(__x86_64__)
 #define KEEP_VECTOR(v)  __asm__("" : "+v"(v))
@@ -21,15 +25,22 @@ enum { PANEL = 2 * RG_F32_LANES, HALF = 7, SOME = 4 };
 #define KEEP_POINTER(p) (void)(p)
 #endif
 
-/* What one call of a block needs; strides in bytes. */
+/* Lines that will be needed: two every `step` bytes, n times. */
+struct fetch {
+    const char *at;
+    int64_t     step, n;
+};
+enum { C_TILE, NEXT_B, NEXT_A, FETCHES };
+
+/* What one call of a block needs; strides in bytes, but for C's. */
 struct block {
-    const char *a, *b;
-    float      *c;
-    int64_t     a_row, a_k, b_k, ldc, k;
-    int64_t     cols;        /* columns that exist, 1 .. PANEL */
-    const char *ahead;       /* fetched one line per k, for `lines` of them */
-    int64_t     lines;
-    bool        accumulate;
+    const char  *a, *b;
+    float       *c;
+    int64_t      a_row, a_k, b_k, ldc, k;
+    int64_t      cols;       /* columns that exist, 1 .. PANEL */
+    bool         resume;     /* go on from the sums that lie in C */
+    bool         accumulate; /* C is added at the end */
+    struct fetch fetch[FETCHES];
 };
 
 #define UNROLL _Pragma("GCC unroll 14")
@@ -39,12 +50,14 @@ struct block {
                                      : (i) == 5 ? row5 : 2 * row3)
 #define ELEMENT(i) (*(const float *)(const void *)(((i) < HALF ? p : q) + OFFSET((i) % HALF)))
 
+/* E: the last of V vectors of columns is partial, n of its elements exist. Masks are not free. */
 RG_INLINE void step(f32_v (*sum)[2], const char *p, const char *q, const char *b, int64_t row,
-                    int64_t row3, int64_t row5, const int R, const int V)
+                    int64_t row3, int64_t row5, int64_t n, const int R, const int V, const bool E)
 {
     f32_v w[2];
     UNROLL for (int j = 0; j < V; j++) {
-        w[j] = *(const f32_u *)(const void *)(b + j * RG_VECTOR);
+        const float *from = (const void *)(b + j * RG_VECTOR);
+        w[j] = E && j == V - 1 ? f32_load_n(from, n) : f32_load(from);
         KEEP_VECTOR(w[j]);
     }
     UNROLL for (int i = 0; i < R; i++) {
@@ -54,74 +67,95 @@ RG_INLINE void step(f32_v (*sum)[2], const char *p, const char *q, const char *b
     }
 }
 
-/* The last vector of a row of C may be partial. */
-RG_INLINE void put(float *c, f32_v v, int64_t n, bool accumulate)
+/* A vector of a row of C. */
+RG_INLINE f32_v get(const float *c, int64_t n, bool partial)
 {
-    if (n >= RG_F32_LANES) {
-        f32_store(c, accumulate ? f32_load(c) + v : v);
-    } else if (n > 0) {
-        f32_store_n(c, accumulate ? f32_load_n(c, n) + v : v, n);
-    }
+    return partial ? f32_load_n(c, n) : f32_load(c);
+}
+RG_INLINE void put(float *c, f32_v v, int64_t n, bool partial)
+{
+    if (partial)
+        f32_store_n(c, v, n);
+    else
+        f32_store(c, v);
 }
 
-RG_INLINE void put_block(const struct block *o, f32_v (*sum)[2], const int R, const int V)
+RG_INLINE void start(const struct block *o, f32_v (*sum)[2], int64_t n, const int R, const int V,
+                     const bool E)
 {
-    float *c = o->c;
-    const int64_t cols = o->cols;
-    if (cols == V * RG_F32_LANES && !o->accumulate) {
-        UNROLL for (int i = 0; i < R; i++)
-            UNROLL for (int j = 0; j < V; j++)
-                f32_store(c + i * o->ldc + j * RG_F32_LANES, sum[i][j]);
-        return;
-    }
+    const float *c = o->c;
     UNROLL for (int i = 0; i < R; i++)
         UNROLL for (int j = 0; j < V; j++)
-            put(c + i * o->ldc + j * RG_F32_LANES, sum[i][j], cols - j * RG_F32_LANES,
-                o->accumulate);
+            sum[i][j] = (f32_v){ 0 };
+    if (!o->resume)
+        return;
+    UNROLL for (int i = 0; i < R; i++, c += o->ldc)
+        UNROLL for (int j = 0; j < V; j++)
+            sum[i][j] = get(c + j * RG_F32_LANES, n, E && j == V - 1);
+}
+
+RG_INLINE void finish(const struct block *o, f32_v (*sum)[2], int64_t n, const int R, const int V,
+                      const bool E)
+{
+    float *c = o->c;
+    if (o->accumulate) {
+        UNROLL for (int i = 0; i < R; i++, c += o->ldc)
+            UNROLL for (int j = 0; j < V; j++)
+                sum[i][j] = get(c + j * RG_F32_LANES, n, E && j == V - 1) + sum[i][j];
+        c = o->c;
+    }
+    UNROLL for (int i = 0; i < R; i++, c += o->ldc)
+        UNROLL for (int j = 0; j < V; j++)
+            put(c + j * RG_F32_LANES, sum[i][j], n, E && j == V - 1);
 }
 
 /* One k, and on to the next. */
 #define STEP()                                                                                   \
-    step(sum, p, q, b, row, row3, row5, R, V);                                                   \
+    step(sum, p, q, b, row, row3, row5, n, R, V, E);                                             \
     p += a_k, q += a_k, b += b_k;                                                                \
     KEEP_POINTER(p);                                                                             \
     KEEP_POINTER(q);                                                                             \
     KEEP_POINTER(b)
 
-RG_INLINE void block(const struct block *o, const int R, const int V)
+/* Fetch two lines per k, to the first-level cache (3) or to the second (2): all at once would block
+ * the miss buffers. */
+#define FETCHING(what, level)                                                                    \
+    at = o->fetch[what].at;                                                                      \
+    next = o->fetch[what].step;                                                                  \
+    for (left = o->fetch[what].n < k ? o->fetch[what].n : k; left > 0; left--, k--) {            \
+        __builtin_prefetch(at, 0, level);                                                        \
+        __builtin_prefetch(at + LINE, 0, level);                                                 \
+        at += next;                                                                              \
+        STEP();                                                                                  \
+    }
+
+RG_INLINE void block(const struct block *o, const int R, const int V, const bool E)
 {
     f32_v sum[ROWS][2];
-    const char *p = o->a, *q, *b = o->b, *ahead = o->ahead, *next = (const char *)o->c;
+    const char *p = o->a, *q, *b = o->b, *at;
     int64_t row = o->a_row, row3 = 3 * row, row5 = 5 * row, a_k = o->a_k, b_k = o->b_k, k = o->k;
-    int64_t rows = R, lines = o->lines, ldc = o->ldc * (int64_t)sizeof(float);
+    int64_t n = o->cols - (V - 1) * RG_F32_LANES, left, next;
     q = p + HALF * row;
     KEEP_POINTER(q);
     KEEP_POINTER(row3);
     KEEP_POINTER(row5);
-    UNROLL for (int i = 0; i < R; i++)
-        UNROLL for (int j = 0; j < V; j++)
-            sum[i][j] = (f32_v){ 0 };
-    /* the tile of C is fetched one row per k: all at once would block the miss buffers */
-    for (; k > 0 && rows > 0; k--, rows--, next += ldc) {
-        UNROLL for (int j = 0; j < V; j++)
-            __builtin_prefetch(next + j * RG_VECTOR, 1);
-        STEP();
-    }
-    for (; k > 0 && lines > 0; k--, lines--, ahead += 64) {
-        __builtin_prefetch(ahead);
-        STEP();
-    }
+    start(o, sum, n, R, V, E);
+    FETCHING(C_TILE, 3)
+    FETCHING(NEXT_B, 2)
+    FETCHING(NEXT_A, 3)
     for (; k > 0; k--) {
         STEP();
     }
     KEEP_POINTER(o); /* what follows is loaded here, not kept in registers over the loops */
-    put_block(o, sum, R, V);
+    finish(o, sum, n, R, V, E);
 }
 
 typedef void block_fn(const struct block *o);
 #define INSTANCE(R)                                                                              \
-    static void wide##R(const struct block *o) { block(o, R, 2); }                               \
-    static void narrow##R(const struct block *o) { block(o, R, 1); }
+    static void wide##R(const struct block *o) { block(o, R, 2, false); }                        \
+    static void narrow##R(const struct block *o) { block(o, R, 1, false); }                      \
+    static void edge_wide##R(const struct block *o) { block(o, R, 2, true); }                    \
+    static void edge_narrow##R(const struct block *o) { block(o, R, 1, true); }
 #define SIX(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #if defined(RG_SIMD_AVX512)
 #define EACH(X) SIX(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
@@ -130,92 +164,109 @@ typedef void block_fn(const struct block *o);
 #endif
 EACH(INSTANCE)
 
-#define WIDE(R)   wide##R,
-#define NARROW(R) narrow##R,
-static block_fn *const blocks[2][ROWS] = { { EACH(NARROW) }, { EACH(WIDE) } };
+#define WIDE(R)        wide##R,
+#define NARROW(R)      narrow##R,
+#define EDGE_WIDE(R)   edge_wide##R,
+#define EDGE_NARROW(R) edge_narrow##R,
+/* [the last vector is partial][two vectors][rows - 1] */
+static block_fn *const blocks[2][2][ROWS] = { { { EACH(NARROW) }, { EACH(WIDE) } },
+                                              { { EACH(EDGE_NARROW) }, { EACH(EDGE_WIDE) } } };
 
-/* The same for columns of a B that is not packed and ends within a vector: beyond the rows of B
- * nothing is read. */
-RG_INLINE void edge_block(const struct block *o, const int R, const int V)
+/* ---- The order of blocks -------------------------------------------------------------------- */
+
+enum {
+    NEAR = 256 * 1024,     /* bytes of A that stay in the second-level cache beside a panel */
+    FAR = 512 * 1024,      /* bytes of a packed B: more do not */
+    FEW = 64,              /* rows of a B that is near anyway */
+    PAGE = 4096,
+    CROWDED = ROWS / 2,    /* rows a multiple of PAGE apart share a set of 8 ways */
+    STRETCH = 256          /* of k, where B lies in rows: 32 KiB of a panel */
+};
+
+/* Rows m0 .. m1 fall into nearly equal blocks; `group` of them meet a panel in turn. */
+struct order {
+    int64_t m0, m, blocks, group, depth;
+    bool    fetch_b;
+};
+
+static struct order order_of(const rg_product *p, int64_t m0, int64_t m1, int64_t cols)
 {
-    f32_v sum[ROWS][2];
-    const char *a = o->a, *b = o->b;
-    const int64_t n = o->cols - (V - 1) * RG_F32_LANES;
-    UNROLL for (int i = 0; i < R; i++)
-        UNROLL for (int j = 0; j < V; j++)
-            sum[i][j] = (f32_v){ 0 };
-    for (int64_t k = o->k; k > 0; k--, a += o->a_k, b += o->b_k) {
-        const float *row = (const void *)b;
-        const f32_v w[2] = { V == 1 ? f32_load_n(row, n) : f32_load(row),
-                             V == 1 ? (f32_v){ 0 } : f32_load_n(row + RG_F32_LANES, n) };
-        UNROLL for (int i = 0; i < R; i++) {
-            const f32_v x = *(const float *)(const void *)(a + i * o->a_row) - (f32_v){ 0 };
-            UNROLL for (int j = 0; j < V; j++)
-                sum[i][j] = f32_fma(x, w[j], sum[i][j]);
-        }
-    }
-    put_block(o, sum, R, V);
+    const int64_t item = sizeof(float), m = m1 - m0, k = p->k > 0 ? p->k : 1;
+    const int64_t most = p->a_row * item % PAGE == 0 ? CROWDED : ROWS;
+    struct order o = { .m0 = m0, .m = m, .blocks = (m + most - 1) / most, .depth = p->k,
+                       .fetch_b = p->b_k ? k > FEW : k * cols * item > FAR };
+    if (p->b_k && !p->accumulate && k > STRETCH + STRETCH / 2)
+        o.depth = (k + k / STRETCH - 1) / (k / STRETCH);
+    const int64_t rows = NEAR / item / (o.depth > 0 ? o.depth : 1);
+    o.group = rows < 4 * ROWS ? 4 : rows / ROWS;
+    return o;
 }
 
-static void narrow_edge(const struct block *o) { edge_block(o, 1, 1); }
-static void narrow_edges(const struct block *o) { edge_block(o, SOME, 1); }
-static void wide_edge(const struct block *o) { edge_block(o, 1, 2); }
-static void wide_edges(const struct block *o) { edge_block(o, SOME, 2); }
-
-static void edge_rows(struct block o, int64_t m)
+/* What the block after this one reads of A: a line or two of every k, or, of rows one behind the
+ * other that have not been read before, all. */
+static struct fetch rows_ahead(const struct block *o, int64_t rows, bool fresh)
 {
-    static block_fn *const edges[2][2] = { { narrow_edge, narrow_edges },
-                                           { wide_edge, wide_edges } };
-    const int wide = o.cols > RG_F32_LANES;
-    for (int64_t rows; m > 0; m -= rows, o.a += rows * o.a_row, o.c += rows * o.ldc) {
-        rows = m >= SOME ? SOME : 1;
-        edges[wide][rows == SOME](&o);
-    }
+    if (o->a_row == (int64_t)sizeof(float))
+        return (struct fetch){ o->a + rows * o->a_row, o->a_k, o->k };
+    const bool dense = fresh && o->a_row <= (o->k + LINE) * o->a_k;
+    const int64_t lines = dense ? rows * o->a_row / LINE : 0;
+    return (struct fetch){ o->a + rows * o->a_row, 2 * LINE, (lines + 1) / 2 };
 }
 
-/* Rows of C over one panel, in nearly equal blocks; the lines to fetch ahead are shared out. */
-static void panel_rows(struct block o, int64_t m, int64_t lines)
+/* Blocks g .. g_end of rows over one panel. What the next panel needs is shared out among them. */
+static void panel_rows(struct block o, const struct order *at, int64_t g, int64_t g_end,
+                       struct fetch next_b, bool fresh)
 {
-    const int64_t n = (m + ROWS - 1) / ROWS;
     const char *a = o.a;
     float *c = o.c;
-    const int wide = o.cols > RG_F32_LANES;
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t from = m * i / n, to = m * (i + 1) / n;
+    const bool wide = o.cols > RG_F32_LANES, edge = o.cols % RG_F32_LANES != 0;
+    for (int64_t i = g; i < g_end; i++) {
+        const int64_t from = at->m * i / at->blocks, to = at->m * (i + 1) / at->blocks;
+        const int64_t rows = to - from, b0 = next_b.n * (i - g) / (g_end - g);
+        const int64_t b1 = next_b.n * (i + 1 - g) / (g_end - g);
         o.a = a + from * o.a_row;
         o.c = c + from * o.ldc;
-        o.lines = lines / n;
-        blocks[wide][to - from - 1](&o);
-        o.ahead += o.lines * 64;
+        o.fetch[C_TILE] = (struct fetch){ (const char *)(o.resume ? o.c + rows * o.ldc : o.c),
+                                          o.ldc * (int64_t)sizeof *c, rows };
+        o.fetch[NEXT_B] = (struct fetch){ next_b.at + b0 * next_b.step, next_b.step, b1 - b0 };
+        o.fetch[NEXT_A] = i + 1 < at->blocks ? rows_ahead(&o, rows, fresh) : (struct fetch){ 0 };
+        blocks[edge][wide][rows - 1](&o);
     }
 }
 
-enum { NEAR = 256 * 1024 }; /* bytes of A that stay in the second-level cache beside a panel */
+/* Stretch k0 .. of the sums. */
+static void stretch(const rg_product *p, const struct order *at, const float *a, const float *b,
+                    float *c, int64_t k0, int64_t n0, int64_t n1)
+{
+    const int64_t item = sizeof(float), k = p->k - k0 < at->depth ? p->k - k0 : at->depth;
+    const int64_t b_k = p->b_k ? p->b_k : PANEL;
+    for (int64_t g = 0; g < at->blocks; g += at->group)
+        for (int64_t n = n0; n < n1; n += PANEL) {
+            const float *panel = b + (p->b_k ? n : n * p->k) + k0 * b_k;
+            const float *next = panel + (p->b_k ? PANEL : PANEL * p->k);
+            const struct block o = {
+                .a = (const char *)(a + at->m0 * p->a_row + k0 * p->a_k), .b = (const char *)panel,
+                .c = c + at->m0 * p->ldc + n, .a_row = p->a_row * item, .a_k = p->a_k * item,
+                .b_k = b_k * item, .ldc = p->ldc, .k = k,
+                .cols = n1 - n < PANEL ? n1 - n : PANEL, .resume = k0 > 0,
+                .accumulate = p->accumulate,
+            };
+            const int64_t end = g + at->group < at->blocks ? g + at->group : at->blocks;
+            const int64_t ahead = at->fetch_b && n + PANEL < n1 ? k : 0;
+            panel_rows(o, at, g, end, (struct fetch){ (const char *)next, b_k * item, ahead },
+                       n == n0);
+        }
+}
 
 static void run(const rg_product *p, const float *a, const float *b, float *c, int64_t m0,
                 int64_t m1, int64_t n0, int64_t n1)
 {
-    const int64_t item = sizeof(float), panel_k = p->b_k ? p->b_k : PANEL;
-    const int64_t most = NEAR / item / (p->k > 0 ? p->k : 1);
-    const int64_t group = most < 4 * ROWS ? 4 * ROWS : most / ROWS * ROWS;
-    for (int64_t m = m0; m < m1; m += group) {
-        const int64_t rows = m1 - m < group ? m1 - m : group;
-        for (int64_t n = n0; n < n1; n += PANEL) {
-            const float *panel = b + (p->b_k ? n : n * p->k);
-            const struct block o = {
-                .a = (const char *)(a + m * p->a_row), .b = (const char *)panel,
-                .c = c + m * p->ldc + n, .a_row = p->a_row * item, .a_k = p->a_k * item,
-                .b_k = panel_k * item, .ldc = p->ldc, .k = p->k,
-                .cols = n1 - n < PANEL ? n1 - n : PANEL, .accumulate = p->accumulate,
-                .ahead = (const char *)(panel + PANEL * p->k),
-            };
-            /* the next packed panel comes from the second level while this one is used */
-            if (p->b_k && o.cols % RG_F32_LANES)
-                edge_rows(o, rows);
-            else
-                panel_rows(o, rows, p->b_k || n + PANEL >= n1 ? 0 : p->k * PANEL * item / 64);
-        }
-    }
+    const struct order at = order_of(p, m0, m1, n1 - n0);
+    int64_t k0 = 0;
+    do {
+        stretch(p, &at, a, b, c, k0, n0, n1);
+        k0 += at.depth;
+    } while (k0 < p->k);
 }
 
 const rg_product_kernels RG_SIMD_NAME(rg_product);

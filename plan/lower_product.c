@@ -313,9 +313,10 @@ static bool count_use(rg_code *c, const rg_node *node, uint32_t id)
     return true;
 }
 
-/* Packing costs about as much as 16 rows of the product. It is needed where B lies across, pays
- * where B serves several products, and where its rows are a multiple of 4096 bytes apart, which
- * all fall into the same lines of the cache. */
+/* Packing costs about as much as 16 rows of the product. It is needed where B lies across, and pays
+ * where B serves several products of few rows, or where its rows are a multiple of 4096 bytes
+ * apart, which all fall into the same lines of the cache. A B with more rows than it meets is no
+ * weight: our kernel reads it in stretches. */
 static bool worth_packing(const rg_code *c, const rg_packed *p)
 {
     const struct extents e = extents_of(c, &c->p->node[p->node], p->node);
@@ -324,7 +325,7 @@ static bool worth_packing(const rg_code *c, const rg_packed *p)
         return false;
     if (across)
         return c->opts->portable || p->rows >= 32;
-    return (p->uses > 1 && p->rows >= 32) || (e.b_k % 1024 == 0 && e.k > 64 && p->rows >= 128);
+    return p->rows >= 32 && p->rows >= e.k && (p->uses > 1 || (e.b_k % 1024 == 0 && e.k > 64));
 }
 
 rg_status rg_code_packs(rg_code *c)

@@ -101,7 +101,7 @@ static void try_forms(int64_t m, int64_t n, int64_t k)
 RGT_TEST(product, every_number_of_rows_has_the_bits_of_one_accumulator)
 {
     for (int64_t m = 1; m <= 30; m++)
-        try_forms(m, 35, 9);
+        try_forms(m, 35, 17);
 }
 
 RGT_TEST(product, every_width_and_depth_has_the_bits_of_one_accumulator)
@@ -118,6 +118,24 @@ RGT_TEST(product, many_rows_and_long_sums_leave_no_trace_of_their_cuts)
     try_form(&(struct form){ 300, 70, 200, false, false, true, false, 1 }, rg_cpu_isa());
     try_form(&(struct form){ 270, 40, 210, true, false, false, true, 0 }, rg_cpu_isa());
     try_form(&(struct form){ 20, 120, 300, false, true, true, true, 2 }, rg_cpu_isa());
+}
+
+RGT_TEST(product, sums_of_several_stretches_go_on_where_they_stopped)
+{
+    static const int64_t depth[] = { 383, 384, 385, 511, 512, 513, 800 };
+    for (size_t j = 0; j < sizeof depth / sizeof *depth; j++)
+        for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++)
+            for (int i = 0; i < 8; i++)
+                try_form(&(struct form){ 3 + 4 * i, 29 + 7 * i, depth[j], i & 1, false, false,
+                                         i & 4, i % 3 }, isa);
+}
+
+RGT_TEST(product, rows_a_multiple_of_a_page_apart_have_the_same_bits)
+{
+    for (int64_t m = 1; m <= 30; m += 1 + m / 8)
+        for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++)
+            for (int packed = 0; packed < 2; packed++)
+                try_form(&(struct form){ m, 40, 40, false, false, packed, false, 1024 - 40 }, isa);
 }
 
 RGT_TEST(product, subnormals_infinities_and_nan_follow_the_same_order)
