@@ -195,4 +195,5 @@ static void destroy(rg_plan *plan)
     rg_release(&c->alloc, c->region, c->region_cap * sizeof *c->region);
 }
 
-const rg_executor rg_optimizer = { setup, rg_code_run, destroy, rg_print_steps };
+const rg_executor rg_optimizer = { setup, rg_code_run, destroy, rg_print_steps,
+                                   rg_dot_steps };

@@ -241,4 +241,4 @@ static rg_status run(rg_plan *plan, uint64_t number)
     return job.status;
 }
 
-const rg_executor rg_interpreter = { setup, run, destroy, rg_print_nodes };
+const rg_executor rg_interpreter = { setup, run, destroy, rg_print_nodes, rg_dot_nodes };

@@ -91,6 +91,7 @@ typedef struct rg_executor {
     rg_status (*run)(rg_plan *plan, uint64_t run);
     void      (*destroy)(rg_plan *plan);
     void      (*print)(const rg_plan *plan, rg_write_fn *write, void *user);
+    void      (*dot)(const rg_plan *plan, rg_write_fn *write, void *user);
 } rg_executor;
 
 struct rg_exec {
@@ -98,9 +99,12 @@ struct rg_exec {
 };
 
 extern const rg_executor rg_interpreter;  /* plan/interpret.c */
-/* plan/print.c: the line by line part, for programs that run node by node and step by step. */
+/* plan/print.c, plan/dot.c: the part that differs, for programs that run node by node and step by
+ * step. */
 void rg_print_nodes(const rg_plan *plan, rg_write_fn *write, void *user);
 void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user);
+void rg_dot_nodes(const rg_plan *plan, rg_write_fn *write, void *user);
+void rg_dot_steps(const rg_plan *plan, rg_write_fn *write, void *user);
 
 /* Bytes of a program value. */
 size_t rg_plan_bytes(const rg_plan *plan, uint32_t id);

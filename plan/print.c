@@ -1,24 +1,12 @@
-/* plan/print.c -- a plan in text: what a run does, one line per step; and as a graph. */
-#include "plan/code.h"
+/* plan/print.c -- a plan as text: what a run does, in order; what repeats over time, once. */
+#include "plan/words.h"
 
-#include "base/checked.h"
-#include "base/text.h"
+#include "base/philox.h"
 #include "ops/ops.h"
 
-#include <stdio.h>
+#include <string.h>
 
-static void print_value(const rg_out *out, const rg_plan *plan, uint32_t id)
-{
-    char shape[RG_SHAPE_TEXT];
-    rg_out_printf(out, " %%%u%s", (unsigned)id, rg_shape_text(shape, plan->prog.node[id].shape));
-}
-
-static void print_scope(const rg_out *out, const rg_plan *plan, uint32_t id)
-{
-    char scope[RG_SCOPE_TEXT];
-    rg_scope_text(scope, plan->graph, plan->prog.node[id].scope);
-    rg_out_printf(out, "%s%s\n", *scope ? "  " : "", scope);
-}
+/* ---- Effort interpret: every node is a step ------------------------------------------------- */
 
 static const char *leaf_name(const rg_node *node)
 {
@@ -27,50 +15,192 @@ static const char *leaf_name(const rg_node *node)
          : node->op->name;
 }
 
-/* ---- Effort interpret: every node is a step ------------------------------------------------- */
-
 void rg_print_nodes(const rg_plan *plan, rg_write_fn *write, void *user)
 {
     const rg_out out = { write, user };
+    char shape[RG_SHAPE_TEXT], scope[RG_SCOPE_TEXT];
     for (uint32_t id = 1; id < plan->prog.n_node; id++) {
         const rg_node *node = &plan->prog.node[id];
-        print_value(&out, plan, id);
-        rg_out_printf(&out, " = %s", leaf_name(node));
+        rg_out_printf(&out, " %%%u%s = %s", (unsigned)id, rg_shape_text(shape, node->shape),
+                      leaf_name(node));
         for (uint32_t k = 0; k < node->n_in; k++)
             rg_out_printf(&out, " %%%u", (unsigned)node->in[k]);
-        print_scope(&out, plan, id);
+        rg_scope_text(scope, plan->graph, node->scope);
+        rg_out_printf(&out, "%s%s\n", *scope ? "  " : "", scope);
     }
 }
 
-/* ---- Effort optimize ------------------------------------------------------------------------ */
+/* ---- What repeats --------------------------------------------------------------------------- */
 
-/* An operand or result by its memory: a leaf's name, or an offset in the arena. */
-static void print_ref(const rg_out *out, const rg_plan *plan, const rg_code *c, const rg_ref *r)
+enum { LONGEST = 48,   /* steps that repeat together */
+       FEWEST = 3 };   /* times, to be worth saying */
+
+/* Equal for steps that differ by places and time only. */
+static uint64_t pattern_of(rg_words *w, const rg_speaker *sp, const rg_task *s)
 {
-    const rg_node *node = r->base < plan->prog.n_node ? &plan->prog.node[r->base] : NULL;
-    if (node && rg_node_is_leaf(node))
-        rg_out_printf(out, " %s", leaf_name(node));
-    else
-        rg_out_printf(out, " @%zu", c->buffer[r->base].offset + r->offset);
-    if (node && rg_node_is_leaf(node) && r->offset)
-        rg_out_printf(out, "+%zu", r->offset);
+    char amount[RG_NUMBER_TEXT];
+    w->n = 0;
+    rg_words_add(w, "%s %s %lld ", s->name, rg_amount(amount, s->flop), (long long)s->parts);
+    rg_say_scope(w, sp, s, false);
+    rg_words_add(w, " ");
+    rg_say_step(w, sp, s);
+    for (char *c = w->text; !w->failed && *c; c++)
+        if (*c == RG_MARK_PLACE || *c == RG_MARK_SHIFT) {
+            memset(c + 1, '0', RG_MARK_DIGITS);
+            c += RG_MARK_DIGITS;
+        }
+    return w->failed ? 0 : rg_fnv1a(w->text);
 }
 
-static void print_step(const rg_out *out, const rg_plan *plan, const rg_code *c, const rg_task *s)
+/* How many steps from i on repeat those @p period before them. */
+static size_t repeats(const uint64_t *pattern, size_t n, size_t i, size_t period)
+{
+    size_t k = i;
+    while (k + period < n && pattern[k] == pattern[k + period])
+        k++;
+    return k - i;
+}
+
+/* The block of steps at i that saves most lines, and how often it comes; 1 step, once, if none. */
+static size_t block_at(const uint64_t *pattern, size_t n, size_t i, size_t *times)
+{
+    size_t best = 1, saved = 0;
+    *times = 1;
+    for (size_t period = 1; period <= LONGEST && i + period < n; period++) {
+        const size_t more = repeats(pattern, n, i, period) / period;
+        if (more + 1 >= FEWEST && more * period > saved) {
+            saved = more * period;
+            best = period;
+            *times = more + 1;
+        }
+    }
+    return best;
+}
+
+/* ---- Lines ---------------------------------------------------------------------------------- */
+
+/* How a place of a line moves from one time to the next. */
+typedef struct motion {
+    uint64_t place;
+    int64_t  by;
+    bool     odd;  /* irregularly */
+} motion;
+
+typedef struct printer {
+    rg_out     out;
+    rg_speaker sp;
+    rg_words   line, other;
+    motion    *motion;      /* by place of the line */
+    size_t     motion_cap;
+    uint64_t  *pattern;     /* by step */
+} printer;
+
+static const char *next_mark(const char *c)
+{
+    return strpbrk(c, "\1\2");
+}
+
+/* Of all places of p->line, from its later times. */
+static bool find_motions(printer *p, const rg_task *s, size_t period, size_t times)
+{
+    for (size_t time = 0; time < times; time++) {
+        size_t k = 0;
+        rg_words *w = time ? &p->other : &p->line;
+        w->n = 0;
+        rg_say_step(w, &p->sp, s + time * period);
+        if (w->failed)
+            return false;
+        for (const char *c = next_mark(w->text); c; c = next_mark(c + 1), k++) {
+            if (!rg_reserve(&p->sp.alloc, &p->motion, &p->motion_cap, k + 1, sizeof *p->motion))
+                return false;
+            motion *m = &p->motion[k];
+            const uint64_t place = rg_words_place(c);
+            if (time == 0)
+                *m = (motion){ .place = place };
+            else if (time == 1)
+                m->by = (int64_t)(place - m->place);
+            m->odd = m->odd || (int64_t)(place - m->place) != (int64_t)time * m->by;
+        }
+    }
+    return true;
+}
+
+/* "@640", "x+64", "@640:+512" where it moves, "@640:.." where it does so irregularly. */
+static void print_place(const printer *p, char mark, const motion *m)
+{
+    if (mark == RG_MARK_PLACE)
+        rg_out_printf(&p->out, "@%llu", (unsigned long long)m->place);
+    else if (m->place)
+        rg_out_printf(&p->out, "+%llu", (unsigned long long)m->place);
+    if (m->odd)
+        rg_out_printf(&p->out, ":..");
+    else if (m->by)
+        rg_out_printf(&p->out, ":%+lld", (long long)m->by);
+}
+
+/* Where the code was; in a block that counts time, time by its distance from the block's. */
+static void print_scope(printer *p, const rg_task *s, bool counts, int64_t t0)
+{
+    const int64_t t = rg_time_of(&p->sp, s);
+    p->other.n = 0;
+    rg_say_scope(&p->other, &p->sp, s, !counts);
+    if (p->other.failed || !*p->other.text)
+        return;
+    rg_out_printf(&p->out, "   (%s", p->other.text);
+    if (counts && t != RG_NO_STEP && t != t0)
+        rg_out_printf(&p->out, " t%+lld", (long long)(t - t0));
+    else if (counts && t != RG_NO_STEP)
+        rg_out_printf(&p->out, " t");
+    rg_out_printf(&p->out, ")");
+}
+
+/* The step's words, the scope behind the first line, further lines indented. */
+static void print_words(printer *p, const rg_task *s, size_t period, size_t times, int64_t t0,
+                        bool counts)
+{
+    size_t nth = 0, lines = 0;
+    if (!find_motions(p, s, period, times))
+        return;
+    for (const char *c = p->line.text; *c;) {
+        const size_t plain = strcspn(c, "\1\2\n"), n = plain < 800 ? plain : 800;
+        rg_out_printf(&p->out, "%.*s", (int)n, c);
+        c += n;
+        if (*c == '\n') {
+            if (lines++ == 0)
+                print_scope(p, s, counts, t0);
+            rg_out_printf(&p->out, "\n%-30s", times > 1 ? "|" : "");
+            c++;
+        } else if (*c == RG_MARK_PLACE || *c == RG_MARK_SHIFT) {
+            print_place(p, *c, &p->motion[nth++]);
+            c += 1 + RG_MARK_DIGITS;
+        }
+    }
+    if (lines == 0)
+        print_scope(p, s, counts, t0);
+    rg_out_printf(&p->out, "\n");
+}
+
+static void print_block(printer *p, const rg_task *s, size_t period, size_t times)
 {
     char flop[RG_NUMBER_TEXT], bytes[RG_NUMBER_TEXT];
-    rg_out_printf(out, "%5u %-12s", (unsigned)s->interval, s->name);
-    print_value(out, plan, s->node);
-    for (uint32_t k = 0; k < s->n_out; k++)
-        print_ref(out, plan, c, &s->arg[s->n_in + k]);
-    rg_out_printf(out, " <-");
-    for (uint32_t k = 0; k < s->n_in; k++)
-        print_ref(out, plan, c, &s->arg[k]);
-    rg_out_printf(out, "  %lld parts, %s flop, %s bytes", (long long)s->parts,
-                  rg_number(flop, s->flop, 3), rg_number(bytes, s->bytes, 3));
-    print_scope(out, plan, s->node);
+    const int64_t t0 = rg_time_of(&p->sp, s);
+    const int64_t t1 = rg_time_of(&p->sp, s + (times - 1) * period);
+    if (times > 1)
+        rg_out_printf(&p->out, "%zu times", times);
+    if (times > 1 && t0 != t1)
+        rg_out_printf(&p->out, ", t = %lld .. %lld", (long long)t0, (long long)t1);
+    rg_out_printf(&p->out, times > 1 ? ":\n" : "");
+    for (size_t i = 0; i < period; i++) {
+        const rg_task *step = &s[i];
+        rg_out_printf(&p->out, "%s%5u %-10s", times > 1 ? "|" : " ", (unsigned)step->interval,
+                      step->name);
+        rg_out_printf(&p->out, " %5s %5s  ", rg_amount(flop, step->flop),
+                      rg_amount(bytes, step->bytes));
+        print_words(p, step, period, times, t0, t0 != t1);
+    }
 }
 
+/* Steps between which threads need not meet, as far as rows are concerned. */
 static void print_region(const rg_out *out, const rg_code *c, const rg_region *r)
 {
     rg_out_printf(out, "region: intervals %u .. %u, %lld rows in panels of %lld, run by %s\n",
@@ -78,16 +208,53 @@ static void print_region(const rg_out *out, const rg_code *c, const rg_region *r
                   (long long)r->rows, (long long)r->panel, r->by_rows ? "rows" : "columns");
 }
 
+/* Blocks do not reach over the ends of regions. */
+static void print_all(printer *p, const rg_code *c)
+{
+    const rg_region *r = c->region, *last = r + c->n_region;
+    for (size_t i = 0, period, times; i < c->n_step; i += period * times) {
+        if (r < last && r->end == i)
+            r++;
+        if (r < last && r->first == i)
+            print_region(&p->out, c, r);
+        const size_t end = r == last ? c->n_step : i < r->first ? r->first : r->end;
+        period = block_at(p->pattern, end, i, &times);
+        print_block(p, &c->step[i], period, times);
+    }
+}
+
+static const char columns[] =
+    "\n"
+    "A line is a step: its interval, its kernel, operations, bytes of operands and results, and\n"
+    "what it does. Steps of one interval do not depend on each other; between intervals the\n"
+    "threads meet, but in a region that is run by rows: there each takes its rows through all of it.\n"
+    "x is an input or a parameter (+N: N bytes into it), @N byte N of the arena,\n"
+    "A' is A transposed, += adds to what is there, vN is a value that the step names for itself.\n"
+    "In brackets: where (or: in one of the places where) the code was that asked for it, t being\n"
+    "its time step; grad: for its gradient. Lines with | repeat: @N:+M is M bytes further each\n"
+    "time, @N:.. moves irregularly, t-1 is the time step before the one that is counted.\n"
+    "\n"
+    "   at kernel      flop bytes  what\n";
+
 void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user)
 {
-    const rg_out out = { write, user };
     const rg_code *c = (const rg_code *)plan->exec;
-    const rg_region *r = c->region, *last = r + c->n_region;
-    for (size_t i = 0; i < c->n_step; i++) {
-        if (r < last && r->first == i)
-            print_region(&out, c, r++);
-        print_step(&out, plan, c, &c->step[i]);
-    }
+    printer p = { .out = { write, user } };
+    p.line.alloc = p.other.alloc = &plan->alloc;
+    rg_speaker_create(&p.sp, plan);
+    p.pattern = rg_get(&plan->alloc, c->n_step * sizeof *p.pattern);
+    rg_out_printf(&p.out, "%s", columns);
+    for (size_t i = 0; p.pattern && i < c->n_step; i++)
+        p.pattern[i] = pattern_of(&p.line, &p.sp, &c->step[i]);
+    if (p.pattern)
+        print_all(&p, c);
+    if (!p.pattern || p.line.failed || p.other.failed)
+        rg_out_printf(&p.out, "no memory for the steps\n");
+    rg_release(&plan->alloc, p.pattern, c->n_step * sizeof *p.pattern);
+    rg_release(&plan->alloc, p.motion, p.motion_cap * sizeof *p.motion);
+    rg_words_free(&p.line);
+    rg_words_free(&p.other);
+    rg_speaker_destroy(&p.sp);
 }
 
 /* ---- Both ----------------------------------------------------------------------------------- */
@@ -99,32 +266,10 @@ void rg_plan_print(const rg_plan *plan, rg_write_fn *write, void *user)
     if (!plan || !write)
         return;
     const rg_plan_report r = rg_plan_facts(plan);
-    rg_out_printf(&out, "plan: %s, %s, %zu nodes, %zu steps, %zu bytes, %s flop, %s bytes moved, "
-                  "%d threads\n", rg_dtype_text(r.real), r.mode == RG_TRAIN ? "train" : "evaluate",
-                  r.nodes, r.steps, r.arena_bytes, rg_number(flop, r.flop, 4),
-                  rg_number(bytes, r.moved_bytes, 4), r.threads);
+    rg_out_printf(&out, "plan: %s, %s, %d thread%s; %zu nodes as %zu steps; arena %zu bytes; a run "
+                  "is %s flop and reads and writes %s bytes\n", rg_dtype_text(r.real),
+                  r.mode == RG_TRAIN ? "train" : "evaluate", r.threads, r.threads == 1 ? "" : "s",
+                  r.nodes, r.steps, r.arena_bytes, rg_amount(flop, r.flop),
+                  rg_amount(bytes, r.moved_bytes));
     plan->exec->how->print(plan, write, user);
-}
-
-/* The program as a graph: what every effort computes. */
-void rg_plan_dot(const rg_plan *plan, rg_write_fn *write, void *user)
-{
-    char shape[RG_SHAPE_TEXT];
-    const rg_out out = { write, user };
-    if (!plan || !write)
-        return;
-    rg_out_printf(&out, "digraph plan {\n  node [shape=box, fontname=\"sans-serif\"];\n");
-    for (uint32_t id = 1; id < plan->prog.n_node; id++) {
-        const rg_node *node = &plan->prog.node[id];
-        const uint32_t cluster = plan->prog.cluster ? plan->prog.cluster[id] : 0;
-        rg_out_printf(&out, "  n%u [label=\"%s\\n%s\"%s", (unsigned)id, leaf_name(node),
-                      rg_shape_text(shape, node->shape), plan->readable[id] ? ", penwidth=2" : "");
-        if (cluster)
-            rg_out_printf(&out, ", group=\"%u\", style=filled, fillcolor=\"/pastel19/%u\"",
-                          (unsigned)cluster, (unsigned)cluster % 9 + 1);
-        rg_out_printf(&out, "];\n");
-        for (uint32_t k = 0; k < node->n_in; k++)
-            rg_out_printf(&out, "  n%u -> n%u;\n", (unsigned)node->in[k], (unsigned)id);
-    }
-    rg_out_printf(&out, "}\n");
 }
