@@ -227,12 +227,12 @@ static const char columns[] =
     "\n"
     "A line is a step: its interval, its kernel, operations, bytes of operands and results, and\n"
     "what it does. Steps of one interval do not depend on each other; between intervals the\n"
-    "threads meet, but in a region that is run by rows: there each takes its rows through all of it.\n"
-    "x is an input or a parameter (+N: N bytes into it), @N byte N of the arena,\n"
-    "A' is A transposed, += adds to what is there, vN is a value that the step names for itself.\n"
-    "In brackets: where (or: in one of the places where) the code was that asked for it, t being\n"
-    "its time step; grad: for its gradient. Lines with | repeat: @N:+M is M bytes further each\n"
-    "time, @N:.. moves irregularly, t-1 is the time step before the one that is counted.\n"
+    "threads meet. In a region that is run by rows they need not: each thread takes its rows\n"
+    "through all steps of it. x is an input or a parameter (+N: N bytes into it), @N byte N of\n"
+    "the arena, A' is A transposed, += adds to what is there, vN is a value that the step names\n"
+    "for itself. In brackets: where (or: in one of the places where) the code was that asked for\n"
+    "it, t being its time step; grad: for its gradient. Lines with | repeat: @N:+M is M bytes\n"
+    "further each time, @N:.. moves irregularly, t-1 is the time step before the counted one.\n"
     "\n"
     "   at kernel      flop bytes  what\n";
 

@@ -303,23 +303,3 @@ RGT_TEST(plan, traces_tell_every_step_and_may_be_switched_off)
     }
     net_end(&n);
 }
-
-RGT_TEST(plan, it_prints_every_step)
-{
-    net n;
-    rgt_text text = { .data = NULL }, dot = { .data = NULL };
-    net_begin(&n, NULL);
-    rg_plan *plan = net_plan(&n, NULL);
-    const size_t steps = rg_plan_facts(plan).steps;
-    rg_plan_print(plan, rgt_write, &text);
-    rg_plan_dot(plan, rgt_write, &dot);
-    size_t lines = 0;
-    for (const char *at = text.data; (at = strchr(at, '\n')); at++)
-        lines += strncmp(at + 1, "region: ", 8) != 0;
-    RGT_CHECK(lines == steps + 1 && rgt_has(text.data, "rnn step 3"));
-    RGT_CHECK(rgt_has(dot.data, "digraph plan {") && rgt_has(dot.data, "tanh"));
-    rgt_text_free(&text);
-    rgt_text_free(&dot);
-    rg_plan_destroy(&plan);
-    net_end(&n);
-}
