@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Text that grows ------------------------------------------------------------------------ */
@@ -38,10 +37,10 @@ void rg_words_free(rg_words *out)
 
 uint64_t rg_words_place(const char *mark)
 {
-    char digits[RG_MARK_DIGITS + 1];
-    memcpy(digits, mark + 1, RG_MARK_DIGITS);
-    digits[RG_MARK_DIGITS] = '\0';
-    return strtoull(digits, NULL, 16);
+    uint64_t place = 0;
+    for (int i = 1; i <= RG_MARK_DIGITS; i++)
+        place = 16 * place + (uint64_t)(mark[i] <= '9' ? mark[i] - '0' : mark[i] - 'a' + 10);
+    return place;
 }
 
 const char *rg_amount(char text[RG_NUMBER_TEXT], double x)

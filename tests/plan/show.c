@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* h' = (1-f)∘h + f∘tanh(x·U + h·W + b), f = σ(x·Uf + h·Wf + bf): a cell that is nowhere built in. */
+/* h' = (1-f)∘h + f∘tanh(x·U + h·W + b), f = σ(x·Uf + h·Wf + bf): a cell that is not built in. */
 struct weights { rg_gate f, c; };
 
 static void step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
@@ -64,7 +64,8 @@ static size_t count(const char *text, const char *part)
 static size_t steps_told(const char *text)
 {
     size_t sum = 0, times = 1;
-    for (const char *line = strstr(text, "   at kernel"); line && *line; line = strchr(line, '\n')) {
+    const char *line = strstr(text, "   at kernel");
+    for (; line && *line; line = strchr(line, '\n')) {
         line += *line == '\n';
         unsigned interval;
         char kernel[64];
