@@ -69,20 +69,22 @@ void rg_release(const rg_alloc *a, void *block, size_t bytes)
         a->release(a->user, block, bytes ? bytes : 1);
 }
 
-bool rg_reserve(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item)
+enum { LEAST_ITEMS = 16 };  /* of an array that grows */
+
+bool rg_grow(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item)
 {
     void *old, *grown;
-    size_t want = *cap ? *cap : 16, bytes;
-    if (need <= *cap)
-        return true;
-    while (want < need)
-        if (!rg_mul_size(want, 2, &want))
-            return false;
-    if (!rg_mul_size(want, item, &bytes) || !(grown = rg_get(a, bytes)))
+    size_t want, bytes;
+    if (!rg_mul_size(*cap, 2, &want))
+        return false;
+    want = want < LEAST_ITEMS ? LEAST_ITEMS : want;
+    want = want < need ? need : want;
+    if (!rg_mul_size(want, item, &bytes) || !(grown = rg_get_raw(a, bytes)))
         return false;
     memcpy(&old, data, sizeof old);
     if (*cap)
         memcpy(grown, old, *cap * item);
+    memset((char *)grown + *cap * item, 0, bytes - *cap * item);
     rg_release(a, old, *cap * item);
     memcpy(data, &grown, sizeof grown);
     *cap = want;
@@ -116,10 +118,10 @@ static bool arena_add(rg_arena *arena, size_t bytes)
 
 void *rg_arena_get(rg_arena *arena, size_t bytes)
 {
-    size_t need, whole;
-    if (!rg_add_size(bytes ? bytes : 1, ARENA_GRAIN - 1, &need))
+    size_t need = bytes ? bytes : 1, whole;
+    if (need > SIZE_MAX - ARENA_GRAIN)
         return NULL;
-    need = need / ARENA_GRAIN * ARENA_GRAIN;
+    need = (need + ARENA_GRAIN - 1) / ARENA_GRAIN * ARENA_GRAIN;
 #if defined(RG_DEBUG_ARENA)
     if (!rg_add_size(need, sizeof(rg_arena_block) + ARENA_GRAIN + RG_ALIGN - 1, &whole) ||
         !arena_add(arena, whole / RG_ALIGN * RG_ALIGN))

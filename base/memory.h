@@ -15,9 +15,15 @@ void *rg_get(const rg_alloc *a, size_t bytes);
 void *rg_get_raw(const rg_alloc *a, size_t bytes);
 void rg_release(const rg_alloc *a, void *block, size_t bytes);
 
-/* Make room for @p need items in the array *data of *cap items; grows by doubling, new items zero.
- * false: no memory or overflow, the array being as before. */
-bool rg_reserve(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item);
+/* rg_reserve() where the array has to grow: to what is needed, at least twofold. */
+bool rg_grow(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item);
+
+/* Make room for @p need items in the array *data of *cap items; new items are zero. false: no
+ * memory or overflow, the array being as before. */
+static inline bool rg_reserve(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item)
+{
+    return need <= *cap || rg_grow(a, data, cap, need, item);
+}
 
 /* Objects that live and die together. With -Ddebug_arena=true each is a block of its own, so that
  * sanitizers see its borders. */

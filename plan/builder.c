@@ -18,7 +18,7 @@ rg_status rg_builder_begin(rg_builder *b, rg_prog *p, rg_err *err)
     b->was_folded = p->folded && p->folded_joined == p->joined;
     b->failed = !b->map || !rg_reserve(&p->alloc, &b->same, &b->same_cap, b->n_old, 1) ||
                 !rg_reserve(&p->alloc, &p->node, &p->node_cap, b->n_old, sizeof *p->node) ||
-                (p->cse && !rg_index_reserve(&b->known, &p->alloc, b->n_old));
+                !rg_twins_reserve(&b->twins, &p->alloc, b->n_old);
     for (size_t i = rg_rule_count(); p->fold && i-- > 0 && !b->failed;)
         b->failed = !rg_rules_index(&b->rules, &p->alloc, i);
     return b->failed ? rg_builder_end(b) : RG_OK;
@@ -38,7 +38,7 @@ rg_status rg_builder_end(rg_builder *b)
     rg_release(&p->alloc, b->same, b->same_cap);
     rg_release(&p->alloc, b->offset, b->offset_cap * sizeof *b->offset);
     rg_release(&p->alloc, b->many, b->many_cap * sizeof *b->many);
-    rg_index_free(&b->known, &p->alloc);
+    rg_twins_free(&b->twins, &p->alloc);
     rg_index_free(&b->rules, &p->alloc);
     if (b->failed)
         return rg_fail(b->err, RG_ENOMEM, "plan: no memory for %u nodes", (unsigned)b->n_old);
@@ -49,67 +49,6 @@ rg_status rg_builder_end(rg_builder *b)
 }
 
 /* ---- Equal nodes are one -------------------------------------------------------------------- */
-
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
-{
-    uint64_t word;
-    for (; n >= sizeof word; n -= sizeof word, data = (const char *)data + sizeof word) {
-        memcpy(&word, data, sizeof word);
-        h = rg_hash_mix(h, word);
-    }
-    if (n) {
-        word = 0;
-        memcpy(&word, data, n);
-        h = rg_hash_mix(h, word);
-    }
-    return h;
-}
-
-/* Constants are compared by content up to this size. */
-enum { CONTENT = 4096 };
-
-static uint64_t hash_attr(uint64_t h, const rg_node *n)
-{
-    if (n->op == &rg_op_full)
-        return hash_bytes(h, &((const rg_attr_full *)n->attr)->value, sizeof(double));
-    if (n->op == &rg_op_constant) {
-        const rg_attr_constant *c = n->attr;
-        return c->bytes <= CONTENT ? hash_bytes(h, c->data, c->bytes)
-                                   : rg_hash_mix(h, (uint64_t)(uintptr_t)c->data);
-    }
-    return n->op->attr_bytes ? hash_bytes(h, n->attr, n->op->attr_bytes) : h;
-}
-
-/* Operands and attributes tell the shape of all but leaves. */
-static uint64_t hash_of(const rg_node *n)
-{
-    uint64_t h = rg_hash_mix((uint64_t)(uintptr_t)n->op, n->n_in);
-    if (n->n_in == 0)
-        h = hash_bytes(h, n->shape->dim, (size_t)n->shape->rank * sizeof *n->shape->dim);
-    h = hash_bytes(h, n->in, n->n_in * sizeof *n->in);
-    return hash_attr(h, n);
-}
-
-static bool same_attr(const rg_node *a, const rg_node *b)
-{
-    if (a->op == &rg_op_full)
-        return memcmp(&((const rg_attr_full *)a->attr)->value,
-                      &((const rg_attr_full *)b->attr)->value, sizeof(double)) == 0;
-    if (a->op == &rg_op_constant) {
-        const rg_attr_constant *c = a->attr, *d = b->attr;
-        return c->data == d->data || (c->bytes == d->bytes && c->bytes <= CONTENT &&
-                                      memcmp(c->data, d->data, c->bytes) == 0);
-    }
-    return a->attr == b->attr || memcmp(a->attr, b->attr, a->op->attr_bytes) == 0;
-}
-
-/* The shape is part of the key because leaves have no operands to tell it. */
-static bool same(const rg_node *a, const rg_node *b)
-{
-    return a->op == b->op && a->n_in == b->n_in && a->kind == b->kind &&
-           (a->n_in == 0 || memcmp(a->in, b->in, a->n_in * sizeof *a->in) == 0) &&
-           (a->shape == b->shape || rg_shape_equal(*a->shape, *b->shape)) && same_attr(a, b);
-}
 
 /* A draw is a function of its stream; one that names none is left alone. */
 static bool may_share(const rg_node *n)
@@ -122,6 +61,7 @@ uint32_t rg_builder_plain(rg_builder *b, const rg_node *n)
     rg_prog *p = b->p;
     rg_node ordered = *n;
     uint32_t pair[2], id;
+    rg_twins_place place;
     if (b->failed)
         return 0;
     p->visits += 1 + n->n_in;
@@ -131,12 +71,10 @@ uint32_t rg_builder_plain(rg_builder *b, const rg_node *n)
         ordered.in = pair;
     }
     const bool share = p->cse && may_share(n);
-    const uint64_t h = share ? hash_of(&ordered) : 0;
-    for (size_t probe = 0; share && (id = rg_index_next(&b->known, h, &probe));)
-        if (same(&p->node[id], &ordered))
-            return id;
+    if (share && (id = rg_twins_find(&b->twins, p, &ordered, &place)))
+        return id;
     id = rg_prog_add(p, &ordered, ordered.in, ordered.n_in);
-    b->failed = !id || (share && !rg_index_put(&b->known, &p->alloc, h, id));
+    b->failed = !id || (share && !rg_twins_add(&b->twins, p, id, place));
     return b->failed ? 0 : id;
 }
 

@@ -14,7 +14,7 @@
 #ifndef RG_PLAN_BUILDER_H
 #define RG_PLAN_BUILDER_H
 
-#include "plan/prog.h"
+#include "plan/twins.h"
 
 enum { RG_BUILDER_FEW = 8 };
 
@@ -27,7 +27,7 @@ typedef struct rg_builder {
     uint8_t   *same;     /* by new id: copied, and so is all that it depends on */
     size_t     same_cap;
     bool       was_folded; /* no rule has an opinion on what stays the same */
-    rg_index   known;    /* hash of a node -> new id */
+    rg_twins   twins;    /* of new nodes */
     rg_index   rules;    /* address of an op -> number of its first rule + 1 */
     int64_t  **offset;   /* new id of a concat -> where its parts begin; NULL = not yet asked */
     size_t     offset_cap;

@@ -203,8 +203,9 @@ static rg_status build(rg_plan *plan, rg_graph *g, const rg_val *roots, size_t n
     const rg_alloc pool = rg_pool_hooks(&plan->pool);
     rg_status st;
     if ((st = rg_prog_create(&plan->prog, g, roots, n, plan->opts.mode, plan->opts.real,
-                             &pool, err)) ||
+                             &pool, &plan->alloc, err)) ||
         (st = rg_pipeline_run(&plan->prog, &plan->opts, err)) ||
+        (st = rg_prog_settle(&plan->prog, err)) ||
         (st = find_inputs(plan, g, err)) || (st = find_params(plan, err)) ||
         (st = find_gradients(plan, g, roots, n, err)) || (st = make_sums(plan, err)) ||
         (st = make_state(plan, err)))
@@ -251,7 +252,8 @@ rg_status rg_plan_create(rg_plan **out, const rg_val *roots, size_t n, const rg_
         rg_plan_destroy(&plan);
         return rg_graph_fail(g, st, "%s", err.text);
     }
-    rg_pool_trim(&plan->pool);
+    plan->prog.alloc = alloc;
+    rg_pool_free(&plan->pool);
     *out = plan;
     return RG_OK;
 }
@@ -267,7 +269,7 @@ void rg_plan_destroy(rg_plan **out)
     rg_params_destroy(&plan->state);
     rg_prog_destroy(&plan->prog);
     rg_arena_free(&plan->arena);
-    rg_pool_trim(&plan->pool);
+    rg_pool_free(&plan->pool);
     rg_alloc alloc = plan->alloc;
     rg_release(&alloc, plan, sizeof *plan);
     *out = NULL;

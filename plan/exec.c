@@ -69,6 +69,29 @@ static rg_status compile(rg_code *c)
     return st;
 }
 
+/* An array of the plan's own, out of the memory that planning works in. */
+static bool keep(rg_code *c, void *array, size_t bytes, size_t cap_bytes)
+{
+    void *old, *kept = rg_arena_get(c->arena, bytes);
+    memcpy(&old, array, sizeof old);
+    if (!kept)
+        return false;
+    if (bytes)
+        memcpy(kept, old, bytes);
+    rg_release(&c->alloc, old, cap_bytes);
+    memcpy(array, &kept, sizeof kept);
+    return true;
+}
+
+static rg_status keep_arrays(rg_code *c)
+{
+    const bool ok =
+        keep(c, &c->step, c->n_step * sizeof *c->step, c->step_cap * sizeof *c->step) &&
+        keep(c, &c->buffer, c->n_buffer * sizeof *c->buffer, c->buffer_cap * sizeof *c->buffer) &&
+        keep(c, &c->region, c->n_region * sizeof *c->region, c->region_cap * sizeof *c->region);
+    return ok ? RG_OK : rg_fail(c->err, RG_ENOMEM, "plan: no memory for %zu steps", c->n_step);
+}
+
 static void report(rg_plan *plan, const rg_code *c)
 {
     plan->report.steps = c->n_step;
@@ -172,7 +195,7 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     rg_release(&c->alloc, c->packed, c->packed_cap * sizeof *c->packed);
     rg_release(&c->alloc, c->fill, c->fill_cap * sizeof *c->fill);
     rg_index_free(&c->packed_index, &c->alloc);
-    if (st)
+    if (st || (st = keep_arrays(c)))
         return st;
     choose_threads(plan, c);
     report(plan, c);
@@ -187,12 +210,10 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     return RG_OK;
 }
 
+/* All of it lies in the plan's arena, or in the pool that goes when planning ends. */
 static void destroy(rg_plan *plan)
 {
-    rg_code *c = (rg_code *)plan->exec;
-    rg_release(&c->alloc, c->step, c->step_cap * sizeof *c->step);
-    rg_release(&c->alloc, c->buffer, c->buffer_cap * sizeof *c->buffer);
-    rg_release(&c->alloc, c->region, c->region_cap * sizeof *c->region);
+    (void)plan;
 }
 
 const rg_executor rg_optimizer = { setup, rg_code_run, destroy, rg_print_steps,

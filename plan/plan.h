@@ -49,7 +49,7 @@ typedef struct rg_plan_watch {
 
 struct rg_plan {
     rg_alloc          alloc;
-    rg_pool           pool;        /* of the program and of passes */
+    rg_pool           pool;        /* while the plan is being made */
     rg_arena          arena;       /* this struct's arrays and names */
     rg_plan_opts      opts;
     const rg_graph   *graph;       /* identity only, after creation */

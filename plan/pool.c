@@ -1,16 +1,24 @@
-/* plan/pool.c -- lists of free blocks by size class. Each block has a line in front that says how
- * large it is, since a smaller request may be given a larger block. */
+/* plan/pool.c -- blocks cut from chunks that grow with what was taken; free ones in lists by size
+ * class. Each block has a line in front that says how large it is, since a smaller request may be
+ * given a larger block. */
 #include "plan/pool.h"
 
 #include "base/checked.h"
 
 struct rg_pool_block {
     rg_pool_block *next;
-    size_t         bytes;  /* of the whole, this line included */
     size_t         class;
 };
 
-enum { LARGER = 12 };  /* a request may take from so many classes above its own: eight times */
+struct rg_pool_chunk {
+    rg_pool_chunk *next;
+    size_t         bytes;  /* of the whole, this line included */
+};
+
+enum {
+    LARGER = 12,                 /* a request may take from so many classes above its own: 8x */
+    LEAST_CHUNK = 64 << 10, MOST_CHUNK = 8 << 20,
+};
 
 /* The class of a size, and the size that its blocks have: 4, 5, 6 or 7 quarters of a power of
  * two of lines. */
@@ -37,6 +45,43 @@ static rg_pool_block *take_free(rg_pool *pool, size_t class)
     return NULL;
 }
 
+/* A new chunk with room for so many bytes; the room, or NULL. */
+static char *add_chunk(rg_pool *pool, size_t bytes)
+{
+    rg_pool_chunk *chunk = pool->under.get(pool->under.user, bytes + RG_ALIGN, RG_ALIGN);
+    if (!chunk)
+        return NULL;
+    *chunk = (rg_pool_chunk){ pool->chunk, bytes + RG_ALIGN };
+    pool->chunk = chunk;
+    pool->total += bytes;
+    return (char *)chunk + RG_ALIGN;
+}
+
+/* Large blocks are chunks of their own, and so is every block where sanitizers watch. */
+static rg_pool_block *cut(rg_pool *pool, size_t bytes)
+{
+#if defined(RG_DEBUG_ARENA)
+    return (void *)add_chunk(pool, bytes);
+#else
+    if (bytes > MOST_CHUNK / 2)
+        return (void *)add_chunk(pool, bytes);
+    if (pool->left < bytes) {
+        size_t size = pool->total < LEAST_CHUNK ? LEAST_CHUNK : pool->total;
+        size = size > MOST_CHUNK ? MOST_CHUNK : size;
+        size = size < bytes ? bytes : size;
+        char *at = add_chunk(pool, size);
+        if (!at)
+            return NULL;
+        pool->at = at;
+        pool->left = size;
+    }
+    char *block = pool->at;
+    pool->at += bytes;
+    pool->left -= bytes;
+    return (void *)block;
+#endif
+}
+
 static void *pool_get(void *user, size_t bytes, size_t align)
 {
     rg_pool *pool = user;
@@ -46,9 +91,9 @@ static void *pool_get(void *user, size_t bytes, size_t align)
     const size_t class = class_of(bytes + RG_ALIGN, &rounded);
     rg_pool_block *block = take_free(pool, class);
     if (!block) {
-        if (!(block = pool->under.get(pool->under.user, rounded, RG_ALIGN)))
+        if (!(block = cut(pool, rounded)))
             return NULL;
-        *block = (rg_pool_block){ .bytes = rounded, .class = class };
+        block->class = class;
     }
     return (char *)block + RG_ALIGN;
 }
@@ -72,12 +117,12 @@ rg_alloc rg_pool_hooks(rg_pool *pool)
     return (rg_alloc){ pool_get, pool_release, pool };
 }
 
-void rg_pool_trim(rg_pool *pool)
+void rg_pool_free(rg_pool *pool)
 {
-    for (size_t k = 0; k < RG_POOL_CLASSES; k++)
-        while (pool->free[k]) {
-            rg_pool_block *block = pool->free[k];
-            pool->free[k] = block->next;
-            pool->under.release(pool->under.user, block, block->bytes);
-        }
+    while (pool->chunk) {
+        rg_pool_chunk *chunk = pool->chunk;
+        pool->chunk = chunk->next;
+        pool->under.release(pool->under.user, chunk, chunk->bytes);
+    }
+    *pool = (rg_pool){ .under = pool->under };
 }

@@ -9,11 +9,12 @@ uint32_t rg_prog_add(rg_prog *p, const rg_node *like, const uint32_t *in, uint32
     if ((n_in && !ids) ||
         !rg_reserve(&p->alloc, &p->node, &p->node_cap, (size_t)p->n_node + 1, sizeof *p->node))
         return 0;
-    if (n_in)
-        memcpy(ids, in, n_in * sizeof *ids);
-    p->node[p->n_node] = *like;
-    p->node[p->n_node].in = ids;
-    p->node[p->n_node].n_in = n_in;
+    for (uint32_t k = 0; k < n_in; k++)
+        ids[k] = in[k];
+    rg_node *node = &p->node[p->n_node];
+    *node = *like;
+    node->in = ids;
+    node->n_in = n_in;
     return p->n_node++;
 }
 
@@ -57,18 +58,18 @@ static bool copy(rg_prog *p)
 }
 
 rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, size_t n, rg_mode mode,
-                         rg_dtype real, const rg_alloc *alloc, rg_err *err)
+                         rg_dtype real, const rg_alloc *work, const rg_alloc *alloc, rg_err *err)
 {
-    *p = (rg_prog){ .alloc = *alloc, .graph = g, .mode = mode, .real = real, .n_node = 1,
+    *p = (rg_prog){ .alloc = *work, .graph = g, .mode = mode, .real = real, .n_node = 1,
                     .n_root = n };
     rg_arena_init(&p->arena, alloc);
-    rg_arena_init(&p->in[0], alloc);
-    rg_arena_init(&p->in[1], alloc);
+    rg_arena_init(&p->in[0], work);
+    rg_arena_init(&p->in[1], work);
     for (size_t i = 0; i < n; i++)
         if (roots[i].id >= p->n_of_graph)
             p->n_of_graph = roots[i].id + 1;
-    p->of_graph = rg_get(alloc, p->n_of_graph * sizeof *p->of_graph);
-    p->root = rg_get(alloc, n * sizeof *p->root);
+    p->of_graph = rg_get(work, p->n_of_graph * sizeof *p->of_graph);
+    p->root = rg_get(work, n * sizeof *p->root);
     if (p->of_graph && p->root) {
         mark(p, roots, n);
         if (copy(p)) {
@@ -81,15 +82,65 @@ rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, siz
                    (unsigned)g->n_node);
 }
 
-void rg_prog_destroy(rg_prog *p)
+/* ---- Settling ------------------------------------------------------------------------------- */
+
+/* A copy in the arena; of nothing, nothing. */
+static bool settle_array(rg_prog *p, void *to, const void *from, size_t bytes)
+{
+    void *copy = from ? rg_arena_get(&p->arena, bytes) : NULL;
+    if (copy)
+        memcpy(copy, from, bytes);
+    memcpy(to, &copy, sizeof copy);
+    return copy || !from;
+}
+
+/* All operands in one block. */
+static bool settle_operands(rg_prog *p)
+{
+    size_t n = 0;
+    for (uint32_t id = 1; id < p->n_node; id++)
+        n += p->node[id].n_in;
+    uint32_t *at = rg_arena_get(&p->arena, n * sizeof *at);
+    for (uint32_t id = 1; id < p->n_node && at; id++) {
+        rg_node *node = &p->node[id];
+        for (uint32_t k = 0; k < node->n_in; k++)
+            at[k] = node->in[k];
+        node->in = at;
+        at += node->n_in;
+    }
+    return at != NULL;
+}
+
+/* What passes worked with. */
+static void release(rg_prog *p)
 {
     rg_release(&p->alloc, p->cluster, p->n_node * sizeof *p->cluster);
     rg_release(&p->alloc, p->node, p->node_cap * sizeof *p->node);
     rg_release(&p->alloc, p->root, p->n_root * sizeof *p->root);
     rg_release(&p->alloc, p->of_graph, p->n_of_graph * sizeof *p->of_graph);
-    rg_arena_free(&p->arena);
     rg_arena_free(&p->in[0]);
     rg_arena_free(&p->in[1]);
+}
+
+rg_status rg_prog_settle(rg_prog *p, rg_err *err)
+{
+    rg_prog old = *p;
+    bool ok = settle_array(p, &p->node, old.node, p->n_node * sizeof *p->node);
+    ok &= settle_array(p, &p->root, old.root, p->n_root * sizeof *p->root);
+    ok &= settle_array(p, &p->of_graph, old.of_graph, p->n_of_graph * sizeof *p->of_graph);
+    ok &= settle_array(p, &p->cluster, old.cluster, p->n_node * sizeof *p->cluster);
+    ok = ok && settle_operands(p);
+    p->settled = true;
+    release(&old);
+    return ok ? RG_OK : rg_fail(err, RG_ENOMEM, "plan: no memory for %u nodes",
+                                (unsigned)p->n_node);
+}
+
+void rg_prog_destroy(rg_prog *p)
+{
+    if (!p->settled)
+        release(p);
+    rg_arena_free(&p->arena);
 }
 
 bool rg_node_is_constant(const rg_node *node)

@@ -12,8 +12,9 @@
 #include "graph/graph.h"
 
 typedef struct rg_prog {
-    rg_alloc        alloc;
-    rg_arena        arena;     /* attributes, shapes */
+    rg_alloc        alloc;     /* what passes work in */
+    rg_arena        arena;     /* attributes, shapes; in the end everything */
+    bool            settled;   /* this is the end */
     rg_arena        in[2];     /* operand arrays: of this program, and of the one it is made from */
     int             side;
     const rg_graph *graph;     /* read while planning only */
@@ -41,9 +42,12 @@ typedef struct rg_prog {
     uint32_t        n_cluster; /* 1 .. n_cluster-1 */
 } rg_prog;
 
-/* Copy what the roots reach; in RG_EVALUATE nodes that only training has become their operand. */
+/* Copy what the roots reach; in RG_EVALUATE nodes that only training has become their operand.
+ * Passes work in memory from @p work; attributes and shapes come from @p alloc. */
 rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, size_t n, rg_mode mode,
-                         rg_dtype real, const rg_alloc *alloc, rg_err *err);
+                         rg_dtype real, const rg_alloc *work, const rg_alloc *alloc, rg_err *err);
+/* Passes are done: everything moves to the arena. */
+rg_status rg_prog_settle(rg_prog *p, rg_err *err);
 void rg_prog_destroy(rg_prog *p);
 /* Append a node (operands by id in this program; attr and shape already permanent); 0 = no
  * memory. */

@@ -209,7 +209,11 @@ RGT_TEST(plan, without_memory_it_says_so_and_leaves_nothing)
         RGT_CHECK_MSG(st == RG_ENOMEM, "call %ld: %d %s", at, (int)st, rg_graph_message(n.graph));
         failures++;
     }
-    RGT_CHECK(failures > 30);
+#if defined(RG_DEBUG_ARENA)
+    RGT_CHECK(failures > 100); /* every block of the pool is asked for alone */
+#else
+    RGT_CHECK(failures >= 10);
+#endif
     net_end(&n);
 }
 

@@ -112,7 +112,8 @@ static void fire(rg_val v, uint32_t *fired)
     rg_alloc alloc;
     rg_err err = { .status = RG_OK };
     RGT_CHECK(rg_alloc_resolve(&alloc, NULL) == RG_OK);
-    RGT_CHECK(rg_prog_create(&p, v.graph, &v, 1, RG_EVALUATE, RG_F64, &alloc, &err) == RG_OK);
+    RGT_CHECK(rg_prog_create(&p, v.graph, &v, 1, RG_EVALUATE, RG_F64, &alloc, &alloc, &err) ==
+              RG_OK);
     p.fold = p.cse = p.dce = true;
     p.fired = fired;
     RGT_CHECK_MSG(rg_pass_fold(&p, &err) == RG_OK && rg_prog_verify(&p, &err) == RG_OK, "%s",
