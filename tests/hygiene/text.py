@@ -76,6 +76,21 @@ def words_of(name, lines):
     return [f"{name}:{i}: {m[0]}" for i, line in enumerate(lines, 1) if (m := WORDS.search(line))]
 
 
+def unknown_functions(text, sources):
+    """Functions that a page names, `f()`, and no source defines or calls: K(f) is f per type."""
+    named = set(re.findall(r"`(?:K\()?([A-Za-z]\w*)\)?\([^`]*\)`", re.sub(r"^```.*?^```", "", text,
+                                                                   flags=re.M | re.S)))
+    return sorted(f for f in named if not re.search(rf"\b(K\()?{f}\)?\(", sources))
+
+
+def pages_of(root, names):
+    """Every page against all code."""
+    code = [n for n in names if re.search(r"\.[ch]$", n)]
+    sources = "\n".join(Path(root, n).read_text() for n in code)
+    return [f"{n}: {f}() is nowhere" for n in names if n.endswith(".md")
+            for f in unknown_functions(Path(root, n).read_text(), sources)]
+
+
 RULES = [
     (lines_of, f"lines have at most {MAX_COLUMNS} columns and end cleanly"),
     (length_of, f"files have at most {MAX_LINES} lines"),
@@ -94,7 +109,8 @@ def main():
     root = sys.argv[1]
     faults = {rule: [] for rule, _ in RULES}
     per_folder = {}
-    for name in tracked(root):
+    names = tracked(root)
+    for name in names:
         try:
             lines = Path(root, name).read_text().splitlines()
         except UnicodeDecodeError:
@@ -105,6 +121,9 @@ def main():
         per_folder[name.split("/")[0]] = n_files + 1, n_lines + len(lines)
     for rule, says in RULES:
         tap.check(says, faults[rule])
+    tap.check("functions that a page names exist", pages_of(root, names))
+    tap.canary("a page about a function that is gone",
+               unknown_functions("`here()` and `gone(a, b)`", "K(here)(x) gone"), "gone")
     tap.canary("a long line", lines_of("a.c", ["x" * 101]), "101 columns")
     tap.canary("white space", lines_of("a.md", ["x "]), "white space")
     tap.canary("a long file", length_of("a.c", [""] * 501), "501 lines")
