@@ -18,11 +18,17 @@ typedef void rg_team_fn(void *arg, int rank, int size);
  * there, the member sets the number of threads to one. @p threads is cut to 1 .. RG_TEAM_MAX. */
 void rg_team_run(int threads, bool flush, rg_team_fn *body, void *arg);
 
-/* Where the members of one team meet; all zero to start, shared by all of them. */
+/* Where the members of one team meet; all zero to start, shared by all of them. The words lie in
+ * lines of the cache of their own by their distance, which holds wherever the gate itself lies: on
+ * the stack that AddressSanitizer keeps for returned frames, gcc 12 aligns nothing to 64. */
+enum { RG_TEAM_APART = 64 - sizeof(int) };
 typedef struct rg_team_gate {
-    _Alignas(64) atomic_int  waiting;
-    _Alignas(64) atomic_uint round;
-    _Alignas(64) atomic_int  asleep;
+    atomic_int  waiting;
+    char        before[RG_TEAM_APART];
+    atomic_uint round;
+    char        behind[RG_TEAM_APART];
+    atomic_int  asleep;
+    char        last[RG_TEAM_APART];
 } rg_team_gate;
 
 /* All @p size members meet: each calls it, the same number of times. Waiting spins for some
