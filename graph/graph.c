@@ -53,6 +53,7 @@ void rg_graph_destroy(rg_graph **graph)
     rg_release(&g->alloc, g->chunk, g->n_chunk_cap * sizeof *g->chunk);
     rg_release(&g->alloc, g->scope, g->scope_cap * sizeof *g->scope);
     rg_index_free(&g->scope_index, &g->alloc);
+    rg_index_free(&g->stream_index, &g->alloc);
     rg_release(&g->alloc, g->param_node, g->param_node_cap * sizeof *g->param_node);
     rg_release(&g->alloc, g->input, g->input_cap * sizeof *g->input);
     rg_index_free(&g->input_index, &g->alloc);

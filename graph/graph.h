@@ -51,6 +51,7 @@ struct rg_graph {
     rg_scope  *scope;     /* [0] is "no scope" */
     size_t     n_scope, scope_cap;
     rg_index   scope_index;      /* (parent, name, step) -> index into scope */
+    rg_index   stream_index;     /* low half of a random stream's hash -> 1 */
     uint32_t   in_scope;         /* where new nodes go */
     uint32_t   origin;           /* set while a derivative rule runs */
 
@@ -103,8 +104,9 @@ enum { RG_SCOPE_TEXT = 160 };
 const char *rg_scope_text(char text[RG_SCOPE_TEXT], const rg_graph *g, uint32_t scope);
 /* The innermost time step of a scope, or RG_NO_STEP. */
 int64_t rg_scope_step(const rg_graph *g, uint32_t scope);
-/* FNV-1a-64 of "scope/stream": the stream of a random op made here and now. */
-uint64_t rg_stream_here(const rg_graph *g, const char *stream);
+/* FNV-1a-64 of "scope/stream": the stream of a random op made here and now. No other may have it:
+ * then, or without memory, the graph is poisoned. */
+uint64_t rg_draw_stream(rg_graph *g, const char *stream);
 
 /* ---- Leaves: the descriptors that graph/ itself owns --------------------------------------- */
 

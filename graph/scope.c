@@ -82,10 +82,19 @@ const char *rg_scope_text(char text[RG_SCOPE_TEXT], const rg_graph *g, uint32_t 
     return memmove(text, at, (size_t)(text + RG_SCOPE_TEXT - at));
 }
 
-uint64_t rg_stream_here(const rg_graph *g, const char *stream)
+/* Numbers are drawn with the low half of the hash: two streams that agree in it would be one. */
+uint64_t rg_draw_stream(rg_graph *g, const char *stream)
 {
     char scope[RG_SCOPE_TEXT], full[RG_SCOPE_TEXT + 96];
+    size_t probe = 0;
+    stream = stream ? stream : "";
     rg_scope_text(scope, g, g->in_scope);
-    (void)snprintf(full, sizeof full, "%s%s%s", scope, *scope ? "/" : "", stream ? stream : "");
-    return rg_fnv1a(full);
+    (void)snprintf(full, sizeof full, "%s%s%s", scope, *scope ? "/" : "", stream);
+    const uint64_t hash = rg_fnv1a(full);
+    if (rg_index_next(&g->stream_index, (uint32_t)hash, &probe))
+        rg_poison(g, RG_EARG, "random stream '%.60s' is taken already, by this name or one of "
+                  "equal hash: each draw needs a name of its own", stream);
+    else if (!rg_index_put(&g->stream_index, &g->alloc, (uint32_t)hash, 1))
+        rg_poison(g, RG_ENOMEM, "random stream '%.60s': no memory", stream);
+    return hash;
 }

@@ -143,7 +143,7 @@ rg_val rg_dropout(rg_val x, double p, const char *stream)
         return x;
     rg_attr_stream attr;
     memset(&attr, 0, sizeof attr);
-    attr.hash = rg_stream_here(x.graph, stream);
+    attr.hash = rg_draw_stream(x.graph, stream);
     attr.p = p;
     return rg_emit1(&rg_op_dropout, &attr, x);
 }
@@ -154,7 +154,7 @@ static rg_val drawn(const rg_op *op, rg_graph *graph, const char *stream, rg_sha
     if (!graph)
         return RG_NONE;
     memset(&attr, 0, sizeof attr);
-    attr.hash = rg_stream_here(graph, stream);
+    attr.hash = rg_draw_stream(graph, stream);
     rg_attr_of_shape(&attr.shape, shape);
     return rg_emit_in(graph, op, &attr, NULL, 0);
 }

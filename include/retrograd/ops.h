@@ -155,7 +155,7 @@ RG_API rg_val rg_one_hot(rg_val ids, int64_t V); /* [...] -> [..., V] real; no g
 
 /* Zeroes with probability p, scales the rest by 1/(1-p); the identity in an evaluation plan. A mask
  * belongs to the scope and @p stream: inside a step it is fresh at every step, and a locked one is
- * made outside and multiplied. */
+ * made outside and multiplied. A second draw of one name in one scope is an error (RG_EARG). */
 RG_API rg_val rg_dropout(rg_val x, double p, const char *stream);
 RG_API rg_val rg_uniform(rg_graph *graph, const char *stream, rg_shape shape);  /* [0, 1) */
 RG_API rg_val rg_normal(rg_graph *graph, const char *stream, rg_shape shape);   /* N(0, 1) */

@@ -1,6 +1,8 @@
 /* tests/graph/build.c -- appending nodes: leaves, operations, sticky errors, scopes, limits. */
 #include "tests/graph/support.h"
 
+#include "base/philox.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,15 +308,31 @@ RGT_TEST(scope, a_name_must_be_text)
 RGT_TEST(scope, a_random_stream_belongs_to_scope_and_name)
 {
     world w = world_new();
-    uint64_t outside = rg_stream_here(w.g, "drop");
+    uint64_t outside = rg_draw_stream(w.g, "drop");
     rg_scope_push(w.g, "cell", 0);
-    uint64_t first = rg_stream_here(w.g, "drop"), other = rg_stream_here(w.g, "noise");
+    uint64_t first = rg_draw_stream(w.g, "drop"), other = rg_draw_stream(w.g, "noise");
     rg_scope_pop(w.g);
     rg_scope_push(w.g, "cell", 1);
-    RGT_CHECK(first != outside && first != other && first != rg_stream_here(w.g, "drop"));
-    rg_scope_pop(w.g);
-    rg_scope_push(w.g, "cell", 0);
-    RGT_CHECK(first == rg_stream_here(w.g, "drop"));
+    RGT_CHECK(first != outside && first != other && first != rg_draw_stream(w.g, "drop"));
+    RGT_CHECK(outside == rg_fnv1a("drop") && first == rg_fnv1a("cell step 0/drop"));
+    world again = world_new(); /* a graph of its own has its own streams, of the same names */
+    RGT_CHECK(outside == rg_draw_stream(again.g, "drop") && rg_graph_status(again.g) == RG_OK);
+    RGT_CHECK(rg_graph_status(w.g) == RG_OK);
+    world_free(&again);
+    world_free(&w);
+}
+
+/* Names that agree in the half of their hash that counts would be one stream. */
+RGT_TEST(scope, a_random_stream_is_taken_once)
+{
+    static const char twin[2][9] = { "s2055558", "s2398866" };
+    world w = world_new();
+    RGT_CHECK((uint32_t)rg_fnv1a(twin[0]) == (uint32_t)rg_fnv1a(twin[1]));
+    rg_draw_stream(w.g, twin[0]);
+    RGT_CHECK(rg_graph_status(w.g) == RG_OK);
+    rg_draw_stream(w.g, twin[1]);
+    RGT_CHECK(poisoned(w.g, RG_EARG, "random stream 's2398866' is taken already, by this name or "
+                       "one of equal hash"));
     world_free(&w);
 }
 

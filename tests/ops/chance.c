@@ -67,18 +67,20 @@ static int differences(const double *a, const double *b)
 /* A mask differs from step to step and from run to run; made again it is the same. */
 RGT_TEST(chance, masks_follow_scope_stream_and_run)
 {
-    lab l;
+    lab l, again;
     lab_begin(&l);
+    lab_begin(&again);
     rg_val y[4];
     for (int i = 0; i < 3; i++) {
-        rg_scope_push(l.graph, "cell", i % 2);
-        y[i] = noisy(&l, 0.5, "m");
-        rg_scope_pop(l.graph);
+        lab *here = i < 2 ? &l : &again; /* the third: the first one's names in another graph */
+        rg_scope_push(here->graph, "cell", i % 2);
+        y[i] = noisy(here, 0.5, "m");
+        rg_scope_pop(here->graph);
     }
     y[3] = noisy(&l, 0.5, "other");
     double *v[4];
     for (int i = 0; i < 4; i++)
-        v[i] = lab_values(&l, y[i], RG_F64, RG_INTERPRET);
+        v[i] = lab_values(i == 2 ? &again : &l, y[i], RG_F64, RG_INTERPRET);
     RGT_CHECK(differences(v[0], v[1]) > N / 3);
     RGT_CHECK(differences(v[0], v[3]) > N / 3);
     RGT_CHECK(differences(v[0], v[2]) == 0);
@@ -93,6 +95,7 @@ RGT_TEST(chance, masks_follow_scope_stream_and_run)
     for (int i = 0; i < 4; i++)
         free(v[i]);
     lab_end(&l);
+    lab_end(&again);
 }
 
 RGT_TEST(chance, dropout_is_the_identity_in_evaluation_and_at_zero)
@@ -155,4 +158,24 @@ RGT_TEST(chance, another_seed_gives_other_numbers)
         rg_params_destroy(&ps);
     }
     RGT_CHECK(memcmp(y[0], y[1], sizeof y[0]) != 0);
+}
+
+RGT_TEST(chance, a_second_draw_of_one_name_in_one_scope_is_refused)
+{
+    static const rg_shape few = { 1, { 4 } };
+    for (int second = 0; second < 3; second++) {
+        lab l;
+        lab_begin(&l);
+        rg_graph *g = l.graph;
+        rg_scope_push(g, "cell", 3);
+        rg_val x = rg_dropout(rg_full(g, few, 1), 0.5, "drop");
+        RGT_CHECK(x.id && rg_dropout(x, 0, "drop").id == x.id); /* p = 0 draws nothing */
+        RGT_CHECK(rg_uniform(g, "u", few).id && rg_normal(g, NULL, few).id);
+        rg_val again = second == 0 ? rg_dropout(x, 0.5, "drop")
+                     : second == 1 ? rg_uniform(g, "drop", few) : rg_normal(g, "", few);
+        RGT_CHECK(!again.id && rg_graph_status(g) == RG_EARG);
+        RGT_CHECK(rgt_has(rg_graph_message(g), second < 2
+                  ? "cell step 3: random stream 'drop' is taken already" : "random stream ''"));
+        lab_end(&l);
+    }
 }

@@ -332,6 +332,14 @@ static void add_lookup(random_graph *r)
     }
 }
 
+/* Streams are named after their operand, so that each is another. */
+static rg_val dropped(rg_val x)
+{
+    char stream[32];
+    (void)snprintf(stream, sizeof stream, "drop %u", (unsigned)x.id);
+    return rg_dropout(x, 0.25, stream);
+}
+
 /* A small cell over a few steps: gates in a random order, a mask, dropout, one weight or two. */
 static void add_cell(random_graph *r)
 {
@@ -358,7 +366,7 @@ static void add_cell(random_graph *r)
             sum = g ? rg_mul(rg_sigmoid(a[g]), sum) : rg_add(rg_tanh(a[g]), rg_scale(h, 0.5));
         }
         if (below(r, 5) == 0)
-            sum = rg_dropout(sum, 0.25, "cell");
+            sum = dropped(sum);
         h = m.graph ? rg_where(rg_select(m, 0, t), sum, h) : sum;
         hs[t] = h;
     }
