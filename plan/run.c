@@ -62,8 +62,8 @@ static rg_status check_ready(rg_plan *plan)
         return plan->err.status;
     }
     if (plan->pid != rg_process_id())
-        return rg_fail(&plan->err, RG_EFORKED, "run: this is a forked child; call rg_before_fork() "
-                       "before fork(), or make the plan after it");
+        return rg_fail(&plan->err, RG_EFORKED, "run: the plan was made in another process; call "
+                       "rg_before_fork() before fork() and make the plan in the child");
     return RG_OK;
 }
 
