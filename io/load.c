@@ -82,6 +82,27 @@ static bool asked_for(const rg_loader *l, const char *family)
     return false;
 }
 
+/* An optimizer's state names its kind: another's is refused as a whole, however alike the arrays. */
+static rg_status match_kinds(rg_loader *l)
+{
+    static const char stem[] = "optim.kind.";
+    const size_t n = sizeof stem - 1;
+    const char *here = NULL, *there = NULL;
+    char name[RG_QUOTED];
+    for (size_t i = 0; i < l->n; i++)
+        for (size_t k = 0; k < l->stores[i]->n_slot; k++)
+            if (strncmp(l->stores[i]->slot[k]->name, stem, n) == 0)
+                here = l->stores[i]->slot[k]->name + n;
+    for (size_t i = 0; i < l->file.n; i++)
+        if (l->file.tensor[i].name_bytes > n && strncmp(l->file.tensor[i].name, stem, n) == 0)
+            there = l->file.tensor[i].name + n;
+    if (!here || !there || strcmp(here, there) == 0)
+        return RG_OK;
+    return rg_fail(l->err, RG_EMISMATCH, "the file holds the state of optimizer %s, here it is %s: "
+                   "create that kind, or load the weights alone",
+                   rg_quoted(name, there, strlen(there)), here);
+}
+
 static rg_status match(rg_loader *l)
 {
     char name[RG_QUOTED], have[RG_SHAPE_TEXT];
@@ -228,7 +249,7 @@ static rg_status load(rg_loader *l, const rg_disk *disk, const char *path)
     if ((st = rg_families(l->family, l->stores, l->n, l->err)) ||
         (st = rg_layers_init(&y->given, &y->arena, o->layers, o->layers ? o->n_layers : 0, true,
                              l->err)) ||
-        (st = rg_tensors_open(&l->file, disk, path, &l->alloc, l->err)))
+        (st = rg_tensors_open(&l->file, disk, path, &l->alloc, l->err)) || (st = match_kinds(l)))
         return st;
     if ((json = rg_tensors_meta(&l->file, RG_KEY_LAYERS)) &&
         (st = rg_layers_parse(&filed, &n_filed, &y->arena, json, l->err)))

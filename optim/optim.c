@@ -16,6 +16,14 @@ static const struct { double lr, beta1, beta2, eps, momentum, decay; } usual[] =
     [RG_RMSPROP]  = { .lr = 0.01, .beta2 = 0.99, .eps = 1e-8 },
 };
 
+/* An empty array in the state; its name says whose state it is (io/load.c). */
+static const char *const kind_name[] = {
+    [RG_ADAM] = "optim.kind.adam",         [RG_ADAMW] = "optim.kind.adamw",
+    [RG_SGD] = "optim.kind.sgd",           [RG_MOMENTUM] = "optim.kind.momentum",
+    [RG_NESTEROV] = "optim.kind.nesterov", [RG_ADAGRAD] = "optim.kind.adagrad",
+    [RG_ADADELTA] = "optim.kind.adadelta", [RG_RMSPROP] = "optim.kind.rmsprop",
+};
+
 static rg_status refuse(rg_params *ps, const char *what)
 {
     return rg_fail(&ps->err, RG_EARG, "optim: %s", what);
@@ -72,6 +80,7 @@ static rg_status make_state(rg_optim *optim)
 {
     rg_params_opts opts = { .real = optim->params->real, .alloc = optim->alloc };
     rg_params *s;
+    rg_slot *kind;
     if (rg_params_create(&optim->state, optim->params->seed, &opts))
         return RG_ENOMEM;
     s = optim->state;
@@ -80,7 +89,8 @@ static rg_status make_state(rg_optim *optim)
         rg_params_declare(&optim->skipped, s, "optim.skipped", RG_SCALAR, RG_I64, NULL) ||
         rg_params_declare(&optim->in_row, s, "optim.skipped_in_row", RG_SCALAR, RG_I64, NULL) ||
         rg_params_declare(&optim->rate, s, "optim.rate", RG_SCALAR, RG_F64, NULL) ||
-        rg_params_declare(&optim->plateau, s, "optim.plateau", RG_SHAPE(3), RG_F64, NULL))
+        rg_params_declare(&optim->plateau, s, "optim.plateau", RG_SHAPE(3), RG_F64, NULL) ||
+        rg_params_declare(&kind, s, kind_name[optim->opts.kind], RG_SHAPE(0), RG_U8, NULL))
         return s->err.status;
     *(double *)optim->rate->data = optim->opts.lr;
     ((double *)optim->plateau->data)[0] = INFINITY;

@@ -143,6 +143,44 @@ RGT_TEST(train, a_run_resumed_at_any_step_ends_with_the_same_bits)
     rg_params_destroy(&whole);
 }
 
+/* The state of one optimizer is not taken for another's, even where the arrays look alike. */
+RGT_TEST(train, a_checkpoint_of_another_optimizer_is_refused_by_name)
+{
+    static const struct { rg_optim_kind kind; const char *name; } all[] = {
+        { RG_ADAM, "adam" }, { RG_ADAMW, "adamw" }, { RG_SGD, "sgd" }, { RG_MOMENTUM, "momentum" },
+        { RG_NESTEROV, "nesterov" }, { RG_ADAGRAD, "adagrad" }, { RG_ADADELTA, "adadelta" },
+        { RG_RMSPROP, "rmsprop" },
+    };
+    enum { KINDS = sizeof all / sizeof *all };
+    char path[64], says[128];
+    rg_span stretch = some_text();
+    path_for(path);
+    for (int i = 0; i < KINDS; i++)
+        for (int k = 0; k < KINDS; k++) {
+            rg_params *a, *b;
+            rg_trainer *first, *second;
+            rg_trainer_opts opts = small;
+            rg_params_create(&a, 5, NULL);
+            rg_params_create(&b, 5, NULL);
+            opts.optim.kind = all[i].kind;
+            RGT_CHECK(rg_trainer_create(&first, a, stretch, &opts) == RG_OK);
+            RGT_CHECK(rg_trainer_step(first) == RG_OK);
+            RGT_CHECK(rg_trainer_save(first, path, NULL, 0) == RG_OK);
+            opts.optim.kind = all[k].kind;
+            RGT_CHECK(rg_trainer_create(&second, b, stretch, &opts) == RG_OK);
+            RGT_CHECK(rg_trainer_load(second, path, NULL) == (i == k ? RG_OK : RG_EMISMATCH));
+            (void)snprintf(says, sizeof says, "the state of optimizer %s, here it is %s",
+                           all[i].name, all[k].name);
+            RGT_CHECK_MSG(i == k || rgt_has(rg_params_message(b), says), "%s",
+                          rg_params_message(b));
+            rg_trainer_destroy(&first);
+            rg_trainer_destroy(&second);
+            rg_params_destroy(&a);
+            rg_params_destroy(&b);
+        }
+    (void)unlink(path);
+}
+
 RGT_TEST(train, a_text_shorter_than_a_window_is_refused)
 {
     rg_params *params;
