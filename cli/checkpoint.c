@@ -52,6 +52,8 @@ int session_save(session *x, const char *name)
         : rg_trainer_save(x->trainer, folder_file(path, &x->f, name), meta, 5);
     if (st)
         code = fail(exit_code(st), "%s", rg_params_message(x->m.params));
+    if (code == DONE)
+        folder_tell_seconds(&x->f, session_seconds(x));
     free(description);
     free(vocabulary);
     free(at);

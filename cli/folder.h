@@ -19,6 +19,9 @@ int folder_taken(const char *path);
 int folder_open(folder *f, const char *path);
 /* Let go of the lock. */
 void folder_close(folder *f);
+/* Seconds spent on the run, which the lock file holds; 0 where nobody has told. */
+void folder_tell_seconds(const folder *f, double seconds);
+double folder_told_seconds(const folder *f);
 /* Path of a file in it. */
 const char *folder_file(char out[PATH_BYTES], const folder *f, const char *name);
 /* Write a file beside the old one, sync, rename. DONE or said why. */

@@ -194,7 +194,7 @@ static int open_folder(session *x)
                             x->at.evaluated);
     if (code == DONE)
         note("run    %s", x->f.path);
-    x->before = x->metrics.time;
+    x->before = fmax(x->metrics.time, folder_told_seconds(&x->f));
     return code;
 }
 

@@ -16,6 +16,7 @@ import time
 PROGRAM = os.path.abspath(sys.argv[1])
 HERE = pathlib.Path(__file__).parent
 CASES = []
+STARTED = []
 
 # What the program may read; everything else of the caller's environment stays away.
 BASE_ENV = {k: os.environ[k] for k in ("PATH", "HOME", "OMP_NUM_THREADS", "ASAN_OPTIONS",
@@ -50,9 +51,12 @@ def run(*arguments, env=None, timeout=60, **more):
 
 
 def start(*arguments, env=None, **more):
-    return subprocess.Popen([PROGRAM, *map(str, arguments)], env={**BASE_ENV, **(env or {})},
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, **more)
+    """A run to be talked to; what is left of it when its test ends is killed."""
+    STARTED.append(subprocess.Popen([PROGRAM, *map(str, arguments)],
+                                    env={**BASE_ENV, **(env or {})},
+                                    **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                                       "stderr": subprocess.PIPE, **more}))
+    return STARTED[-1]
 
 
 def good(*arguments, **more):
@@ -127,6 +131,10 @@ def main():
         except Exception as error:  # every failure of a test is a line of TAP
             result, why = "not ok", f"{type(error).__name__}: {error}".split("\n")
             failed += 1
+        while STARTED:
+            process = STARTED.pop()
+            process.kill()
+            process.communicate()
         os.chdir(home)
         shutil.rmtree(folder, ignore_errors=True)
         print(f"{result} {number} - {name}")

@@ -16,9 +16,8 @@ def terminal(*arguments, env=None, columns=80, seconds=30):
     except OSError as why:
         raise Skip(f"no terminal can be made: {why}") from None
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=end,
-                               env={**BASE_ENV, "TERM": "xterm", **(env or {})})
+    process = start(*arguments, env={"TERM": "xterm", **(env or {})}, stdout=subprocess.DEVNULL,
+                    stderr=end)
     os.close(end)
     text, stop = b"", time.monotonic() + seconds
     while time.monotonic() < stop:
@@ -31,7 +30,7 @@ def terminal(*arguments, env=None, columns=80, seconds=30):
                 break
             text += piece
     os.close(control)
-    return text.decode(errors="replace"), process.wait()
+    return text.decode(errors="replace"), process.wait(timeout=seconds)
 
 
 @case

@@ -1,4 +1,5 @@
 """runs.py -- training runs: what they leave behind, and that they go on to the same bits."""
+import re
 import resource
 
 from driver import *
@@ -132,10 +133,24 @@ def limits_count_from_the_first_step():
     good("train", "--resume", "r", "--steps", 25)  # nothing left: it concludes again
     train("m", "--minutes", 0.001)
     last = max(r["step"] for r in rows("m"))
-    good("train", "--resume", "m", "--minutes", 0.001)  # the time counts on from the last row
-    assert last <= max(r["step"] for r in rows("m")) < last + 2000
+    good("train", "--resume", "m", "--minutes", 0.001)  # nothing left here, either
+    assert max(r["step"] for r in rows("m")) == last
     train("e", "--epochs", 1)
     assert max(r["step"] for r in rows("e")) == 5399 // 4 // 8
+
+
+@case
+def time_that_no_row_has_told_counts():
+    line = ["--steps", 10**8, *tiny("--log-every", 10**8, "--eval-every", 10**8), "--run", "r"]
+    first = start("train", "--data", corpus(), *line)
+    wait_for(lambda: os.path.exists("r/metrics.jsonl"))
+    time.sleep(1)
+    first.send_signal(signal.SIGTERM)
+    _, err = first.communicate(timeout=20)
+    assert first.returncode == 143 and rows("r") == [], (first.returncode, err[-300:])
+    stopped = int(re.search(rb"stopped at step (\d+)", err)[1])
+    good("train", "--resume", "r", "--minutes", 0.01)  # 0.6 s of at least 1 s
+    assert {r["step"] for r in rows("r")} == {stopped}, (stopped, rows("r"))
 
 
 @case
