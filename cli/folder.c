@@ -70,7 +70,7 @@ static int make_parents(const char *path)
     for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         (void)snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
         if (mkdir(part, 0777) && errno != EEXIST)
-            return fail(RUN_TIME, "%s: %s", part, strerror(errno));
+            return fail(RUN_TIME, "%s: %s (choose another --run)", part, strerror(errno));
     }
     return DONE;
 }
@@ -115,7 +115,7 @@ int folder_create(folder *f, const settings *s)
         if (mkdir(f->path, 0777) == 0)
             return lock_it(f);
         if (errno != EEXIST)
-            return fail(RUN_TIME, "%s: %s", f->path, strerror(errno));
+            return fail(RUN_TIME, "%s: %s (choose another --run)", f->path, strerror(errno));
         if (s->run)
             return folder_taken(s->run);
     }
@@ -131,7 +131,9 @@ int folder_open(folder *f, const char *path)
     (void)snprintf(f->path, FOLDER_BYTES, "%s", path);
     if (stat(path, &s))
         return fail(RUN_TIME, "%s: %s", path, strerror(errno));
-    if (!S_ISDIR(s.st_mode) || !file_exists(folder_file(config, f, "config.json")))
+    if (S_ISDIR(s.st_mode) && lstat(folder_file(config, f, "config.json"), &s) && errno != ENOENT)
+        return fail(RUN_TIME, "%s: %s", config, strerror(errno));
+    if (!file_exists(folder_file(config, f, "config.json")))
         return fail(BAD_DATA, "%s: not a run folder (it has no config.json)", path);
     return lock_it(f);
 }

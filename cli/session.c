@@ -32,7 +32,7 @@ static int load_text(session *x)
     if (st)
         return fail(exit_code(st), "%s%s", c->message, st == RG_EFORMAT ? " (try --bytes)" : "");
     if (c->n == 0)
-        return fail(BAD_DATA, "%s: the text is empty", s->data);
+        return fail(BAD_DATA, "%s: the text is empty (--data takes another)", s->data);
     x->train = rg_corpus_part(c, RG_PART_TRAIN);
     x->valid = rg_corpus_part(c, RG_PART_VALID);
     x->test = rg_corpus_part(c, RG_PART_TEST);

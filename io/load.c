@@ -82,7 +82,7 @@ static bool asked_for(const rg_loader *l, const char *family)
     return false;
 }
 
-/* An optimizer's state names its kind: another's is refused as a whole, however alike the arrays. */
+/* An optimizer's state names its kind: another's is refused as a whole, alike as arrays may be. */
 static rg_status match_kinds(rg_loader *l)
 {
     static const char stem[] = "optim.kind.";

@@ -5,6 +5,18 @@ from driver import *
 EVERYTHING = ["train", "--data"]
 
 
+def anybody():
+    """Run as somebody without rights: root may write everywhere."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    try:
+        good("version", **nobody)
+    except (OSError, AssertionError) as why:
+        raise Skip(f"nobody but root can run this program where it lies: {why}") from None
+    return nobody
+
+
 def nothing_new(before):
     assert sorted(os.listdir()) == sorted(before), sorted(os.listdir())
 
@@ -106,9 +118,25 @@ def a_folder_that_cannot_be_written_is_said():
     refused(1, "file", *EVERYTHING, "t", *tiny(), "--run", "file/r")
     if os.geteuid() == 0:
         refused(1, "/proc/r", *EVERYTHING, "t", *tiny(), "--run", "/proc/r")
-    else:
-        os.mkdir("locked", 0o500)
-        refused(1, "locked/r: Permission denied", *EVERYTHING, "t", *tiny(), "--run", "locked/r")
+
+
+@case
+def a_folder_without_permission_is_said_and_left_alone():
+    corpus("t")
+    train("r", "--steps", 5)
+    before = {p.name: p.read_bytes() for p in pathlib.Path("r").iterdir()}
+    os.chmod(".", 0o755)
+    os.chmod("t", 0o644)
+    os.mkdir("locked", 0o555)
+    os.chmod("r", 0o555)
+    says = "locked/r: Permission denied (choose another --run)"
+    refused(1, says, *EVERYTHING, "t", *tiny(), "--run", "locked/r", **anybody())
+    refused(1, "r/lock: Permission denied", "train", "--resume", "r", "--steps", 9, **anybody())
+    os.chmod("r", 0)
+    refused(1, "r/config.json: Permission denied", "train", "--resume", "r", **anybody())
+    os.chmod("r", 0o755)
+    assert os.listdir("locked") == []
+    assert before == {p.name: p.read_bytes() for p in pathlib.Path("r").iterdir()}
 
 
 @case

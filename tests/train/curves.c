@@ -1,5 +1,5 @@
-/* tests/train/curves.c -- every built-in cell learns a task whose best loss is known, as fast as it
- * did when this was written: what gradient checks cannot see, such as a bad start or rate, shows. */
+/* tests/train/curves.c -- every built-in cell learns a task whose best loss is known, as fast as
+ * when this was written: what gradient checks cannot see, such as a bad start or rate, shows. */
 #include "tests/rgt.h"
 
 #include "base/philox.h"
