@@ -24,7 +24,7 @@ typedef struct rgb_rows {
     size_t         n;
 } rgb_rows;
 
-extern const rgb_rows rgb_cells, rgb_planning, rgb_elementwise, rgb_optimizers, rgb_products;
+extern const rgb_rows rgb_cells, rgb_against, rgb_planning, rgb_elementwise, rgb_optimizers, rgb_products;
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 
@@ -61,9 +61,27 @@ typedef struct rgb_flops {
 } rgb_flops;
 rgb_flops rgb_measure_flops(void (*body)(void *arg), void *arg, const rgb_opts *opts);
 
+/* Several in turns, round by round, so that a slow moment meets all of them; the peak likewise. */
+enum { RGB_RACERS = 4 };
+typedef struct rgb_body {
+    void (*run)(void *arg);
+    void  *arg;
+} rgb_body;
+typedef struct rgb_race {
+    rgb_time time[RGB_RACERS];
+    double   peak;
+} rgb_race;
+rgb_race rgb_race_of(const rgb_body *body, size_t n, const rgb_opts *opts);
+/* The same without the peak. */
+rgb_race rgb_race_rounds(const rgb_body *body, size_t n, const rgb_opts *opts);
+
+/* OpenBLAS's product of 2048 x 2048 matrices in f32, columns over so many threads: GF/s. Once per
+ * program. */
+double rgb_gemm_speed(const rgb_opts *opts);
+
 /* ---- Output --------------------------------------------------------------------------------- */
 
-/* A line begins with the row's name and the machine, and ends with rgb_end(). */
+/* A line begins with the row's name, the machine and the commit, and ends with rgb_end(). */
 void rgb_begin(const rgb_row *row);
 void rgb_text(const char *key, const char *value);
 void rgb_number(const char *key, double value);
@@ -73,6 +91,8 @@ void rgb_times(rgb_time t);
  * processor time. */
 void rgb_share(rgb_time t, double least, double least_cpu, int threads);
 void rgb_end(void);
+/* check.c: is what is measured right? TAP; what the program ends with. */
+int rgb_check_all(void);
 /* A failed call of the library ends the program. */
 void rgb_check(rg_status status, const char *message);
 

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "bench/bench.h"
 
+#include "bench/commit.h"
 #include "kernels/team.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-static const rgb_rows *const all[] = { &rgb_cells, &rgb_planning, &rgb_elementwise,
+static const rgb_rows *const all[] = { &rgb_cells, &rgb_against, &rgb_planning, &rgb_elementwise,
                                        &rgb_optimizers, &rgb_products };
 
 double rgb_now(void)
@@ -50,16 +51,33 @@ static rgb_round timed(void (*body)(void *arg), void *arg, int64_t calls)
     return (rgb_round){ (rgb_now() - begin) / (double)calls, (rgb_cpu() - cpu) / (double)calls };
 }
 
-rgb_time rgb_measure(void (*body)(void *arg), void *arg, const rgb_opts *opts)
+/* Calls of a round: a short body is called many times. */
+static int64_t calls_of(void (*body)(void *arg), void *arg)
 {
-    rgb_round round[RGB_ROUNDS];
-    const int n = opts->quick ? RGB_QUICK : RGB_ROUNDS;
     body(arg);
     const double once = timed(body, arg, 1).wall;
-    const int64_t calls = once < 1e-3 ? (int64_t)(2e-3 / fmax(once, 1e-7)) : 1;
-    for (int i = 0; i < n; i++)
-        round[i] = timed(body, arg, calls);
-    return rgb_summary(round, n, opts->threads);
+    return once < 1e-3 ? (int64_t)(2e-3 / fmax(once, 1e-7)) : 1;
+}
+
+rgb_race rgb_race_rounds(const rgb_body *body, size_t n, const rgb_opts *opts)
+{
+    rgb_round round[RGB_RACERS][RGB_ROUNDS];
+    int64_t calls[RGB_RACERS];
+    rgb_race race = { .peak = 0 };
+    const int rounds = opts->quick ? RGB_QUICK : RGB_ROUNDS;
+    for (size_t k = 0; k < n; k++)
+        calls[k] = calls_of(body[k].run, body[k].arg);
+    for (int i = 0; i < rounds; i++)
+        for (size_t k = 0; k < n; k++)
+            round[k][i] = timed(body[k].run, body[k].arg, calls[k]);
+    for (size_t k = 0; k < n; k++)
+        race.time[k] = rgb_summary(round[k], rounds, opts->threads);
+    return race;
+}
+
+rgb_time rgb_measure(void (*body)(void *arg), void *arg, const rgb_opts *opts)
+{
+    return rgb_race_rounds(&(const rgb_body){ body, arg }, 1, opts).time[0];
 }
 
 /* ---- Output --------------------------------------------------------------------------------- */
@@ -75,12 +93,42 @@ void rgb_number(const char *key, double value)
         (void)printf(",\"%s\":%.6g", key, value);
 }
 
+/* "0.3.21 OpenMP Cooperlake" */
+static const char *blas_name(const rg_build *b)
+{
+    static const char *const threading[] = { "serial", "pthread", "OpenMP" };
+    static char text[96];
+    const char *version = b->blas_config + strcspn(b->blas_config, "0123456789");
+    (void)snprintf(text, sizeof text, "%.*s %s %s", (int)strcspn(version, " "), version,
+                   b->blas_threading >= 0 && b->blas_threading < 3 ? threading[b->blas_threading]
+                                                                   : "?", b->blas_core);
+    return text;
+}
+
+static const char *cpu_name(void)
+{
+    static char line[256];
+    FILE *f = *line ? NULL : fopen("/proc/cpuinfo", "r");
+    char *name = NULL;
+    while (f && !name && fgets(line, sizeof line, f))
+        name = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+    if (f)
+        (void)fclose(f);
+    if (name) {
+        name[strcspn(name, "\n\"\\")] = '\0';
+        memmove(line, name + 2, strlen(name + 2) + 1);
+    }
+    return line;
+}
+
 void rgb_begin(const rgb_row *row)
 {
     const rg_build b = rg_build_info();
     (void)printf("{\"row\":\"%s\"", row->name);
     rgb_text("isa", b.isa);
-    rgb_text("blas_core", b.blas_core);
+    rgb_text("blas", blas_name(&b));
+    rgb_text("cpu", cpu_name());
+    rgb_text("commit", RGB_COMMIT);
 }
 
 void rgb_share(rgb_time t, double least, double least_cpu, int threads)
@@ -119,7 +167,7 @@ void rgb_check(rg_status status, const char *message)
 static int usage(int code)
 {
     (void)fprintf(code ? stderr : stdout,
-                  "usage: rg_bench [--list] [--row NAME]... [--threads N] [--quick]\n"
+                  "usage: rg_bench [--list] [--row NAME]... [--threads N] [--quick] [--check]\n"
                   "NAME is a row, or the beginning of several; without one, all rows run.\n"
                   "One line of JSON per figure; see bench/README.md.\n");
     return code;
@@ -174,6 +222,8 @@ int main(int argc, char **argv)
         const bool more = i + 1 < argc;
         if (strcmp(argv[i], "--help") == 0)
             return usage(0);
+        if (strcmp(argv[i], "--check") == 0)
+            return rgb_check_all();
         if (strcmp(argv[i], "--list") == 0)
             list = true;
         else if (strcmp(argv[i], "--quick") == 0)

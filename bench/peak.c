@@ -3,24 +3,77 @@
 
 #include "kernels/team.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-rgb_flops rgb_measure_flops(void (*body)(void *arg), void *arg, const rgb_opts *opts)
+rgb_race rgb_race_of(const rgb_body *body, size_t n, const rgb_opts *opts)
 {
     enum { TRIES = 3 };
-    rgb_flops f = { .peak = 0 };
+    rgb_race race;
     double before = rg_measure_peak(RG_F32, opts->threads);
     for (int k = 0; k < TRIES; k++) {
-        f.time = rgb_measure(body, arg, opts);
-        double after = rg_measure_peak(RG_F32, opts->threads);
-        f.peak = (before + after) / 2;
-        if (fabs(after - before) <= 0.05 * f.peak)
+        race = rgb_race_rounds(body, n, opts);
+        const double after = rg_measure_peak(RG_F32, opts->threads);
+        race.peak = (before + after) / 2;
+        if (fabs(after - before) <= 0.05 * race.peak)
             break;
         before = after;
     }
-    return f;
+    return race;
+}
+
+rgb_flops rgb_measure_flops(void (*body)(void *arg), void *arg, const rgb_opts *opts)
+{
+    const rgb_race race = rgb_race_of(&(const rgb_body){ body, arg }, 1, opts);
+    return (rgb_flops){ race.time[0], race.peak };
+}
+
+/* ---- OpenBLAS ------------------------------------------------------------------------------- */
+
+enum { N = 2048 };
+
+struct square {
+    float *a, *b, *c;
+    int    threads;
+};
+
+static void columns(void *arg, int rank, int size)
+{
+    const struct square *s = arg;
+    const int n0 = N * rank / size, n1 = N * (rank + 1) / size;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, N, n1 - n0, N, 1, s->a, N, s->b + n0, N,
+                0, s->c + n0, N);
+}
+
+static void multiply(void *arg)
+{
+    const struct square *s = arg;
+    rg_team_run(s->threads, true, columns, arg);
+}
+
+double rgb_gemm_speed(const rgb_opts *opts)
+{
+    static double speed;
+    const size_t bytes = (size_t)N * N * sizeof(float);
+    struct square s = { .threads = opts->threads };
+    if (speed > 0)
+        return speed;
+    s.a = aligned_alloc(64, bytes);
+    s.b = aligned_alloc(64, bytes);
+    s.c = aligned_alloc(64, bytes);
+    if (!s.a || !s.b || !s.c)
+        rgb_check(RG_ENOMEM, "matrices");
+    for (size_t i = 0; i < (size_t)N * N; i++)
+        s.a[i] = s.b[i] = (float)(i % 11) - 5;
+    rgb_opts few = *opts;
+    few.quick = true;
+    speed = 2e-9 * N * N * (double)N / rgb_measure(multiply, &s, &few).min;
+    free(s.a);
+    free(s.b);
+    free(s.c);
+    return speed;
 }
 
 /* ---- Memory --------------------------------------------------------------------------------- */

@@ -1,0 +1,52 @@
+/* bench/nets.h -- networks to measure: a layer or several of a cell, planned. */
+#ifndef RG_BENCH_NETS_H
+#define RG_BENCH_NETS_H
+
+#include "bench/bench.h"
+
+/* A cell by name, and what it takes. */
+typedef struct rgb_cell {
+    const char   *name;
+    rg_cell_fn   *make;
+    rg_cell_opts  opts;
+    int           gates;    /* products of x, and of the state, for each unit */
+    double        states;   /* words for each unit and step that training must keep */
+} rgb_cell;
+
+/* "lstm", "gru", "gru-after", "rnn"; "peephole", "coupled", "layer-norm", "minimal". */
+const rgb_cell *rgb_cell_of(const char *name);
+rg_cell_fn rgb_peephole, rgb_coupled, rgb_layer_norm, rgb_minimal;
+
+typedef struct rgb_shape {
+    const char *cell;
+    int64_t     T, B, I, H;
+    int         layers;
+    bool        forward;    /* else a training step, with the gradient of the input too */
+} rgb_shape;
+
+typedef struct rgb_net {
+    rg_params *params;
+    rg_graph  *graph;
+    rg_plan   *plan;        /* NULL: refused, rg_graph_message(graph) says why */
+    float     *x;
+    double     compile;     /* seconds of building, differentiating, planning */
+} rgb_net;
+
+/* The loss is the mean of the squares of all outputs. A plan that is refused ends the program
+ * unless it had a budget. */
+void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts);
+void rgb_net_close(rgb_net *n);
+/* A run; takes a rgb_net *. */
+void rgb_net_run(void *net);
+
+/* Products only: 2·T·B·G·H·(I + H) forward, three times that with all gradients. */
+double rgb_flop(const rgb_shape *s);
+/* Bytes that a training step of one layer cannot do without: input and its gradient, states,
+ * weights, gradients, one packed copy of the recurrent weights for each direction. */
+double rgb_bytes_bound(const rgb_shape *s);
+/* Bytes of a run: arena, input, weights. */
+double rgb_bytes(const rgb_net *n, const rgb_shape *s);
+/* T, B, I, H, ... as keys of a line. */
+void rgb_shape_line(const rgb_shape *s, int threads);
+
+#endif
