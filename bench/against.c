@@ -133,7 +133,7 @@ static void run_ablation(const rgb_row *row, const rgb_opts *opts)
     rgb_net_close(&whole);
 }
 
-/* ---- G3, G4: what a step of the plan costs beside its work; does time grow with T only? ------- */
+/* ---- G3, G4: what a step of the plan costs beside its work; does time grow with T only? ------ */
 
 static void run_overhead(const rgb_row *row, const rgb_opts *opts)
 {

@@ -29,6 +29,7 @@ typedef struct profile {
     double          peak;        /* GF/s of all threads, mean of before and after */
     profile_part   *step;        /* of the plan */
     double         *now;         /* seconds of the steps of this run */
+    double          told;        /* when the first of them was heard of */
     size_t          n_step, cap;
     bool            full;        /* no memory for a step */
     profile_times   run;         /* of the plan, untraced */

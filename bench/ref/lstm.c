@@ -176,7 +176,7 @@ struct rows {
     int64_t b0, n;
 };
 
-/* Rows of steps t0 .. t1 times a matrix: at once where a thread owns all rows, else step by step. */
+/* Rows of steps t0 .. t1 times a matrix: at once where a thread owns all rows, else by steps. */
 static void over_steps(const ref_lstm *r, product p, int64_t t0, int64_t t1, struct rows own)
 {
     const bool whole = own.n == r->B;

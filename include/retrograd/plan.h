@@ -38,7 +38,8 @@ typedef struct rg_timed_step {
 typedef struct rg_trace {
     void  *user;
     void (*pass)(void *user, const char *pass, size_t nodes, double seconds); /* after each pass */
-    void (*step)(void *user, const rg_timed_step *step);  /* each, in order */
+    void (*step)(void *user, const rg_timed_step *step); /* each, in order, when all have run;
+                                                             effort interpret: as they run */
     void (*warn)(void *user, const char *message);  /* e.g. this OpenBLAS is not the OpenMP build */
 } rg_trace;
 
