@@ -185,7 +185,7 @@ static int64_t div_up(int64_t a, int64_t b)
 static void cut_own(struct own *d, rg_task *s)
 {
     const int64_t panel = d->kernels->panel;
-    d->rows_a_part = d->p.m < 256 ? d->p.m : 256;
+    d->rows_a_part = div_up(d->p.m, div_up(d->p.m, 256));
     const double work = 2.0 * (double)d->rows_a_part * (double)panel * (double)(d->p.k + 1);
     const int64_t panels = work < COLUMNS ? (int64_t)(COLUMNS / work) : 1;
     d->cols_a_part = panels * panel;
