@@ -62,21 +62,26 @@ static bool same_walk(const rg_tile_source *s, const rg_tile_result *out, const 
 bool rg_tile_may_overwrite(const rg_tile_source *s, size_t out, size_t in)
 {
     const rg_tile_result *result = &s->out[out];
-    if (result->value < s->n_in || !same_walk(s, result, &s->in[in]))
-        return false;
-    size_t made = result->value - s->n_in;
     rg_tile_signature sig;
-    if (!rg_tile_signature_of(&sig, &s->ins[made]) || sig.out != s->in[in].kind)
+    if (result->value < s->n_in || !same_walk(s, result, &s->in[in]) ||
+        !rg_tile_signature_of(&sig, &s->ins[result->value - s->n_in]) ||
+        sig.out != s->in[in].kind)
         return false;
-    for (size_t k = made + 1; k < s->n_ins; k++) {
+    for (size_t r = 0; r < s->n_out; r++)
+        if (s->out[r].value == in)
+            return false;
+    return true;
+}
+
+bool rg_tile_overwrites_free(const rg_tile_source *s, size_t out, size_t in)
+{
+    rg_tile_signature sig;
+    for (size_t k = s->out[out].value - s->n_in + 1; k < s->n_ins; k++) {
         if (!rg_tile_signature_of(&sig, &s->ins[k]))
             return false;
         for (size_t i = 0; i < sig.n_in; i++)
             if (s->ins[k].in[i] == in)
                 return false;
     }
-    for (size_t r = 0; r < s->n_out; r++)
-        if (s->out[r].value == in)
-            return false;
     return true;
 }

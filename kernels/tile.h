@@ -82,7 +82,8 @@ typedef struct rg_tile_operand {
 } rg_tile_operand;
 
 /* A result: which value goes where. It may lie exactly over an operand (same data, same strides) if
- * rg_tile_may_overwrite(); any other overlap is wrong. */
+ * rg_tile_may_overwrite(): it is then written when nothing of a tile reads that operand any more.
+ * Any other overlap is wrong. */
 typedef struct rg_tile_result {
     uint32_t value;
     uint32_t over;      /* 1 + the operand that it lies over; 0 = none */
@@ -122,10 +123,11 @@ typedef struct rg_tile_program rg_tile_program;
 rg_status rg_tile_compile(rg_tile_program **out, const rg_tile_source *source,
                           const rg_tile_kernels *kernels, rg_arena *arena, rg_err *err);
 
-/* May result @p out lie over operand @p in? True where their strides and sizes are equal, no
- * instruction after the one that makes the result reads the operand, and no result is that operand
- * itself. Give an operand to one result only. */
+/* May result @p out lie over operand @p in? True where their strides and sizes are equal and no
+ * result is that operand itself. Give an operand to one result only. It costs nothing where no
+ * instruction after the one that makes the result reads the operand, else a copy of each tile. */
 bool rg_tile_may_overwrite(const rg_tile_source *source, size_t out, size_t in);
+bool rg_tile_overwrites_free(const rg_tile_source *source, size_t out, size_t in);
 
 /* Bytes that one thread needs to run the program. */
 size_t rg_tile_scratch(const rg_tile_program *program);

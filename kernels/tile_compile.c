@@ -52,7 +52,8 @@ static rg_status read_result(struct compile *c, uint32_t j)
     c->node[out->value].uses += 2;
     if (out->over > 0) {
         RG_INVARIANT(rg_tile_may_overwrite(c->s, j, out->over - 1), c->err);
-        c->node[out->over - 1].limit = out->value;
+        if (rg_tile_overwrites_free(c->s, j, out->over - 1))
+            c->node[out->over - 1].limit = out->value;
     }
     return RG_OK;
 }
@@ -218,13 +219,16 @@ static void place_operands(struct compile *c, bool once)
 }
 
 /* The first direct result of an instruction is computed where it belongs. A call may not write over
- * what it reads. */
+ * what it reads, nor any instruction over what a later one reads: then the result waits in a
+ * slot. */
 static void place_results(struct compile *c)
 {
     for (uint32_t j = c->n_out; j-- > 0;) {
         const rg_tile_result *out = &c->s->out[j];
         rg_tile_node *node = &c->node[out->value];
-        const bool apart = node->ins.code != RG_TILE_CALL || out->over == 0;
+        const bool apart = out->over == 0 ||
+                           (node->ins.code != RG_TILE_CALL &&
+                            c->node[out->over - 1].limit != AFTER_ALL);
         if (!node->operand && c->p->data[c->n_in + j].direct && apart)
             node->place = DATA | (c->n_in + j);
     }

@@ -118,7 +118,7 @@ typedef struct rg_code {
     uint32_t   *source;     /* by id: the value behind all views */
     uint8_t    *escapes;    /* by id: somebody outside its own tile program reads it */
     uint8_t    *window;     /* by id: a concat that is a part of a slab, and has no work */
-    uint8_t    *on_top;     /* by id: a product that takes the place of what it is added to */
+    uint32_t   *over;       /* by id: the value whose place it takes; 0 = none */
     rg_fill    *fill;
     size_t      n_fill, fill_cap;
     uint32_t   *value;      /* by id: for lower_tile.c, zero between units */
@@ -199,6 +199,8 @@ static inline void *rg_scratch_of(const rg_machine *m, int rank)
 /* ---- views.c: which values are views, and where everything lies ----------------------------- */
 
 rg_status rg_code_views(rg_code *c);
+/* Everything that follows from where computed values lie: once more. False without memory. */
+bool rg_views_settle(rg_code *c);
 /* Strides of a value, dense or not. */
 void rg_view_strides(int64_t stride[RG_MAX_RANK], const rg_view *v, const rg_shape *shape);
 /* Where the elements of a view node lie, from where those of its operand do; false: no strides will
@@ -211,12 +213,21 @@ bool rg_strides_dense(const int64_t *stride, const rg_shape *shape);
 
 /* ---- slots.c: parts of a concat that are written where they belong -------------------------- */
 
-/* @p dense: values that some consumer can only read dense. RG_ENOMEM. */
+/* @p dense: values that some consumer can only read dense. First, products on top of what they are
+ * added to. RG_ENOMEM. */
+rg_status rg_code_on_top(rg_code *c, const uint8_t *dense);
 rg_status rg_code_slots(rg_code *c, const uint8_t *dense);
 /* Where a part of a concat belongs: the first, the one after part k, and does part k lie there? */
 rg_layout rg_slot_first(const rg_code *c, uint32_t concat);
 void rg_slot_next(const rg_code *c, uint32_t concat, uint32_t k, rg_layout *at);
 bool rg_slot_holds(const rg_code *c, uint32_t concat, uint32_t k, const rg_layout *at);
+/* A computed value that is a concat whose parts all lie in place has none. */
+bool rg_has_work(const rg_code *c, uint32_t id);
+
+/* ---- over.c: results that take the place of what dies ---------------------------------------- */
+
+/* Results of tile programs, and slabs of them; after slots were given. RG_ENOMEM. */
+rg_status rg_code_over(rg_code *c, const uint8_t *dense);
 
 /* ---- schedule.c: units, their order, intervals ---------------------------------------------- */
 
@@ -270,7 +281,10 @@ static inline uint32_t rg_buffer_under(const rg_code *c, uint32_t base)
 }
 /* Offsets in one arena. After settling. */
 rg_status rg_code_place(rg_code *c);
-/* Buffers that live at the same time do not overlap, and all are aligned. */
+
+/* ---- verify.c ------------------------------------------------------------------------------- */
+
+/* Buffers that live at the same time do not overlap, and every step finds what it reads. */
 rg_status rg_code_verify(const rg_code *c, rg_err *err);
 
 rg_status rg_code_run(rg_plan *plan, uint64_t run);  /* exec_run.c */

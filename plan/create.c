@@ -253,7 +253,8 @@ rg_status rg_plan_create(rg_plan **out, const rg_val *roots, size_t n, const rg_
         return rg_graph_fail(g, st, "%s", err.text);
     }
     plan->prog.alloc = alloc;
-    rg_pool_free(&plan->pool);
+    if (!o.verify)
+        rg_pool_free(&plan->pool);
     *out = plan;
     return RG_OK;
 }

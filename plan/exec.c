@@ -24,11 +24,11 @@ static bool take_arrays(rg_code *c)
     c->value = rg_arena_get(&c->work, n * sizeof *c->value);
     c->view = rg_arena_get(c->arena, n * sizeof *c->view);
     c->window = rg_arena_get(&c->work, n);
-    c->on_top = rg_arena_get(&c->work, n);
+    c->over = rg_arena_get(&c->work, n * sizeof *c->over);
     c->n_buffer = n;
     if (!rg_reserve(&c->alloc, &c->buffer, &c->buffer_cap, n, sizeof *c->buffer))
         return false;
-    return c->window && c->on_top && c->form && c->source && c->escapes && c->value && c->view;
+    return c->window && c->over && c->form && c->source && c->escapes && c->value && c->view;
 }
 
 /* Costs before each step of an interval, and the interval's whole. In a region that runs by rows
@@ -170,6 +170,18 @@ static void fix_addresses(rg_plan *plan, rg_code *c)
     }
 }
 
+/* What only planning needs; verification may be asked for once more. */
+static void forget(rg_code *c)
+{
+    rg_forget_programs(c);
+    rg_release(&c->alloc, c->packed, c->packed_cap * sizeof *c->packed);
+    rg_index_free(&c->packed_index, &c->alloc);
+    if (c->opts->verify)
+        return;
+    rg_arena_free(&c->work);
+    rg_release(&c->alloc, c->fill, c->fill_cap * sizeof *c->fill);
+}
+
 static rg_status setup(rg_plan *plan, rg_err *err)
 {
     rg_code *c = rg_arena_get(&plan->arena, sizeof *c);
@@ -190,11 +202,7 @@ static rg_status setup(rg_plan *plan, rg_err *err)
     rg_status st = rg_plan_check_kernels(plan, err);
     if (!st)
         st = compile(c);
-    rg_arena_free(&c->work);
-    rg_forget_programs(c);
-    rg_release(&c->alloc, c->packed, c->packed_cap * sizeof *c->packed);
-    rg_release(&c->alloc, c->fill, c->fill_cap * sizeof *c->fill);
-    rg_index_free(&c->packed_index, &c->alloc);
+    forget(c);
     if (st || (st = keep_arrays(c)))
         return st;
     choose_threads(plan, c);

@@ -2,11 +2,14 @@
 #ifndef RG_PLAN_LOWER_H
 #define RG_PLAN_LOWER_H
 
+#include "kernels/tile.h"
 #include "plan/code.h"
 
 /* ---- lower_tile.c: elementwise units -------------------------------------------------------- */
 
 rg_status rg_lower_tile(rg_code *c, uint32_t unit);
+/* Compiled, or known already (lower_programs.c). */
+rg_status rg_lower_program(rg_code *c, const rg_tile_source *source, const rg_tile_program **out);
 /* When all units are lowered. */
 void rg_forget_programs(rg_code *c);
 

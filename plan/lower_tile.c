@@ -283,7 +283,8 @@ static bool may_take_over(struct tile *t, const rg_tile_source *source, size_t r
     if (c->view[out].base != out || base >= c->p->n_node || c->form[base] != RG_COMPUTED ||
         c->view[in].stride ||
         b->bytes != c->buffer[out].bytes || b->death != c->interval[t->unit] || b->readers != 1 ||
-        b->reader != t->unit || !rg_tile_may_overwrite(source, r, k))
+        b->reader != t->unit || !rg_tile_may_overwrite(source, r, k) ||
+        !rg_tile_overwrites_free(source, r, k))
         return false;
     for (size_t j = 0; j < t->n_operand; j++)
         if (j != k && c->view[t->operand[j]].base == base)
@@ -294,97 +295,25 @@ static bool may_take_over(struct tile *t, const rg_tile_source *source, size_t r
     return true;
 }
 
+/* Results that plan/over.c has put over an operand. */
+static bool lies_over(const struct tile *t, size_t r, size_t k)
+{
+    const rg_view *out = &t->c->view[t->result[r]], *in = &t->c->view[t->operand[k]];
+    return out->base == in->base && out->offset == in->offset;
+}
+
 static void take_over(struct tile *t, const rg_tile_source *source)
 {
+    for (size_t r = 0; r < t->n_result; r++)
+        for (size_t k = 0; k < t->n_operand && !t->out[r].over; k++)
+            if (lies_over(t, r, k))
+                t->out[r].over = (uint32_t)k + 1;
     for (size_t r = 0; r < t->n_result && t->c->in_place; r++)
         for (size_t k = 0; k < t->n_operand && !t->out[r].over; k++)
             if (may_take_over(t, source, r, k)) {
                 t->out[r].over = (uint32_t)k + 1;
                 t->c->buffer[t->result[r]].same_as = t->c->view[t->operand[k]].base;
             }
-}
-
-/* ---- Programs ------------------------------------------------------------------------------- */
-
-/* What a program was compiled from: the steps of a sequence have equal sources, which share one. */
-struct rg_known_program {
-    rg_tile_source         source;
-    const rg_tile_program *program;
-};
-
-static uint64_t hash_words(uint64_t h, const void *data, size_t bytes)
-{
-    uint64_t word;
-    for (size_t i = 0; i + sizeof word <= bytes; i += sizeof word) {
-        memcpy(&word, (const char *)data + i, sizeof word);
-        h = rg_hash_mix(h, word);
-    }
-    return h;
-}
-
-static uint64_t hash_source(const rg_tile_source *s)
-{
-    uint64_t h = rg_hash_mix((uint64_t)s->rows, (uint64_t)s->cols);
-    h = hash_words(h, s->in, s->n_in * sizeof *s->in);
-    h = hash_words(h, s->ins, s->n_ins * sizeof *s->ins);
-    return hash_words(h, s->out, s->n_out * sizeof *s->out);
-}
-
-/* Compared by bytes: all three arrays come zeroed and are filled member by member. */
-static bool same_source(const rg_tile_source *a, const rg_tile_source *b)
-{
-    return a->rows == b->rows && a->cols == b->cols && a->n_in == b->n_in &&
-           a->n_ins == b->n_ins && a->n_out == b->n_out &&
-           (!a->n_in || !memcmp(a->in, b->in, a->n_in * sizeof *a->in)) &&
-           (!a->n_ins || !memcmp(a->ins, b->ins, a->n_ins * sizeof *a->ins)) &&
-           !memcmp(a->out, b->out, a->n_out * sizeof *a->out);
-}
-
-static void *kept(rg_code *c, const void *data, size_t bytes)
-{
-    void *copy = rg_arena_get(&c->work, bytes);
-    if (copy && bytes)
-        memcpy(copy, data, bytes);
-    return copy;
-}
-
-static bool remember(rg_code *c, const rg_tile_source *s, uint64_t h,
-                     const rg_tile_program *program)
-{
-    struct rg_known_program k = { *s, program };
-    k.source.in = kept(c, s->in, s->n_in * sizeof *s->in);
-    k.source.ins = kept(c, s->ins, s->n_ins * sizeof *s->ins);
-    k.source.out = kept(c, s->out, s->n_out * sizeof *s->out);
-    if (!c->n_known)
-        c->n_known = 1;
-    if (!k.source.in || !k.source.ins || !k.source.out ||
-        !rg_reserve(&c->alloc, &c->known, &c->known_cap, (size_t)c->n_known + 1,
-                    sizeof *c->known) ||
-        !rg_index_put(&c->known_index, &c->alloc, h, c->n_known))
-        return false;
-    c->known[c->n_known++] = k;
-    return true;
-}
-
-static rg_status compile(rg_code *c, const rg_tile_source *source, const rg_tile_program **out)
-{
-    rg_tile_program *program;
-    const uint64_t h = hash_source(source);
-    uint32_t i;
-    for (size_t probe = 0; (i = rg_index_next(&c->known_index, h, &probe));)
-        if (same_source(&c->known[i].source, source)) {
-            *out = c->known[i].program;
-            return RG_OK;
-        }
-    rg_status st = rg_tile_compile(&program, source, rg_tile_table(rg_cpu_isa()), c->arena, c->err);
-    *out = program;
-    return st || remember(c, source, h, program) ? st : rg_lower_no_memory(c);
-}
-
-void rg_forget_programs(rg_code *c)
-{
-    rg_release(&c->alloc, c->known, c->known_cap * sizeof *c->known);
-    rg_index_free(&c->known_index, &c->alloc);
 }
 
 /* ---- The step ------------------------------------------------------------------------------- */
@@ -437,14 +366,33 @@ static rg_status add_step(struct tile *t, const rg_tile_program *program)
     return RG_OK;
 }
 
+/* Those that no other member reads come last: a result that lies over an operand is best written
+ * when that has been read. */
+static bool add_instructions(struct tile *t)
+{
+    rg_code *c = t->c;
+    const uint32_t *member = c->member + c->first[t->unit];
+    const uint32_t n = c->first[t->unit + 1] - c->first[t->unit];
+    enum { READ = UINT32_MAX };
+    for (uint32_t m = 0; m < n; m++)
+        for (uint32_t k = 0; k < c->p->node[member[m]].n_in; k++)
+            if (c->unit[c->p->node[member[m]].in[k]] == t->unit)
+                c->value[c->p->node[member[m]].in[k]] = READ;
+    for (int last = 0; last < 2; last++)
+        for (uint32_t m = 0; m < n; m++)
+            if ((last ? c->value[member[m]] == 0 : c->value[member[m]] == READ) &&
+                !add_instruction(t, member[m]))
+                return false;
+    return true;
+}
+
 static rg_status build(struct tile *t, const rg_shape *space)
 {
     rg_code *c = t->c;
     const rg_tile_program *program;
     find_operands(t);
-    for (uint32_t m = c->first[t->unit]; m < c->first[t->unit + 1]; m++)
-        if (!add_instruction(t, c->member[m]))
-            return rg_lower_no_memory(c);
+    if (!add_instructions(t))
+        return rg_lower_no_memory(c);
     if (t->n_result == 0)
         return RG_OK;
     find_strides(t, space);
@@ -454,7 +402,7 @@ static rg_status build(struct tile *t, const rg_shape *space)
         .n_ins = t->n_ins, .out = t->out, .n_out = t->n_result,
     };
     take_over(t, &source);
-    rg_status st = compile(c, &source, &program);
+    rg_status st = rg_lower_program(c, &source, &program);
     return st ? st : add_step(t, program);
 }
 

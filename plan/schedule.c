@@ -173,22 +173,6 @@ static rg_status find_order(rg_code *c)
 
 /* ---- Intervals ------------------------------------------------------------------------------ */
 
-/* A concat whose parts all lie in place has no work and makes nobody wait. */
-static bool has_work(const rg_code *c, uint32_t unit)
-{
-    const uint32_t id = rg_unit_first(c, unit);
-    const rg_node *node = &c->p->node[id];
-    if (node->op != &rg_op_concat)
-        return true;
-    if (c->window[id])
-        return false;
-    rg_layout at = rg_slot_first(c, id);
-    for (uint32_t k = 0; k < node->n_in; rg_slot_next(c, id, k++, &at))
-        if (!rg_slot_holds(c, id, k, &at))
-            return true;
-    return false;
-}
-
 static void find_intervals(rg_code *c)
 {
     uint32_t now = 0;
@@ -208,7 +192,7 @@ static void find_intervals(rg_code *c)
                 need = c->ready[w] + 1 > need ? c->ready[w] + 1 : need;
             }
         }
-        if (!has_work(c, u)) {
+        if (!rg_has_work(c, rg_unit_first(c, u))) {
             c->interval[u] = need ? need - 1 : 0;
             c->ready[u] = need;
             continue;

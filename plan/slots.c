@@ -9,14 +9,15 @@
  * Along other axes a part is a block of columns, which its producer writes in rows apart if it
  * can and if nobody counts on how the part lies. What is left is copied.
  *
- * A product on top of a value takes that value's place, if nobody else reads it. */
+ * Before all that, a product on top of a value takes that value's place, if nobody else reads
+ * it. */
 #include "plan/code.h"
 
 #include "base/checked.h"
 #include "ops/ops.h"
 #include "plan/made.h"
 #include "plan/passes/fusible.h"
-#include "plan/passes/products.h"
+#include "plan/deaths.h"
 
 #include <string.h>
 
@@ -26,7 +27,6 @@ struct slots {
     rg_uses        uses;
     const uint8_t *dense;        /* some consumer needs it dense */
     uint8_t       *moved;        /* by value: lies in somebody else's storage */
-    uint8_t       *verdict;      /* by value: may parts of it be overwritten? 0 = not yet asked */
     uint32_t      *next, *prev;  /* by item; 0 = none */
     uint32_t      *set;          /* by item: union-find over chains */
     uint32_t      *head;         /* by concat that is a window: its first item */
@@ -57,7 +57,7 @@ static bool take_memory(struct slots *s)
     s->n_node = s->n_item = p->n_node;
     s->most = s->n_node + parts;
     s->bytes = (3 * s->most + s->n_node + parts + widest) * sizeof(uint32_t) +
-               2 * (size_t)s->n_node;
+               (size_t)s->n_node;
     if (!(s->memory = rg_get(&s->c->alloc, s->bytes)))
         return false;
     s->next = s->memory;
@@ -67,67 +67,17 @@ static bool take_memory(struct slots *s)
     s->leaf = s->head + s->n_node;
     s->item = s->leaf + parts;
     s->moved = (uint8_t *)(s->item + widest);
-    s->verdict = s->moved + s->n_node;
+    for (uint32_t id = 1; id < s->n_node; id++)
+        s->moved[id] = s->c->over[id] != 0;
     for (uint32_t i = 0; i < s->most; i++)
         s->set[i] = i;
     return true;
 }
 
-/* ---- Products on top of a value ------------------------------------------------------------- */
-
-static int64_t begin_of(const rg_node *slice)
-{
-    return ((const rg_attr_slice *)slice->attr)->begin;
-}
-
-/* Is every use of the value a slice of its own, that meets no other? */
-static bool cut_up(struct slots *s, uint32_t id)
-{
-    const rg_code *c = s->c;
-    const rg_node *node = c->p->node;
-    const uint32_t *user = s->uses.user + s->uses.first[id], n = rg_use_count(&s->uses, id);
-    uint32_t *sorted = rg_get(&c->alloc, n * sizeof *sorted);
-    uint64_t *key = rg_get(&c->alloc, n * sizeof *key);
-    bool ok = sorted && key && !c->readable[id];
-    for (uint32_t k = 0; k < n && ok; k++) {
-        ok = c->form[user[k]] == RG_VIEW && node[user[k]].op == &rg_op_slice &&
-             ((const rg_attr_slice *)node[user[k]].attr)->axis ==
-                 ((const rg_attr_slice *)node[user[0]].attr)->axis;
-        sorted[k] = user[k];
-        key[k] = ok ? (uint64_t)begin_of(&node[user[k]]) : 0;
-    }
-    if (ok)
-        rg_sort_by(sorted, key, n);
-    for (uint32_t k = 1; k < n && ok; k++)
-        ok = ((const rg_attr_slice *)node[sorted[k - 1]].attr)->end <= begin_of(&node[sorted[k]]);
-    rg_release(&c->alloc, sorted, n * sizeof *sorted);
-    rg_release(&c->alloc, key, n * sizeof *key);
-    return ok;
-}
-
-/* May a product overwrite value @p id, its only reader? Up through slices to what is computed. */
-static bool may_overwrite(struct slots *s, uint32_t id)
-{
-    const rg_code *c = s->c;
-    if (rg_use_count(&s->uses, id) != 1 || c->readable[id])
-        return false;
-    while (c->form[id] == RG_VIEW) {
-        const rg_op *op = c->p->node[id].op;
-        id = c->p->node[id].in[0];
-        if (op == &rg_op_reshape && rg_use_count(&s->uses, id) == 1 && !c->readable[id])
-            continue;
-        if (op != &rg_op_slice)
-            return false;
-        if (!s->verdict[id])
-            s->verdict[id] = cut_up(s, id) ? 1 : 2;
-        if (s->verdict[id] == 2)
-            return false;
-    }
-    return c->form[id] == RG_COMPUTED && c->p->node[id].op != &rg_op_concat;
-}
+/* ---- Products on top of a value -------------------------------------------------------------- */
 
 /* Views of the result are slices, or it lies dense: then they are what they were. */
-static bool views_allow(const struct slots *s, uint32_t id)
+static bool views_allow(const rg_deaths *s, const uint8_t *dense, uint32_t id)
 {
     const rg_code *c = s->c;
     const uint32_t *user = s->uses.user + s->uses.first[id], n = rg_use_count(&s->uses, id);
@@ -136,20 +86,32 @@ static bool views_allow(const struct slots *s, uint32_t id)
     for (uint32_t k = 0; k < n; k++)
         if (c->form[user[k]] == RG_VIEW && c->p->node[user[k]].op != &rg_op_slice)
             return false;
-    return !c->readable[id] && !s->dense[id];
+    return !dense[id];
 }
 
-static void put_on_top(struct slots *s)
+static void put_on_top(rg_deaths *s, const uint8_t *dense)
 {
     rg_code *c = s->c;
-    for (uint32_t id = 1; id < s->n_node; id++) {
+    for (uint32_t id = 1; id < c->p->n_node; id++) {
         const rg_node *node = &c->p->node[id];
-        if (node->op != &rg_op_matmul_add || count_of(s, id) == 0 || c->readable[id] ||
-            !may_overwrite(s, node->in[2]) || !views_allow(s, id))
+        if (node->op != &rg_op_matmul_add || rg_shape_count(*node->shape) == 0 || c->readable[id])
             continue;
-        c->on_top[id] = s->moved[id] = 1;
-        c->view[id] = c->view[node->in[2]];
+        const uint32_t under = node->in[2], source = c->source[under];
+        if (rg_use_count(&s->uses, under) == 1 && source != c->source[node->in[0]] &&
+            source != c->source[node->in[1]] && rg_dies_in(s, under, rg_reader_number(c, id)) &&
+            views_allow(s, dense, id))
+            c->over[id] = under;
     }
+}
+
+rg_status rg_code_on_top(rg_code *c, const uint8_t *dense)
+{
+    rg_deaths deaths;
+    rg_status st = rg_deaths_make(&deaths, c, false);
+    if (!st)
+        put_on_top(&deaths, dense);
+    rg_deaths_free(&deaths);
+    return st;
 }
 
 /* ---- Slabs ---------------------------------------------------------------------------------- */
@@ -353,6 +315,20 @@ bool rg_slot_holds(const rg_code *c, uint32_t concat, uint32_t k, const rg_layou
     return true;
 }
 
+bool rg_has_work(const rg_code *c, uint32_t id)
+{
+    const rg_node *node = &c->p->node[id];
+    if (node->op != &rg_op_concat)
+        return true;
+    if (c->window[id])
+        return false;
+    rg_layout at = rg_slot_first(c, id);
+    for (uint32_t k = 0; k < node->n_in; rg_slot_next(c, id, k++, &at))
+        if (!rg_slot_holds(c, id, k, &at))
+            return true;
+    return false;
+}
+
 static bool has_views(const struct slots *s, uint32_t id)
 {
     for (uint32_t k = s->uses.first[id]; k < s->uses.first[id + 1]; k++)
@@ -415,8 +391,6 @@ rg_status rg_code_slots(rg_code *c, const uint8_t *dense)
     struct slots s = { .c = c, .dense = dense };
     rg_status st = rg_uses_make(&s.uses, c->p, c->err);
     bool ok = !st && take_memory(&s);
-    if (ok)
-        put_on_top(&s);
     if (ok)
         ok = make_slabs(&s);
     /* from the last concat to the first, since one may lie in another */

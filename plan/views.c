@@ -133,10 +133,12 @@ bool rg_layout_of_view(const rg_code *c, const rg_node *node, rg_layout *s)
 static bool set_view(rg_code *c, uint32_t id, const rg_layout *s)
 {
     const rg_node *node = &c->p->node[id];
+    int64_t *stride = (int64_t *)(uintptr_t)c->view[id].stride; /* its own, from the last time */
     c->view[id] = (rg_view){ c->view[node->in[0]].base, s->offset, NULL };
     if (rg_strides_dense(s->stride, node->shape))
         return true;
-    int64_t *stride = rg_arena_get(c->arena, (size_t)node->shape->rank * sizeof *stride);
+    if (!stride)
+        stride = rg_arena_get(c->arena, (size_t)node->shape->rank * sizeof *stride);
     if (!stride)
         return false;
     memcpy(stride, s->stride, (size_t)node->shape->rank * sizeof *stride);
@@ -201,6 +203,21 @@ static bool classify(rg_code *c, uint32_t id)
     return set_view(c, id, &l);
 }
 
+bool rg_views_settle(rg_code *c)
+{
+    bool ok = true;
+    for (uint32_t id = 1; id < c->p->n_node && ok; id++) {
+        rg_layout l;
+        if (c->over[id])
+            c->view[id] = c->view[c->over[id]];
+        if (c->form[id] != RG_VIEW)
+            continue;
+        c->source[id] = c->source[c->p->node[id].in[0]];
+        ok = rg_layout_of_view(c, &c->p->node[id], &l) && set_view(c, id, &l);
+    }
+    return ok;
+}
+
 rg_status rg_code_views(rg_code *c)
 {
     const uint32_t n = c->p->n_node;
@@ -208,18 +225,16 @@ rg_status rg_code_views(rg_code *c)
     bool ok = dense != NULL;
     for (uint32_t id = 1; id < n && ok; id++)
         ok = classify(c, id);
+    /* once more, since what a view is of may have been computed after all */
+    ok = ok && rg_views_settle(c);
     if (ok)
         mark_dense(c, dense);
+    if (ok && c->in_place)
+        ok = rg_code_on_top(c, dense) == RG_OK && rg_views_settle(c);
     if (ok && c->in_slots)
-        ok = rg_code_slots(c, dense) == RG_OK;
-    /* once more, now that storage has moved into slots */
-    for (uint32_t id = 1; id < n && ok; id++) {
-        rg_layout s;
-        if (c->on_top[id])
-            c->view[id] = c->view[c->p->node[id].in[2]];
-        else if (c->form[id] == RG_VIEW)
-            ok = rg_layout_of_view(c, &c->p->node[id], &s) && set_view(c, id, &s);
-    }
+        ok = rg_code_slots(c, dense) == RG_OK && rg_views_settle(c);
+    if (ok && c->in_place)
+        ok = rg_code_over(c, dense) == RG_OK;
     rg_release(&c->alloc, dense, n);
     return ok ? RG_OK : rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u values", (unsigned)n);
 }

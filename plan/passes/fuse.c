@@ -7,13 +7,17 @@
  * The level of a node is the number of steps on the longest path to it, where going from one
  * elementwise node to another of its shape costs nothing and views are free. An elementwise node
  * then moves to the latest level that its users allow, so that what only the backward part needs
- * is computed there. A path that leaves a set of nodes of one level and one shape comes back at
+ * is computed there; except where it would be the only one to read an operand from an earlier
+ * program and could be computed there: then it is kept in the operand's stead, and what else it
+ * reads may die sooner. A path that leaves a set of nodes of one level and one shape comes back at
  * a higher level, so such sets never form a cycle. They are split into what hangs together, and
  * cut in order of ids where a program would become too long. */
 #include "plan/passes/passes.h"
 
 #include "kernels/tile.h"
 #include "plan/passes/fusible.h"
+
+#include <string.h>
 
 /* Values in a program: operands are counted once per use, so this is on the safe side. */
 enum { MOST = RG_TILE_MAX_VALUES - RG_TILE_MAX_IN - 1 };
@@ -24,8 +28,8 @@ struct fuse {
     uint32_t *limit;  /* the latest that users allow */
     uint32_t *set;    /* union-find: parent */
     uint32_t *reader; /* by id: the last elementwise node that read it */
-    uint32_t *piece;  /* by root of a set: cluster being filled */
-    uint32_t *weight; /* by root: values in it */
+    uint32_t *piece;  /* by root of a set: cluster being filled. Before: readers of a value, */
+    uint32_t *weight; /* by root: values in it.                  Before: and those apart from it */
 };
 
 static bool same_space(const rg_node *a, const rg_node *b)
@@ -69,6 +73,59 @@ static void latest(struct fuse *f)
         }
         f->p->visits += 1 + node->n_in;
     }
+}
+
+static bool together(const struct fuse *f, uint32_t id, uint32_t user)
+{
+    const rg_node *node = &f->p->node[user];
+    return rg_node_is_fusible(node) && cost(f->p, id, node) == 0 && f->level[id] == f->level[user];
+}
+
+static void count_readers(struct fuse *f)
+{
+    const rg_prog *p = f->p;
+    for (uint32_t id = 1; id < p->n_node; id++)
+        for (uint32_t k = 0; k < p->node[id].n_in; k++) {
+            f->piece[p->node[id].in[k]]++;
+            f->weight[p->node[id].in[k]] += !together(f, p->node[id].in[k], id);
+        }
+    for (size_t i = 0; i < p->n_root; i++)
+        f->weight[p->root[i]]++;
+    for (uint32_t i = 0; i < p->n_of_graph && p->keep; i++)
+        f->weight[p->of_graph[i]]++;
+}
+
+/* Is operand k all that the node needs to be computed in the program of that operand, and nobody
+ * else's apart from it? */
+static bool may_join(const struct fuse *f, uint32_t id, uint32_t k)
+{
+    const rg_node *node = &f->p->node[id];
+    const uint32_t in = node->in[k];
+    if (f->weight[in] != 1 || f->level[in] >= f->level[id] || cost(f->p, in, node) > 0)
+        return false;
+    for (uint32_t j = 0; j < node->n_in; j++)
+        if (f->level[node->in[j]] + cost(f->p, node->in[j], node) > f->level[in])
+            return false;
+    return true;
+}
+
+/* In the stead of an operand. All who read the node are then apart from it. */
+static void pull_back(struct fuse *f)
+{
+    count_readers(f);
+    for (uint32_t id = 1; id < f->p->n_node; id++) {
+        const rg_node *node = &f->p->node[id];
+        f->p->visits += 1 + node->n_in;
+        for (uint32_t k = 0; k < node->n_in && rg_node_is_fusible(node); k++)
+            if (may_join(f, id, k)) {
+                f->level[id] = f->level[node->in[k]];
+                f->weight[node->in[k]] = 0;
+                f->weight[id] = f->piece[id];
+                break;
+            }
+    }
+    memset(f->piece, 0, f->p->n_node * sizeof *f->piece);
+    memset(f->weight, 0, f->p->n_node * sizeof *f->weight);
 }
 
 static uint32_t root_of(struct fuse *f, uint32_t id)
@@ -137,6 +194,7 @@ rg_status rg_pass_fuse(rg_prog *p, rg_err *err)
                       memory + 5 * n };
     earliest(&f);
     latest(&f);
+    pull_back(&f);
     connect(&f);
     number(&f);
     rg_release(&p->alloc, memory, bytes);

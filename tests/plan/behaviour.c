@@ -222,7 +222,7 @@ RGT_TEST(plan, buffers_that_overlap_are_caught)
     net n;
     rg_err err = { .status = RG_OK };
     net_begin(&n, NULL);
-    rg_plan *plan = net_plan(&n, NULL);
+    rg_plan *plan = net_plan(&n, &(rg_plan_opts){ .verify = true });
     rg_code *c = (rg_code *)plan->exec;
     RGT_CHECK(rg_code_verify(c, &err) == RG_OK);
     size_t moved = 0;
@@ -236,6 +236,32 @@ RGT_TEST(plan, buffers_that_overlap_are_caught)
             }
         }
     RGT_CHECK(moved && rg_code_verify(c, &err) == RG_EINTERNAL);
+    rg_plan_destroy(&plan);
+    net_end(&n);
+}
+
+/* Two results of one tile program at one place: lives do not tell, contents do. */
+RGT_TEST(plan, results_that_overwrite_each_other_are_caught)
+{
+    net n;
+    rg_err err = { .status = RG_OK };
+    net_begin(&n, NULL);
+    rg_plan *plan = net_plan(&n, &(rg_plan_opts){ .verify = true });
+    rg_code *c = (rg_code *)plan->exec;
+    bool moved = false;
+    for (uint32_t u = 1; u < c->n_unit && !moved; u++) {
+        uint32_t one = 0;
+        for (uint32_t m = c->first[u]; m < c->first[u + 1] && !moved; m++) {
+            const uint32_t id = c->member[m];
+            if (!c->escapes[id] || c->readable[id])
+                continue;
+            if ((moved = one != 0))
+                c->view[one] = c->view[id];
+            one = id;
+        }
+    }
+    RGT_CHECK(moved && rg_code_verify(c, &err) == RG_EINTERNAL);
+    RGT_CHECK(strstr(err.text, "overwritten") != NULL);
     rg_plan_destroy(&plan);
     net_end(&n);
 }
