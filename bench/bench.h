@@ -72,6 +72,10 @@ typedef struct rgb_race {
     rgb_time time[RGB_RACERS];
     double   peak;
 } rgb_race;
+/* Calls of a round: a body that is short is called many times, so that it finds the caches as it
+ * leaves them, not as its rivals do. */
+int64_t rgb_calls_of(const rgb_body *body);
+rgb_round rgb_one_round(const rgb_body *body, int64_t calls);
 rgb_race rgb_race_of(const rgb_body *body, size_t n, const rgb_opts *opts);
 /* The same without the peak. */
 rgb_race rgb_race_rounds(const rgb_body *body, size_t n, const rgb_opts *opts);
@@ -92,6 +96,8 @@ void rgb_times(rgb_time t);
  * processor time. */
 void rgb_share(rgb_time t, double least, double least_cpu, int threads);
 void rgb_end(void);
+/* serve.c: rounds as they are asked for on stdin. */
+int rgb_serve(void);
 /* check.c: is what is measured right? TAP; what the program ends with. */
 int rgb_check_all(void);
 /* A failed call of the library ends the program. */

@@ -51,17 +51,15 @@ static rgb_round timed(void (*body)(void *arg), void *arg, int64_t calls)
     return (rgb_round){ (rgb_now() - begin) / (double)calls, (rgb_cpu() - cpu) / (double)calls };
 }
 
-/* Calls of a round: a body that is short is called many times, so that it finds the caches as it
- * leaves them, not as its rivals do. */
-static int64_t calls_of(void (*body)(void *arg), void *arg)
+int64_t rgb_calls_of(const rgb_body *body)
 {
     static const double ROUND = 20e-3;
-    body(arg);
-    const double once = timed(body, arg, 1).wall;
+    body->run(body->arg);
+    const double once = timed(body->run, body->arg, 1).wall;
     return once < ROUND ? (int64_t)(ROUND / fmax(once, 1e-7)) : 1;
 }
 
-static rgb_round one_round(const rgb_body *body, int64_t calls)
+rgb_round rgb_one_round(const rgb_body *body, int64_t calls)
 {
     if (calls > 1)
         body->run(body->arg);
@@ -75,10 +73,10 @@ rgb_race rgb_race_rounds(const rgb_body *body, size_t n, const rgb_opts *opts)
     rgb_race race = { .peak = 0 };
     const int rounds = opts->quick ? RGB_QUICK : RGB_ROUNDS;
     for (size_t k = 0; k < n; k++)
-        calls[k] = calls_of(body[k].run, body[k].arg);
+        calls[k] = rgb_calls_of(&body[k]);
     for (int i = 0; i < rounds; i++)
         for (size_t k = 0; k < n; k++)
-            round[k][i] = one_round(&body[k], calls[k]);
+            round[k][i] = rgb_one_round(&body[k], calls[k]);
     for (size_t k = 0; k < n; k++)
         race.time[k] = rgb_summary(round[k], rounds, opts->threads);
     return race;
@@ -233,6 +231,8 @@ int main(int argc, char **argv)
             return usage(0);
         if (strcmp(argv[i], "--check") == 0)
             return rgb_check_all();
+        if (strcmp(argv[i], "--serve") == 0)
+            return rgb_serve();
         if (strcmp(argv[i], "--list") == 0)
             list = true;
         else if (strcmp(argv[i], "--quick") == 0)

@@ -53,6 +53,7 @@ void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
         x[n_root - 1] = X;
         rg_grad(root + 1, root[0], x, n_root++);
     }
+    n->loss = root[0];
     rg_status st = rg_plan_create(&n->plan, root, n_root, opts);
     n->compile = rgb_now() - begin;
     if (!(opts->budget_bytes && st == RG_ELIMIT))

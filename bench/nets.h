@@ -28,6 +28,7 @@ typedef struct rgb_net {
     rg_params *params;
     rg_graph  *graph;
     rg_plan   *plan;        /* NULL: refused, rg_graph_message(graph) says why */
+    rg_val     loss;        /* forward: the outputs */
     float     *x;
     double     compile;     /* seconds of building, differentiating, planning */
 } rgb_net;
