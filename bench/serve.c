@@ -60,7 +60,8 @@ static bool open_net(rgb_net *n, rgb_shape *s, char cell[32], const char *line)
     long T, B, I, H;
     char what[16];
     int threads;
-    if (sscanf(line, "open %15s %31s %ld %ld %ld %ld %d", what, cell, &T, &B, &I, &H, &threads) != 7)
+    if (sscanf(line, "open %15s %31s %ld %ld %ld %ld %d", what, cell, &T, &B, &I, &H,
+               &threads) != 7)
         return false;
     *s = (rgb_shape){ cell, T, B, I, H, 1, strcmp(what, "forward") == 0 };
     rgb_net_open(n, s, &(rg_plan_opts){ .threads = threads });
