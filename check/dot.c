@@ -19,13 +19,13 @@ struct product {
     rg_plan *plan;
 };
 
-/* A constant of the value's shape, uniform in ±scale. */
-static rg_val draw(rg_check *c, rg_val like, double scale, uint64_t stream, double **out)
+/* A constant of the value's shape, uniform in ±scale; *data is NULL where memory ends. */
+static rg_val draw(rg_check *c, rg_val like, double scale, uint64_t stream, double **data)
 {
     const rg_shape shape = rg_shape_of(like);
     const int64_t n = rg_shape_count(shape);
     const uint64_t tail = rg_stream_tail(rg_fnv1a("dot product"), stream);
-    double *x = *out = rg_arena_get(&c->arena, (size_t)n * sizeof *x);
+    double *x = *data = rg_arena_get(&c->arena, (size_t)n * sizeof *x);
     for (int64_t i = 0; i < n && x; i++)
         x[i] = scale * (2 * rg_draw_uniform(c->seed, RG_DOMAIN_CHECK, tail, (uint64_t)i) - 1);
     return x ? rg_constant(like.graph, RG_F, shape, x, (size_t)n) : (rg_val){ .graph = like.graph };
@@ -76,9 +76,14 @@ static rg_status build(rg_check *c, struct product *p)
         const double size = fmax(rg_check_largest(g, c->tensor[i].n), 1e-3 * most);
         p->x[i] = (rg_val){ p->copy.g, p->copy.of[c->tensor[i].id] };
         p->v[i] = draw(c, p->x[i], size > 0 ? 1 / size : 1, 2 * i + LEFT, &p->v_data[i]);
+        if (!p->v_data[i])
+            return rg_check_no_memory(c);
     }
-    for (size_t i = 0; i < p->n_y; i++)
+    for (size_t i = 0; i < p->n_y; i++) {
         p->w[i] = draw(c, p->y[i], 1, 2 * i + RIGHT, &p->w_data[i]);
+        if (!p->w_data[i])
+            return rg_check_no_memory(c);
+    }
     rg_vjp(p->back, p->y, p->w, p->n_y, p->x, c->n_tensor);
     rg_jvp(p->forth, p->y, p->n_y, p->x, p->v, c->n_tensor);
     return RG_OK;

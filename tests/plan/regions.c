@@ -270,7 +270,7 @@ static void force_region(rg_plan *plan, int64_t rows)
 {
     rg_code *c = (rg_code *)plan->exec;
     size_t end = 0;
-    RGT_CHECK(rg_reserve(&c->alloc, &c->region, &c->region_cap, 1, sizeof *c->region));
+    RGT_CHECK((c->region = rg_arena_get(c->arena, sizeof *c->region)) != NULL);
     for (; end < c->n_step && c->step[end].run_rows && c->step[end].rows % rows == 0; end++)
         c->step[end].a_row = c->step[end].rows / rows;
     c->n_region = 1;
