@@ -24,8 +24,8 @@ typedef struct rgb_rows {
     size_t         n;
 } rgb_rows;
 
-extern const rgb_rows rgb_cells, rgb_against, rgb_planning, rgb_elementwise, rgb_optimizers,
-    rgb_products;
+extern const rgb_rows rgb_cells, rgb_against, rgb_gates, rgb_planning, rgb_elementwise,
+    rgb_optimizers, rgb_products;
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-static const rgb_rows *const all[] = { &rgb_cells, &rgb_against, &rgb_planning, &rgb_elementwise,
-                                       &rgb_optimizers, &rgb_products };
+static const rgb_rows *const all[] = { &rgb_cells, &rgb_against, &rgb_gates, &rgb_planning,
+                                       &rgb_elementwise, &rgb_optimizers, &rgb_products };
 
 double rgb_now(void)
 {

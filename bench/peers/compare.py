@@ -76,7 +76,8 @@ def version(command):
         done = subprocess.run([*command, "--version"], capture_output=True, text=True)
     except OSError:
         return None
-    return done.stdout.strip() if done.returncode == 0 and done.stdout.strip() else None
+    name = done.stdout.strip().removesuffix("+cpu")
+    return name if done.returncode == 0 and name else None
 
 
 def find_peers(bench, python):
@@ -163,8 +164,8 @@ def picture(data, threads):
     yield (f'<text x="16" y="24" font-size="15">Share of the FMA peak of {threads} '
            f'core{"s" * (threads > 1)}</text>')
     for k, program in enumerate(programs):
-        yield (f'<rect x="{16 + 145 * k}" y="36" width="10" height="10" fill="{COLORS[k % 5]}"/>'
-               f'<text x="{30 + 145 * k}" y="45">{escape(program)}</text>')
+        yield (f'<rect x="{16 + 148 * k}" y="36" width="10" height="10" fill="{COLORS[k % 5]}"/>'
+               f'<text x="{30 + 148 * k}" y="45">{escape(program)}</text>')
     y = 64
     for name in names:
         of = [d for d in data if d["row"] == name]
