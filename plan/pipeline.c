@@ -76,6 +76,11 @@ const char *rg_pipeline_name(size_t i)
     return i < N_STAGE ? pipeline[i].name : NULL;
 }
 
+rg_pass *rg_pipeline_pass(size_t i)
+{
+    return i < N_STAGE ? pipeline[i].run : NULL;
+}
+
 static rg_status run_stage(rg_prog *p, const struct stage *stage, const rg_plan_opts *o,
                            rg_err *err)
 {

@@ -2,12 +2,15 @@
 #ifndef RG_PLAN_PIPELINE_H
 #define RG_PLAN_PIPELINE_H
 
+#include "plan/passes/passes.h"
 #include "plan/plan.h"
 
 /* Every name in @p disable a pass that may be left out? RG_EARG in the graph, with the names. */
 rg_status rg_pipeline_check(rg_graph *g, const char *disable);
 /* The names, in order; NULL behind the last. */
 const char *rg_pipeline_name(size_t i);
+/* The function; NULL for what is a choice behind the passes. */
+rg_pass *rg_pipeline_pass(size_t i);
 /* Is @p name in this list, separated by blanks or commas? */
 bool rg_pipeline_has(const char *list, const char *name);
 /* All passes that the options leave in, verified and traced one by one. */

@@ -225,7 +225,7 @@ static bool sound(const struct count *n, bool random, int order)
                  random ? "random cells" : "built-in cells", order, n->nets, n->blocks, n->failed,
                  n->undecided, n->law_failed, n->law_open, n->law_not_run, n->not_run);
     return !n->failed && !n->law_failed && !n->not_run && n->blocks &&
-           n->undecided * 20 <= n->blocks;
+           n->undecided * 5 <= n->blocks;
 }
 
 int main(int argc, char **argv)

@@ -1,268 +1,270 @@
 /* tests/plan/difftest.c -- every pass, placement and thread count against the interpreter, on
  * random graphs.
  *
- *     difftest [--graphs N] [--seed S] [--steps N] [--dump]
+ *     difftest [--graphs N] [--seed S] [--jobs J]
+ *     difftest --seed S --steps N [--roots ID,...] [--cut ID,...] [--dump]
  *
- * Graph k of a run has the seed S + k. A graph that fails is cut down to its fewest steps,
- * printed with the plan that computed it, and the passes are left out one by one to find the
- * guilty one. */
-#include "plan/pipeline.h"
-#include "tests/plan/random_graph.h"
+ * Graph k of a run has the seed S + k. Its program, run with reference kernels in f64, must be what
+ * the interpreter says after every pass of the pipeline, after each pass alone, and after all of
+ * them in a shuffled order: to the bit where the law of the pass says exact, else to 1e-12. Plans
+ * must agree too: with one pass left out, all left out, dead memory poisoned, every value kept, any
+ * number of threads. A graph that fails is cut down to the nodes that it takes and printed with
+ * the line that makes it again. A run begins with passes that are wrong on purpose and must be
+ * found. */
+#include "tests/plan/diffchecks.h"
+#include "tests/plan/shrink.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
-struct trial {
-    rg_dtype    real;
-    const char *disable;
-    int         threads;
-    bool        poison, keep;
-};
+struct hunt { uint64_t seed; size_t check; };
 
-/* What is held against what: values of all roots as double, one behind the other. */
-struct values {
-    double *x;
-    size_t  n;
-    int     status;
-};
-
-static char why[512];
-static struct trial failed_trial; /* the last that did not hold */
-
-static struct values read_roots(const random_graph *r, rg_plan *plan, rg_dtype real)
+static bool fails_again(void *user, const random_graph *r)
 {
-    struct values v = { .n = 0 };
-    for (size_t i = 0; i < r->n_root; i++)
-        v.n += (size_t)rg_shape_count(rg_shape_of(r->root[i]));
-    if (!(v.x = calloc(v.n + 1, sizeof *v.x)))
-        abort();
-    size_t at = 0;
-    for (size_t i = 0; i < r->n_root; i++) {
-        const void *data = rg_plan_data(plan, r->root[i]);
-        const size_t n = (size_t)rg_shape_count(rg_shape_of(r->root[i]));
-        const rg_kind kind = rg_kind_of(r->root[i]);
-        for (size_t k = 0; k < n; k++)
-            v.x[at++] = kind == RG_INT ? ((const int32_t *)data)[k]
-                      : kind == RG_BOOL ? ((const uint8_t *)data)[k]
-                      : real == RG_F64 ? ((const double *)data)[k]
-                                       : (double)((const float *)data)[k];
+    const struct hunt *h = user;
+    return diff_failing(r, h->seed, h->check) == h->check;
+}
+
+/* ---- When it does not hold ------------------------------------------------------------------ */
+
+static void print_data(const random_graph *r)
+{
+    enum { FEW = 12 };
+    for (size_t i = 0; i < r->n_input; i++) {
+        const int64_t n = rg_shape_count(rg_shape_of(r->input[i]));
+        (void)printf("input %%%u =", (unsigned)r->input[i].id);
+        for (int64_t k = 0; k < n && k < FEW; k++)
+            (void)printf(" %.17g", r->data[i][k]);
+        (void)printf("%s\n", n > FEW ? " ..." : "");
     }
-    return v;
 }
 
-/* Two runs, so that memory of the first could leak into the second. */
-static struct values compute(const random_graph *r, rg_effort effort, const struct trial *t)
+static void print_roots(const random_graph *r)
 {
-    rg_plan *plan;
-    struct values v = { .x = NULL };
-    const rg_plan_opts opts = {
-        .real = t->real, .mode = RG_TRAIN, .effort = effort, .threads = t->threads,
-        .disable = t->disable, .verify = true, .poison = t->poison, .keep = t->keep,
-    };
-    if ((v.status = rg_plan_create(&plan, r->root, r->n_root, &opts))) {
-        (void)snprintf(why, sizeof why, "plan: %s", rg_graph_message(r->graph));
-        return v;
-    }
-    void *bound = random_graph_bind(r, plan, t->real);
-    for (int run = 0; run < 2 && !v.status; run++)
-        if ((v.status = rg_plan_run(plan)))
-            (void)snprintf(why, sizeof why, "run: %s", rg_plan_message(plan));
-    if (!v.status) {
-        const int status = v.status;
-        v = read_roots(r, plan, t->real);
-        v.status = status;
-    }
-    rg_plan_destroy(&plan);
-    free(bound);
-    return v;
-}
-
-/* Largest finite difference, in units of the scale; infinite where one is finite or NaN alone. */
-static double distance(const struct values *a, const struct values *b)
-{
-    double scale = 1, worst = 0;
-    for (size_t i = 0; i < a->n; i++)
-        if (isfinite(a->x[i]) && fabs(a->x[i]) > scale)
-            scale = fabs(a->x[i]);
-    for (size_t i = 0; i < a->n; i++) {
-        const double x = a->x[i], y = b->x[i];
-        if (isnan(x) != isnan(y) || isinf(x) != isinf(y) || (isinf(x) && x != y))
-            return INFINITY;
-        if (isfinite(x) && fabs(x - y) / scale > worst)
-            worst = fabs(x - y) / scale;
-    }
-    return worst;
-}
-
-static bool same_bits(const struct values *a, const struct values *b)
-{
-    for (size_t i = 0; i < a->n; i++)
-        if (memcmp(&a->x[i], &b->x[i], sizeof a->x[i]) && !(isnan(a->x[i]) && isnan(b->x[i])))
-            return false;
-    return true;
-}
-
-static double tolerance(rg_dtype real, bool nonfinite)
-{
-    (void)nonfinite;
-    return real == RG_F64 ? 1e-11 : 2e-4;
-}
-
-static double worst_seen[2];
-
-/* One plan against the interpreter, or bit for bit against another plan; true if it holds. */
-static bool holds(const random_graph *r, const struct trial *t, const struct values *want,
-                  bool bits)
-{
-    struct values have = compute(r, RG_OPTIMIZE, t);
-    const double d = have.status ? INFINITY : distance(want, &have);
-    const bool ok = !have.status && (bits ? same_bits(want, &have) : d <= tolerance(t->real, 0));
-    if (ok && !bits && d > worst_seen[t->real])
-        worst_seen[t->real] = d;
-    if (!ok)
-        failed_trial = *t;
-    if (!ok && !have.status)
-        (void)snprintf(why, sizeof why, "%s, without '%s', %d threads%s%s: off by %g%s",
-                       t->real == RG_F64 ? "f64" : "f32", t->disable ? t->disable : "", t->threads,
-                       t->poison ? ", poison" : "", t->keep ? ", keep" : "", d,
-                       bits ? ", and bits should be equal" : "");
-    free(have.x);
-    return ok;
-}
-
-/* Interpreter against: everything; two threads, and often three or four with poison, bit for bit;
- * poison; keep; one pass off; all off. */
-static bool check(const random_graph *r, uint64_t seed)
-{
-    static char alone[64];
-    const rg_dtype real = seed % 3 == 0 ? RG_F32 : RG_F64;
-    const char *pass = rg_pipeline_name(seed / 3 % 15);
-    struct trial t = { .real = real, .threads = 1 };
-    struct values oracle = compute(r, RG_INTERPRET, &t);
-    if (oracle.status)
-        return false;
-    struct values plan = compute(r, RG_OPTIMIZE, &t);
-    bool ok = !plan.status && holds(r, &t, &oracle, false);
-    t.disable = "solo";
-    t.threads = 2;
-    ok = ok && holds(r, &t, &plan, true);
-    t.threads = seed % 8 == 0 ? 3 : 4;
-    t.poison = true;
-    ok = ok && (seed % 4 || holds(r, &t, &plan, true));
-    t.disable = "";
-    t.threads = 1;
-    t.poison = true;
-    ok = ok && holds(r, &t, &plan, true);
-    t.keep = true;
-    ok = ok && holds(r, &t, &oracle, false);
-    t.keep = false;
-    (void)snprintf(alone, sizeof alone, "%s", pass);
-    t.disable = alone;
-    ok = ok && holds(r, &t, &oracle, false);
-    t.disable = "fold cse dce split join reduce pack batch accumulate fuse slots inplace regions";
-    ok = ok && holds(r, &t, &oracle, false);
-    free(oracle.x);
-    free(plan.x);
-    return ok;
-}
-
-static bool passes(uint64_t seed, int steps, size_t *nodes)
-{
-    random_graph r;
-    random_graph_make(&r, seed, steps);
-    bool ok = !r.broken && check(&r, seed);
-    if (r.broken)
-        (void)snprintf(why, sizeof why, "the generator: %s", rg_graph_message(r.graph));
-    rg_val all[1];
-    *nodes += rg_graph_params(all, 0, r.graph);
-    random_graph_free(&r);
-    return ok;
-}
-
-/* ---- When it does not ----------------------------------------------------------------------- */
-
-static void print_case(const random_graph *r, const struct trial *t)
-{
-    rg_plan *plan;
-    const rg_plan_opts opts = { .real = t->real, .mode = RG_TRAIN, .threads = 1,
-                                .disable = t->disable };
-    rg_graph_print(r->graph, rg_to_file, stdout);
     (void)printf("roots:");
     for (size_t i = 0; i < r->n_root; i++)
         (void)printf(" %%%u", (unsigned)r->root[i].id);
     (void)printf("\n");
-    if (rg_plan_create(&plan, r->root, r->n_root, &opts))
-        return;
-    rg_print_nodes(plan, rg_to_file, stdout);
-    rg_plan_print(plan, rg_to_file, stdout);
-    rg_plan_destroy(&plan);
 }
 
-/* Which pass, left out, makes it right? */
-static void find_guilty(const random_graph *r, const struct trial *t, const struct values *oracle)
+/* The graph, its numbers, and what the pipeline makes of it. */
+static void print_case(const random_graph *r)
 {
-    char both[128];
-    struct trial one = *t;
-    for (size_t i = 0; rg_pipeline_name(i); i++) {
-        (void)snprintf(both, sizeof both, "%s %s", t->disable, rg_pipeline_name(i));
-        one.disable = both;
-        (void)printf("without %s: %s\n", both, holds(r, &one, oracle, false) ? "right" : "wrong");
-    }
+    program p = { .made = false };
+    rg_graph_print(r->graph, rg_to_file, stdout);
+    print_roots(r);
+    print_data(r);
+    bool ok = !program_make(&p, r, true, true, true);
+    for (size_t i = 0; i < n_tested_passes && ok; i++)
+        ok = !program_pass(&p, &diff.passes[i]);
+    (void)printf("after all passes%s:\n", ok ? "" : " up to one that is refused");
+    program_print(&p);
+    program_free(&p);
 }
 
-static void report(uint64_t seed, int steps, bool dump)
+static void print_ids(const char *option, const uint32_t *id, size_t n)
 {
-    random_graph r;
-    size_t nodes = 0;
+    for (size_t i = 0; i < n; i++)
+        (void)printf("%s%u", i ? "," : option, (unsigned)id[i]);
+}
+
+/* The fewest steps that fail, then the fewest nodes; -> how many nodes are left. */
+static size_t report(uint64_t seed, int steps, bool print)
+{
+    random_graph r, left;
     int fewest = 0;
-    while (fewest < steps && passes(seed, fewest, &nodes))
-        fewest++;
-    (void)passes(seed, fewest, &nodes);
-    (void)printf("seed %llu fails with %d steps: %s\n", (unsigned long long)seed, fewest, why);
-    random_graph_make(&r, seed, fewest);
-    struct trial t = failed_trial;
-    t.disable = t.disable ? t.disable : "";
-    struct values oracle = compute(&r, RG_INTERPRET, &t);
-    if (!r.broken && !oracle.status)
-        find_guilty(&r, &t, &oracle);
-    if (dump && !r.broken)
-        print_case(&r, &t);
-    free(oracle.x);
+    size_t k = DIFF_CHECKS;
+    for (; k == DIFF_CHECKS && fewest <= steps; fewest += k == DIFF_CHECKS) {
+        random_graph_make(&r, seed, fewest);
+        k = diff_failing(&r, seed, DIFF_CHECKS);
+        if (k == DIFF_CHECKS)
+            random_graph_free(&r);
+    }
+    if (k == DIFF_CHECKS)
+        return 0;
+    struct hunt hunt = { seed, k };
+    if (print) {
+        (void)printf("seed %llu fails with %d steps: %s\n", (unsigned long long)seed, fewest,
+                     diff.why);
+        (void)fflush(stdout);
+    }
+    if (r.broken) {
+        random_graph_free(&r);
+        return 0;
+    }
+    const edits e = shrink(&r, fails_again, &hunt);
+    edited_make(&left, &r, &e);
+    (void)diff_failing(&left, seed, k);
+    const size_t n = edited_size(&left);
+    if (print) {
+        (void)printf("FAIL: difftest --seed %llu --steps %d", (unsigned long long)seed, fewest);
+        print_ids(" --roots ", e.root, e.n_root);
+        print_ids(" --cut ", e.cut, e.n_cut);
+        (void)printf("\n%s\n", diff.why);
+        print_case(&left);
+    }
+    edited_free(&left);
     random_graph_free(&r);
+    return n;
+}
+
+/* Is each found, and cut down to a handful of nodes? */
+static bool finds_what_is_wrong(void)
+{
+    tested_pass mine[16];
+    bool ok = true;
+    for (size_t w = 0; w < n_wrong_passes && ok; w++) {
+        size_t found = DIFF_CHECKS, left = 0;
+        memcpy(mine, tested_passes, n_tested_passes * sizeof *mine);
+        for (size_t i = 0; i < n_tested_passes; i++)
+            if (strcmp(mine[i].name, wrong_passes[w].in_place_of) == 0)
+                mine[i].run = wrong_passes[w].run;
+        diff.passes = mine;
+        for (uint64_t seed = 1; seed < 200 && found == DIFF_CHECKS; seed++) {
+            random_graph r;
+            random_graph_make(&r, seed, 8);
+            if ((found = diff_failing(&r, seed, DIFF_CHECKS)) < DIFF_CHECKS)
+                left = report(seed, 8, false);
+            random_graph_free(&r);
+        }
+        ok = found < 3 && left >= 1 && left <= wrong_passes[w].most;
+        if (!ok)
+            (void)printf("a wrong '%s' was %s; %zu nodes left\n", wrong_passes[w].in_place_of,
+                         found < DIFF_CHECKS ? "found" : "not found", left);
+    }
+    diff.passes = tested_passes;
+    return ok;
+}
+
+/* ---- The run -------------------------------------------------------------------------------- */
+
+struct run {
+    unsigned long long seed, graphs;
+    int      steps, jobs;
+    bool     dump;
+    edits    edit;
+};
+
+static int steps_of(const struct run *o, uint64_t seed)
+{
+    return o->steps >= 0 ? o->steps : 1 + (int)(seed * 7 % 16);
+}
+
+/* One graph as the options say, cut or not. */
+static bool single(const struct run *o)
+{
+    random_graph r, left;
+    random_graph_make(&r, o->seed, steps_of(o, o->seed));
+    edits e = o->edit.n_root ? o->edit : edits_none(&r);
+    edited_make(&left, &r, &e);
+    const bool ok = diff_failing(&left, o->seed, DIFF_CHECKS) == DIFF_CHECKS;
+    (void)printf("%s\n", ok ? "holds" : diff.why);
+    if (o->dump)
+        print_case(&left);
+    edited_free(&left);
+    random_graph_free(&r);
+    return ok;
+}
+
+/* Every jobs-th graph, beginning with the job-th. */
+static int work(const struct run *o, int job)
+{
+    const time_t start = time(NULL);
+    unsigned long long done = 0, nodes = 0;
+    int failed = job == 0 && !finds_what_is_wrong() ? 5 : 0;
+    for (unsigned long long k = (unsigned)job; k < o->graphs && failed < 5;
+         k += (unsigned)o->jobs, done++) {
+        random_graph r;
+        const uint64_t seed = o->seed + k;
+        random_graph_make(&r, seed, steps_of(o, seed));
+        nodes += r.graph->n_node;
+        const bool ok = diff_failing(&r, seed, DIFF_CHECKS) == DIFF_CHECKS;
+        random_graph_free(&r);
+        if (ok)
+            continue;
+        failed++;
+        (void)report(seed, steps_of(o, seed), true);
+        (void)fflush(stdout);
+    }
+    (void)printf("difftest: %llu graphs of %llu nodes from seed %llu, %d failed; worst %.2g "
+                 "(programs) %.2g (f64 plans) %.2g (f32 plans); %lld s\n", done, nodes,
+                 o->seed + (unsigned)job, failed, diff.worst_program, diff.worst_plan[RG_F64],
+                 diff.worst_plan[RG_F32], (long long)(time(NULL) - start));
+    return failed != 0;
+}
+
+/* So many processes. This one stays without threads, which would not survive the fork. */
+static int all(const struct run *o)
+{
+    int status, bad = 0;
+    for (int job = 0; job < o->jobs; job++) {
+        const pid_t pid = fork();
+        if (pid < 0)
+            return perror("difftest: fork"), 1;
+        if (pid == 0) {
+            const int code = work(o, job);
+            (void)fflush(stdout);
+            _exit(code);
+        }
+    }
+    while (wait(&status) > 0) {
+        bad |= !WIFEXITED(status) || WEXITSTATUS(status);
+        if (WIFSIGNALED(status))
+            (void)printf("a job died of signal %d\n", WTERMSIG(status));
+    }
+    return bad;
+}
+
+static size_t read_ids(uint32_t *id, size_t most, char *list)
+{
+    size_t n = 0;
+    for (char *at = strtok(list, ","); at && n < most; at = strtok(NULL, ","))
+        id[n++] = (uint32_t)strtoul(at, NULL, 10);
+    return n;
+}
+
+static bool read_options(struct run *o, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--dump") == 0) {
+            o->dump = true;
+            continue;
+        }
+        if (!value)
+            return false;
+        if (strcmp(argv[i], "--graphs") == 0)
+            o->graphs = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i], "--seed") == 0)
+            o->seed = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i], "--steps") == 0)
+            o->steps = atoi(value);
+        else if (strcmp(argv[i], "--jobs") == 0)
+            o->jobs = atoi(value);
+        else if (strcmp(argv[i], "--roots") == 0)
+            o->edit.n_root = read_ids(o->edit.root, RG_RANDOM_ROOTS, value);
+        else if (strcmp(argv[i], "--cut") == 0)
+            o->edit.n_cut = read_ids(o->edit.cut, SHRINK_CUTS, value);
+        else
+            return false;
+        i++;
+    }
+    return o->jobs >= 1 && o->jobs <= 64;
 }
 
 int main(int argc, char **argv)
 {
-    unsigned long long seed = 1, graphs = 2000;
-    int steps = 0, failed = 0;
-    bool dump = false;
-    for (int i = 1; i < argc; i++) {
-        if (i + 1 < argc && strcmp(argv[i], "--graphs") == 0)
-            graphs = strtoull(argv[++i], NULL, 10);
-        else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0)
-            seed = strtoull(argv[++i], NULL, 10);
-        else if (i + 1 < argc && strcmp(argv[i], "--steps") == 0)
-            steps = atoi(argv[++i]);
-        else if (strcmp(argv[i], "--dump") == 0)
-            dump = true;
-        else
-            return (void)fprintf(stderr, "difftest [--graphs N] [--seed S] [--steps N] "
-                                         "[--dump]\n"), 2;
-    }
-    const time_t start = time(NULL);
-    size_t nodes = 0;
-    for (unsigned long long k = 0; k < graphs && failed < 5; k++) {
-        const int n = steps ? steps : 1 + (int)((seed + k) * 7 % 24);
-        if (passes(seed + k, n, &nodes))
-            continue;
-        report(seed + k, n, dump);
-        failed++;
-    }
-    (void)printf("difftest: %llu graphs from seed %llu, %d failed, worst %.2g (f64) %.2g (f32), "
-                 "%lld s\n", graphs, seed, failed, worst_seen[RG_F64], worst_seen[RG_F32],
-                 (long long)(time(NULL) - start));
-    return failed != 0;
+    struct run o = { .seed = 1, .graphs = 5000, .steps = -1, .jobs = 2 };
+    if (!read_options(&o, argc, argv))
+        return (void)fprintf(stderr, "difftest [--graphs N] [--seed S] [--jobs J] [--steps N] "
+                             "[--roots ID,...] [--cut ID,...] [--dump]\n"), 2;
+    if (!tested_passes_are_all())
+        return (void)printf("a pass of the pipeline is not tested\n"), 1;
+    if (o.edit.n_root || o.dump)
+        return !single(&o);
+    return all(&o);
 }

@@ -71,6 +71,8 @@ static rg_shape some_shape(random_graph *r, int least)
     rg_shape s = { .rank = least + below(r, 4 - least) };
     for (int i = 0; i < s.rank; i++)
         s.dim[i] = extent(r);
+    for (int i = 0; rg_shape_count(s) > MOST_ELEMENTS; i++)
+        s.dim[i] = 1;
     return s;
 }
 
@@ -263,7 +265,7 @@ static void add_form(random_graph *r)
     rg_val v = r->value[x];
     rg_shape s = rg_shape_of(v);
     const int axis = below(r, s.rank);
-    int axes[4];
+    int axes[8];
     switch (below(r, 8)) {
     case 0: keep(r, rg_reshape(v, RG_SHAPE(rg_shape_count(s))), plain); break;
     case 1:
@@ -302,7 +304,7 @@ static void add_concat(random_graph *r)
     part[2] = rg_slice(v, axis, 0, (s.dim[axis] + 1) / 2);
     part[3] = below(r, 2) ? rg_full(r->graph, s, 0.75) : rg_mul(v, v);
     keep(r, rg_concat(part, (size_t)(2 + below(r, 3)), axis), false);
-    if (below(r, 2))
+    if (below(r, 2) && s.rank < 5)
         keep(r, rg_stack(part, 2, below(r, s.rank + 1)), false);
 }
 
