@@ -87,11 +87,6 @@ static size_t report(uint64_t seed, int steps, bool print)
     if (k == DIFF_CHECKS)
         return 0;
     struct hunt hunt = { seed, k };
-    if (print) {
-        (void)printf("seed %llu fails with %d steps: %s\n", (unsigned long long)seed, fewest,
-                     diff.why);
-        (void)fflush(stdout);
-    }
     if (r.broken) {
         random_graph_free(&r);
         return 0;
@@ -187,7 +182,11 @@ static int work(const struct run *o, int job)
         if (ok)
             continue;
         failed++;
-        (void)report(seed, steps_of(o, seed), true);
+        (void)printf("seed %llu with %d steps: %s\n", (unsigned long long)seed,
+                     steps_of(o, seed), diff.why);
+        (void)fflush(stdout);
+        if (!report(seed, steps_of(o, seed), true))
+            (void)printf("and not again\n");
         (void)fflush(stdout);
     }
     (void)printf("difftest: %llu graphs of %llu nodes from seed %llu, %d failed; worst %.2g "
@@ -264,7 +263,7 @@ int main(int argc, char **argv)
                              "[--roots ID,...] [--cut ID,...] [--dump]\n"), 2;
     if (!tested_passes_are_all())
         return (void)printf("a pass of the pipeline is not tested\n"), 1;
-    if (o.edit.n_root || o.dump)
+    if (o.steps >= 0)
         return !single(&o);
     return all(&o);
 }

@@ -44,7 +44,7 @@ rg_status program_make(program *p, const random_graph *r, bool fold, bool cse, b
     p->err = (rg_err){ .status = RG_OK };
     (void)rg_alloc_resolve(&alloc, NULL);
     rg_status st = rg_prog_create(&p->prog, r->graph, r->root, r->n_root, RG_TRAIN, RG_F64, &alloc,
-                                  &p->err);
+                                  &alloc, &p->err);
     p->made = !st;
     p->prog.fold = fold;
     p->prog.cse = cse;
