@@ -262,8 +262,8 @@ bool rg_reads_packed(const rg_code *c, uint32_t id);
 rg_status rg_code_regions(rg_code *c);
 /* Which regions are worth it for so many threads. */
 void rg_code_choose(rg_code *c, int threads);
-/* No two rows of a region touch the same bytes of the arena, unless both only read. After
- * placing. */
+/* Nothing reads what another step of its interval writes, and no two rows of a region touch the
+ * same bytes of the arena, unless both only read. After placing. */
 rg_status rg_code_verify_regions(const rg_code *c, rg_err *err);
 
 /* ---- place.c: lives and offsets ------------------------------------------------------------- */

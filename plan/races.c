@@ -107,9 +107,49 @@ static rg_status verify_region(const rg_code *c, size_t number, rg_err *err)
     return st;
 }
 
+/* ---- Intervals ------------------------------------------------------------------------------ */
+
+/* By buffer: who wrote there last, and where. */
+struct written {
+    size_t  step;             /* + 1; 0 = nobody */
+    int64_t offset;
+};
+
+/* Operands of a step that another step of its interval writes; with a slab, at this very place. */
+static bool reads_too_soon(const rg_code *c, const struct written *w, size_t i)
+{
+    const rg_task *s = &c->step[i];
+    for (uint32_t k = 0; k < s->n_in; k++) {
+        const struct written *by = &w[s->arg[k].base];
+        if (by->step && by->step - 1 != i && c->step[by->step - 1].interval == s->interval &&
+            by->offset == (int64_t)s->arg[k].offset && c->buffer[s->arg[k].base].bytes)
+            return true;
+    }
+    return false;
+}
+
+/* Steps of one interval run at the same time. */
+static rg_status verify_intervals(const rg_code *c, rg_err *err)
+{
+    struct written *w = rg_get(&c->alloc, c->n_buffer * sizeof *w);
+    rg_status st = w ? RG_OK : rg_fail(err, RG_ENOMEM, "plan: no memory");
+    for (size_t i = 0, end = 0; i < c->n_step && !st; i++) {
+        for (; end < c->n_step && c->step[end].interval == c->step[i].interval; end++)
+            for (uint32_t k = 0; k < c->step[end].n_out; k++) {
+                const rg_ref *to = &c->step[end].arg[c->step[end].n_in + k];
+                w[to->base] = (struct written){ end + 1, (int64_t)to->offset };
+            }
+        if (reads_too_soon(c, w, i))
+            st = rg_fail(err, RG_EINTERNAL, "schedule: step %zu reads what another step of its "
+                         "interval writes", i);
+    }
+    rg_release(&c->alloc, w, c->n_buffer * sizeof *w);
+    return st;
+}
+
 rg_status rg_code_verify_regions(const rg_code *c, rg_err *err)
 {
-    rg_status st = RG_OK;
+    rg_status st = verify_intervals(c, err);
     for (size_t i = 0; i < c->n_region && !st; i++)
         st = verify_region(c, i, err);
     return st;

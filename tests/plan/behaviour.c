@@ -266,6 +266,29 @@ RGT_TEST(plan, results_that_overwrite_each_other_are_caught)
     net_end(&n);
 }
 
+/* A view of a transpose, made before somebody asked for the transpose dense: it must wait, too. */
+RGT_TEST(plan, a_view_waits_for_what_it_shows)
+{
+    rg_graph *g;
+    rg_plan *plan;
+    rg_err err = { .status = RG_OK };
+    RGT_CHECK(!rg_graph_create(&g, NULL, NULL));
+    rg_val x = rg_input(g, "x", RG_F, RG_SHAPE(5, 3, 2));
+    rg_val w = rg_input(g, "w", RG_F, RG_SHAPE(5, 1));
+    rg_val t = rg_transpose(x, (const int[]){ 1, 2, 0 }, 3);
+    const rg_val roots[2] = { rg_matmul(rg_reshape(t, RG_SHAPE(6, 5)), w),
+                              rg_logsumexp_over(t, 2, false) };
+    const rg_plan_opts opts = { .real = RG_F64, .threads = 2, .disable = "solo", .verify = true };
+    RGT_CHECK_MSG(!rg_plan_create(&plan, roots, 2, &opts), "%s", rg_graph_message(g));
+    rg_code *c = (rg_code *)plan->exec;
+    RGT_CHECK(c->n_step >= 3 && rg_code_verify_regions(c, &err) == RG_OK);
+    for (size_t i = 0; i < c->n_step; i++) /* and that is seen */
+        c->step[i].interval = 0;
+    RGT_CHECK(rg_code_verify_regions(c, &err) == RG_EINTERNAL && rgt_has(err.text, "schedule"));
+    rg_plan_destroy(&plan);
+    rg_graph_destroy(&g);
+}
+
 RGT_TEST(plan, a_broken_program_is_caught)
 {
     net n;
