@@ -43,8 +43,7 @@ static void keep(random_graph *r, rg_val v, bool plain)
         r->broken = true;
         return;
     }
-    const int64_t n = rg_shape_count(rg_shape_of(v));
-    if (n > MOST_ELEMENTS || r->n_value == RG_RANDOM_VALUES)
+    if (rg_shape_count(rg_shape_of(v)) > MOST_ELEMENTS || r->n_value == RG_RANDOM_VALUES)
         return;
     r->plain[r->n_value] = plain;
     r->value[r->n_value++] = v;
@@ -265,7 +264,7 @@ static void add_form(random_graph *r)
     rg_val v = r->value[x];
     rg_shape s = rg_shape_of(v);
     const int axis = below(r, s.rank);
-    int axes[8];
+    int axes[RG_MAX_RANK];
     switch (below(r, 8)) {
     case 0: keep(r, rg_reshape(v, RG_SHAPE(rg_shape_count(s))), plain); break;
     case 1:
