@@ -52,8 +52,8 @@ typedef struct rg_plan_opts {
     rg_val      objective;     /* whose gradients rg_optim_step reads; none = the only one */
     bool        accumulate;    /* runs add to the gradients until rg_optim_step takes their mean */
     bool        keep;          /* every value stays readable by rg_plan_data, not only roots */
-    bool        portable;      /* no BLAS: the same bits on every CPU with FMA (any NaN being as good
-                                  as another); f32 */
+    bool        portable;      /* no BLAS: the same bits on every CPU with FMA (any NaN counts as
+                                  any); f32 */
     bool        keep_subnormals; /* f32 runs flush them by default, on our threads only */
     bool        dry_run;       /* plan and report, take no arena; run answers RG_ESTATE */
     const char *disable;       /* passes to leave out, by name: "batch pack" */
