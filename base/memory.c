@@ -71,7 +71,7 @@ void rg_release(const rg_alloc *a, void *block, size_t bytes)
 
 enum { LEAST_ITEMS = 16 };  /* of an array that grows */
 
-bool rg_grow(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item)
+bool rg_grow_raw(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item)
 {
     void *old, *grown;
     size_t want, bytes;
@@ -84,10 +84,20 @@ bool rg_grow(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t ite
     memcpy(&old, data, sizeof old);
     if (*cap)
         memcpy(grown, old, *cap * item);
-    memset((char *)grown + *cap * item, 0, bytes - *cap * item);
     rg_release(a, old, *cap * item);
     memcpy(data, &grown, sizeof grown);
     *cap = want;
+    return true;
+}
+
+bool rg_grow(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item)
+{
+    char *grown;
+    const size_t old = *cap;
+    if (!rg_grow_raw(a, data, cap, need, item))
+        return false;
+    memcpy(&grown, data, sizeof grown);
+    memset(grown + old * item, 0, (*cap - old) * item);
     return true;
 }
 
@@ -105,7 +115,8 @@ void rg_arena_init(rg_arena *arena, const rg_alloc *alloc)
 
 static bool arena_add(rg_arena *arena, size_t bytes)
 {
-    rg_arena_block *b = rg_get(&arena->alloc, bytes);
+    rg_arena_block *b = arena->raw ? rg_get_raw(&arena->alloc, bytes)
+                                   : rg_get(&arena->alloc, bytes);
     if (!b)
         return false;
     b->next = arena->block;

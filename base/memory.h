@@ -15,14 +15,22 @@ void *rg_get(const rg_alloc *a, size_t bytes);
 void *rg_get_raw(const rg_alloc *a, size_t bytes);
 void rg_release(const rg_alloc *a, void *block, size_t bytes);
 
-/* rg_reserve() where the array has to grow: to what is needed, at least twofold. */
+/* What follows where the array has to grow: to what is needed, at least twofold. */
 bool rg_grow(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item);
+bool rg_grow_raw(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item);
 
 /* Make room for @p need items in the array *data of *cap items; new items are zero. false: no
  * memory or overflow, the array being as before. */
 static inline bool rg_reserve(const rg_alloc *a, void *data, size_t *cap, size_t need, size_t item)
 {
     return need <= *cap || rg_grow(a, data, cap, need, item);
+}
+
+/* The same; new items are undefined. */
+static inline bool rg_reserve_raw(const rg_alloc *a, void *data, size_t *cap, size_t need,
+                                  size_t item)
+{
+    return need <= *cap || rg_grow_raw(a, data, cap, need, item);
 }
 
 /* Objects that live and die together. With -Ddebug_arena=true each is a block of its own, so that
@@ -32,10 +40,11 @@ typedef struct rg_arena {
     rg_alloc        alloc;
     rg_arena_block *block;  /* newest first */
     size_t          bytes;  /* taken from the allocator */
+    bool            raw;    /* objects' contents are undefined, not zero */
 } rg_arena;
 
 void rg_arena_init(rg_arena *arena, const rg_alloc *alloc);
-/* Zeroed, aligned to 16; NULL without memory. */
+/* Zeroed but in a raw arena; aligned to 16; NULL without memory. */
 void *rg_arena_get(rg_arena *arena, size_t bytes);
 char *rg_arena_text(rg_arena *arena, const char *text);
 void rg_arena_free(rg_arena *arena);

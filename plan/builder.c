@@ -10,15 +10,21 @@ rg_status rg_builder_begin(rg_builder *b, rg_prog *p, rg_err *err)
 {
     *b = (rg_builder){ .p = p, .old = p->node, .n_old = p->n_node, .old_cap = p->node_cap,
                        .err = err };
+    /* what rules make on their way dies at the end, but is there for a while */
+    const uint32_t most = b->n_old + b->n_old / 4;
     p->node = NULL;
     p->node_cap = 0;
     p->n_node = 1;
     p->side = !p->side;
     b->map = rg_get(&p->alloc, b->n_old * sizeof *b->map);
-    b->was_folded = p->folded && p->folded_joined == p->joined;
-    b->failed = !b->map || !rg_reserve(&p->alloc, &b->same, &b->same_cap, b->n_old, 1) ||
-                !rg_reserve(&p->alloc, &p->node, &p->node_cap, b->n_old, sizeof *p->node) ||
-                !rg_twins_reserve(&b->twins, &p->alloc, b->n_old);
+    b->was_folded = p->folded;
+    b->but_stacks = p->folded_joined != p->joined;
+    for (b->any_op = rg_rule_count(); b->any_op && !rg_rule_at(b->any_op - 1)->op; b->any_op--)
+        ;
+    b->failed = !b->map ||
+                !rg_reserve(&p->alloc, &b->copied, &b->copied_cap, most, sizeof *b->copied) ||
+                !rg_reserve_raw(&p->alloc, &p->node, &p->node_cap, most, sizeof *p->node) ||
+                !rg_twins_reserve(&b->twins, &p->alloc, most);
     for (size_t i = rg_rule_count(); p->fold && i-- > 0 && !b->failed;)
         b->failed = !rg_rules_index(&b->rules, &p->alloc, i);
     return b->failed ? rg_builder_end(b) : RG_OK;
@@ -33,9 +39,8 @@ rg_status rg_builder_end(rg_builder *b)
         p->of_graph[i] = b->map[p->of_graph[i]];
     rg_release(&p->alloc, b->old, b->old_cap * sizeof *b->old);
     rg_arena_free(&p->in[!p->side]);
-    rg_arena_init(&p->in[!p->side], &p->alloc);
     rg_release(&p->alloc, b->map, b->n_old * sizeof *b->map);
-    rg_release(&p->alloc, b->same, b->same_cap);
+    rg_release(&p->alloc, b->copied, b->copied_cap * sizeof *b->copied);
     rg_release(&p->alloc, b->offset, b->offset_cap * sizeof *b->offset);
     rg_release(&p->alloc, b->many, b->many_cap * sizeof *b->many);
     rg_twins_free(&b->twins, &p->alloc);
@@ -80,64 +85,88 @@ uint32_t rg_builder_plain(rg_builder *b, const rg_node *n)
 
 /* ---- Rules ---------------------------------------------------------------------------------- */
 
-/* A rule that rewrites hands over a smaller problem; this bound only guards against a wrong one. */
-enum { MOST_REWRITES = 64 };
+enum {
+    MOST_REWRITES = 64, /* rules hand over smaller problems; this only guards against a wrong one */
+    SEEN = 3,           /* levels of operands that decide whether a rule has something to say */
+};
+
+static uint32_t apply(rg_builder *b, size_t rule, rg_node *n)
+{
+    const uint32_t id = rg_rule_at(rule)->apply(b, n);
+    if (id && b->p->fired)
+        b->p->fired[rule]++;
+    return id;
+}
 
 /* One round: the first rule that has something to say. */
 static uint32_t try_rules(rg_builder *b, rg_node *n)
 {
-    const size_t first = rg_rules_of(&b->rules, n->op);
-    for (size_t i = first; i < rg_rule_count() && rg_rule_at(i)->op == n->op; i++) {
-        uint32_t id = rg_rule_at(i)->apply(b, n);
-        if (id && b->p->fired)
-            b->p->fired[i]++;
-        if (id)
-            return id;
-    }
-    for (size_t i = rg_rule_count(); i-- > 0 && !rg_rule_at(i)->op;) {
-        uint32_t id = rg_rule_at(i)->apply(b, n);
-        if (id && b->p->fired)
-            b->p->fired[i]++;
-        if (id)
-            return id;
-    }
-    return 0;
+    uint32_t id = 0;
+    const rg_rule *rule = rg_rule_at(0);
+    for (size_t i = rg_rules_of(&b->rules, n->op); i < b->any_op && rule[i].op == n->op && !id; i++)
+        id = apply(b, i, n);
+    for (size_t i = rg_rule_count(); i-- > b->any_op && !id;)
+        id = apply(b, i, n);
+    return id;
 }
 
-uint32_t rg_builder_add(rg_builder *b, const rg_node *n)
+/* What equals the node *now, which rules may rewrite; *plain: they did not. */
+static uint32_t simplify(rg_builder *b, rg_node *now, bool *plain)
 {
-    rg_node now = *n;
+    *plain = true;
     for (int round = 0; b->p->fold && round < MOST_REWRITES && !b->failed; round++) {
-        uint32_t id = try_rules(b, &now);
+        const uint32_t id = try_rules(b, now);
+        *plain &= !id;
         if (id && id != RG_AGAIN)
             return id;
         if (!id)
             break;
     }
-    return rg_builder_plain(b, &now);
+    return rg_builder_plain(b, now);
+}
+
+uint32_t rg_builder_add(rg_builder *b, const rg_node *n)
+{
+    rg_node now = *n;
+    bool plain;
+    return simplify(b, &now, &plain);
+}
+
+/* Map the operands of an old node into b->many; the levels below it that are what they were. */
+static uint32_t map_operands(rg_builder *b, rg_node *n)
+{
+    uint32_t levels = SEEN;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const uint32_t now = b->many[k] = b->map[n->in[k]];
+        const rg_copied *c = &b->copied[now];
+        const uint32_t own = now < b->copied_cap && c->of == n->in[k] ? c->levels : 0;
+        levels = own < levels ? own : levels;
+    }
+    n->in = b->many;
+    return levels;
 }
 
 uint32_t rg_builder_copy(rg_builder *b, uint32_t id)
 {
+    rg_prog *p = b->p;
     rg_node n = b->old[id];
-    if (b->failed || !rg_reserve(&b->p->alloc, &b->many, &b->many_cap, n.n_in, sizeof *b->many)) {
+    if (b->failed || !rg_reserve(&p->alloc, &b->many, &b->many_cap, n.n_in, sizeof *b->many)) {
         b->failed = true;
         return 0;
     }
-    bool same = true;
-    for (uint32_t k = 0; k < n.n_in; k++) {
-        b->many[k] = b->map[n.in[k]];
-        same &= b->many[k] < b->same_cap && b->same[b->many[k]];
-    }
-    n.in = b->many;
-    if (!same || !b->was_folded)
-        return rg_builder_add(b, &n);
-    const uint32_t now = rg_builder_plain(b, &n);
-    if (now && !rg_reserve(&b->p->alloc, &b->same, &b->same_cap, (size_t)now + 1, 1))
+    const uint32_t levels = map_operands(b, &n), next = p->n_node;
+    const bool settled = b->was_folded && levels == SEEN &&
+                         !(b->but_stacks && n.op == &rg_op_concat);
+    bool plain = true;
+    const uint32_t now = settled ? rg_builder_plain(b, &n) : simplify(b, &n, &plain);
+    if (b->failed || !plain || now != next)
+        return now; /* something else, or something that was there already */
+    if (!rg_reserve(&p->alloc, &b->copied, &b->copied_cap, (size_t)now + 1, sizeof *b->copied)) {
         b->failed = true;
-    else
-        b->same[now] = 1;
-    return b->failed ? 0 : now;
+        return 0;
+    }
+    b->copied[now] = (rg_copied){ id, levels < SEEN ? levels + 1 : SEEN };
+    return now;
 }
 
 /* ---- For passes and rules ------------------------------------------------------------------- */

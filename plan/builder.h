@@ -18,15 +18,23 @@
 
 enum { RG_BUILDER_FEW = 8 };
 
+/* A node that is what it was: of which old node, and how many levels of operands are, too, itself
+ * counted. of = 0: made anew. */
+typedef struct rg_copied {
+    uint32_t of, levels;
+} rg_copied;
+
 typedef struct rg_builder {
     rg_prog   *p;        /* its nodes are the new program */
     rg_node   *old;      /* the old one; [0] unused */
     uint32_t   n_old;
     size_t     old_cap;
     uint32_t  *map;      /* old id -> new id */
-    uint8_t   *same;     /* by new id: copied, and so is all that it depends on */
-    size_t     same_cap;
-    bool       was_folded; /* no rule has an opinion on what stays the same */
+    rg_copied *copied;   /* by new id */
+    size_t     copied_cap;
+    bool       was_folded; /* no rule has an opinion on what stays as it is, */
+    bool       but_stacks; /* stacks excepted: their rules have become more since */
+    size_t     any_op;   /* the first rule that is for all ops */
     rg_twins   twins;    /* of new nodes */
     rg_index   rules;    /* address of an op -> number of its first rule + 1 */
     int64_t  **offset;   /* new id of a concat -> where its parts begin; NULL = not yet asked */

@@ -7,7 +7,7 @@ uint32_t rg_prog_add(rg_prog *p, const rg_node *like, const uint32_t *in, uint32
 {
     uint32_t *ids = n_in ? rg_arena_get(&p->in[p->side], n_in * sizeof *ids) : NULL;
     if ((n_in && !ids) ||
-        !rg_reserve(&p->alloc, &p->node, &p->node_cap, (size_t)p->n_node + 1, sizeof *p->node))
+        !rg_reserve_raw(&p->alloc, &p->node, &p->node_cap, (size_t)p->n_node + 1, sizeof *p->node))
         return 0;
     for (uint32_t k = 0; k < n_in; k++)
         ids[k] = in[k];
@@ -41,7 +41,7 @@ static bool copy(rg_prog *p)
         live += p->of_graph[id];
     }
     uint32_t *in = rg_get(&p->alloc, most * sizeof *in);
-    bool ok = in && rg_reserve(&p->alloc, &p->node, &p->node_cap, live, sizeof *p->node);
+    bool ok = in && rg_reserve_raw(&p->alloc, &p->node, &p->node_cap, live, sizeof *p->node);
     for (uint32_t id = 1; id < p->n_of_graph && ok; id++) {
         const rg_node *node = rg_node_at(p->graph, id);
         if (!p->of_graph[id])
@@ -65,6 +65,7 @@ rg_status rg_prog_create(rg_prog *p, const rg_graph *g, const rg_val *roots, siz
     rg_arena_init(&p->arena, alloc);
     rg_arena_init(&p->in[0], work);
     rg_arena_init(&p->in[1], work);
+    p->in[0].raw = p->in[1].raw = true;
     for (size_t i = 0; i < n; i++)
         if (roots[i].id >= p->n_of_graph)
             p->n_of_graph = roots[i].id + 1;

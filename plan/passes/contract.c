@@ -111,22 +111,26 @@ rg_status rg_contract(rg_contraction *c, rg_prog *p, const rg_uses *u, const uin
 {
     const size_t n = (size_t)p->n_node + 1, sets = (size_t)n_set + 1, word = sizeof(uint32_t);
     struct walk w = { .n_ready = 0 };
-    uint32_t *block = rg_get(&p->alloc, (4 * n + 3 * sets) * word);
+    uint32_t *block = rg_get_raw(&p->alloc, 4 * n * word);
+    uint32_t *by_set = rg_get(&p->alloc, 3 * sets * word);
     *c = (rg_contraction){ .n_node = p->n_node };
-    c->node = rg_get(&p->alloc, n * word);
-    c->first = rg_get(&p->alloc, n * word);
-    if (block && c->node && c->first) {
+    c->node = rg_get_raw(&p->alloc, n * word);
+    c->first = rg_get_raw(&p->alloc, n * word);
+    const bool ok = block && by_set && c->node && c->first;
+    if (ok) {
         w.ready = block;
         w.partial = w.ready + n;
         w.pending = w.partial + n;
         w.next = w.pending + n;
-        w.head = w.next + n;
+        w.head = by_set;
         w.count = w.head + sets;
         w.left = w.count + sets;
+        c->first[0] = 0;
         run(c, &w, p, u, set_of);
     }
-    rg_release(&p->alloc, block, (4 * n + 3 * sets) * word);
-    return block && c->node && c->first ? RG_OK : rg_fail(err, RG_ENOMEM, "plan: no memory");
+    rg_release(&p->alloc, block, 4 * n * word);
+    rg_release(&p->alloc, by_set, 3 * sets * word);
+    return ok ? RG_OK : rg_fail(err, RG_ENOMEM, "plan: no memory");
 }
 
 void rg_contraction_free(rg_contraction *c, const rg_prog *p)

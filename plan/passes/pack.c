@@ -9,27 +9,21 @@
  * so any family of such sets contracts without a cycle. Weights are packed by family, or the
  * zero state that equal-node removal shares between layers would pack their first steps
  * together. */
+#include "plan/passes/merge.h"
 #include "plan/passes/passes.h"
-#include "plan/passes/products.h"
 
 enum { NO_CLASS = 2, SINK = -1 };
 
 struct pack {
+    rg_merge       merge;      /* first: what `operands` is given */
     rg_prog       *p;
-    rg_uses        uses;
     rg_groups      groups;
     rg_trees       trees;
     uint32_t      *level;
     uint8_t       *reach;      /* does a product depend on it? */
     rg_buckets     sets, weights, cut, columns;
     uint32_t      *family;
-    uint32_t      *set_of;
-    uint32_t       n_set;
     uint32_t      *rides;      /* by value: the set whose right operand it is */
-    rg_contraction order;
-    rg_stacks      old, made;
-    int64_t       *place;
-    size_t         place_cap;
 };
 
 /* ---- Levels ---------------------------------------------------------------------------------- */
@@ -45,10 +39,11 @@ static void find_levels(struct pack *s)
         p->visits += 1 + n->n_in;
     }
     for (uint32_t id = p->n_node; id-- > 1;) {
-        const uint32_t *user = s->uses.user;
-        for (uint32_t k = s->uses.first[id]; k < s->uses.first[id + 1] && !s->reach[id]; k++)
+        const uint32_t *user = s->merge.uses.user;
+        const uint32_t end = s->merge.uses.first[id + 1];
+        for (uint32_t k = s->merge.uses.first[id]; k < end && !s->reach[id]; k++)
             s->reach[id] = s->reach[user[k]] || p->node[user[k]].op == &rg_op_matmul;
-        p->visits += 1 + rg_use_count(&s->uses, id);
+        p->visits += 1 + rg_use_count(&s->merge.uses, id);
     }
 }
 
@@ -69,9 +64,9 @@ static void name_set(struct pack *s, const rg_buckets *b, const rg_bucket *bucke
 {
     if (bucket->n < 2)
         return;
-    s->n_set++;
+    s->merge.n_set++;
     for (uint32_t id = bucket->first; id; id = b->next[id])
-        s->set_of[id] = s->n_set;
+        s->merge.set_of[id] = s->merge.n_set;
 }
 
 /* A weight is a right operand that no product computes. */
@@ -124,13 +119,13 @@ static bool find_columns(struct pack *s)
 {
     rg_prog *p = s->p;
     const size_t n = p->n_node;
-    uint32_t *rights = rg_get(&p->alloc, (s->n_set + 1) * sizeof *rights);
+    uint32_t *rights = rg_get(&p->alloc, (s->merge.n_set + 1) * sizeof *rights);
     s->rides = rg_get(&p->alloc, n * sizeof *s->rides);
     bool ok = rights && s->rides;
     for (uint32_t id = 1; id < n && ok; id++)
-        if (s->set_of[id] && s->level[p->node[id].in[1]] && !s->rides[p->node[id].in[1]]) {
-            s->rides[p->node[id].in[1]] = s->set_of[id];
-            rights[s->set_of[id]]++;
+        if (s->merge.set_of[id] && s->level[p->node[id].in[1]] && !s->rides[p->node[id].in[1]]) {
+            s->rides[p->node[id].in[1]] = s->merge.set_of[id];
+            rights[s->merge.set_of[id]]++;
         }
     for (uint32_t id = 1; id < n && ok; id++) {
         const rg_node *c = &p->node[id];
@@ -144,13 +139,13 @@ static bool find_columns(struct pack *s)
     for (uint32_t k = 1; k < s->columns.n && ok; k++)
         if (s->columns.bucket[k].n == rights[s->columns.bucket[k].key.word[0]])
             name_set(s, &s->columns, &s->columns.bucket[k]);
-    rg_release(&p->alloc, rights, (s->n_set + 1) * sizeof *rights);
+    rg_release(&p->alloc, rights, (s->merge.n_set + 1) * sizeof *rights);
     return ok;
 }
 
 /* ---- Merging --------------------------------------------------------------------------------- */
 
-/* Which operand grows, and along which of its axes. */
+/* Which operand grows, along which of its axes, and the result in columns. */
 static uint32_t wide_side(const rg_node *n)
 {
     return n->op == &rg_op_matmul;
@@ -161,78 +156,29 @@ static int wide_axis(const rg_node *n)
     return n->op == &rg_op_matmul && rg_flags_of(n)->transpose_b ? 0 : 1;
 }
 
-/* Gates in the order of the sums that they enter; column sums by age of their operand. */
-static void sort_members(struct pack *s, const rg_builder *b, uint32_t *member, uint32_t n)
+static int columns(const rg_node *n)
 {
-    uint64_t *key = rg_get(&s->p->alloc, n * sizeof *key);
-    for (uint32_t k = 0; k < n && key; k++) {
+    return n->shape->rank - 1;
+}
+
+/* Gates in the order of the sums that they enter; column sums by age of their operand. */
+static uint32_t operands(rg_merge *m, const rg_builder *b, uint32_t *member, uint32_t n,
+                         uint32_t *part)
+{
+    const struct pack *s = (const struct pack *)m;
+    uint64_t *key = rg_get(&m->p->alloc, n * sizeof *key);
+    if (!key)
+        return 0;
+    for (uint32_t k = 0; k < n; k++) {
         const uint32_t tree = s->trees.of[member[k]];
         key[k] = b->old[member[k]].op == &rg_op_matmul ? (tree ? tree : member[k])
                                                        : b->old[member[k]].in[0];
     }
-    if (key)
-        rg_sort_by(member, key, n);
-    rg_release(&s->p->alloc, key, n * sizeof *key);
-}
-
-static bool place_columns(struct pack *s, rg_builder *b, const uint32_t *part, uint32_t n, int axis)
-{
-    int64_t column = 0;
-    for (uint32_t k = 0; k < n; k++) {
-        if (!rg_reserve(&s->p->alloc, &s->place, &s->place_cap, (size_t)part[k] + 1,
-                        sizeof *s->place))
-            return false;
-        s->place[part[k]] = column;
-        column += rg_built(b, part[k])->shape->dim[axis];
-    }
-    return true;
-}
-
-static void merge(struct pack *s, rg_builder *b, uint32_t *member, uint32_t n)
-{
-    const rg_node like = b->old[member[0]];
-    const uint32_t side = wide_side(&like);
-    const int axis = wide_axis(&like);
-    uint32_t *part = rg_arena_get(&s->p->arena, n * sizeof *part), kept = 0;
-    b->failed |= !part;
-    if (b->failed)
-        return;
-    sort_members(s, b, member, n);
+    rg_sort_by(member, key, n);
+    rg_release(&m->p->alloc, key, n * sizeof *key);
     for (uint32_t k = 0; k < n; k++)
-        part[k] = b->old[member[k]].in[side];
-    kept = rg_stacks_map(&s->old, &s->made, b, part, n, axis);
-    if (b->failed || !place_columns(s, b, part, kept, axis)) {
-        b->failed = true;
-        return;
-    }
-    const uint32_t wide = rg_make_concat(b, &like, part, kept, axis);
-    const uint32_t in[2] = { side ? b->map[like.in[0]] : wide, wide };
-    const uint32_t whole = rg_make(b, &like, like.op, like.attr, in, 1 + side);
-    for (uint32_t k = 0; k < n && !b->failed; k++) {
-        const uint32_t x = b->map[b->old[member[k]].in[side]];
-        const int64_t column = s->place[x];
-        b->map[member[k]] = rg_make_part(b, &b->old[member[k]], whole,
-                                         rg_built(b, whole)->shape->rank - 1, column,
-                                         column + rg_built(b, x)->shape->dim[axis]);
-    }
-}
-
-static rg_status rebuild(struct pack *s, rg_err *err)
-{
-    rg_builder b;
-    rg_status st;
-    rg_stacks_look(&s->old, s->p, s->p->node, s->p->n_node);
-    if ((st = rg_builder_begin(&b, s->p, err)))
-        return st;
-    for (uint32_t k = 0; k < s->order.n_item && !b.failed; k++) {
-        uint32_t *member = s->order.node + s->order.first[k];
-        const uint32_t n = s->order.first[k + 1] - s->order.first[k];
-        if (n > 1)
-            merge(s, &b, member, n);
-        else
-            b.map[member[0]] = rg_builder_copy(&b, member[0]);
-    }
-    return rg_builder_end(&b);
+        part[k] = b->old[member[k]].in[m->side(&b->old[member[k]])];
+    return n;
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -244,11 +190,11 @@ static rg_status analyse(struct pack *s, rg_err *err)
     rg_status st;
     s->level = rg_get(&p->alloc, n * sizeof *s->level);
     s->reach = rg_get(&p->alloc, n);
-    s->set_of = rg_get(&p->alloc, n * sizeof *s->set_of);
-    if (!s->level || !s->reach || !s->set_of)
+    s->merge.set_of = rg_get(&p->alloc, n * sizeof *s->merge.set_of);
+    if (!s->level || !s->reach || !s->merge.set_of)
         return rg_fail(err, RG_ENOMEM, "plan: no memory");
-    if ((st = rg_uses_make(&s->uses, p, err)) || (st = rg_groups_make(&s->groups, p, err)) ||
-        (st = rg_trees_make(&s->trees, p, &s->uses, err)))
+    if ((st = rg_uses_make(&s->merge.uses, p, err)) || (st = rg_groups_make(&s->groups, p, err)) ||
+        (st = rg_trees_make(&s->trees, p, &s->merge.uses, err)))
         return st;
     find_levels(s);
     return find_sets(s, err) && find_columns(s) ? RG_OK
@@ -257,26 +203,22 @@ static rg_status analyse(struct pack *s, rg_err *err)
 
 rg_status rg_pass_pack(rg_prog *p, rg_err *err)
 {
-    struct pack s = { .p = p };
+    struct pack s = { .merge = { .p = p, .side = wide_side, .axis = wide_axis, .grows = columns,
+                                 .operands = operands }, .p = p };
     const size_t n = p->n_node;
     rg_status st = analyse(&s, err);
-    if (!st && s.n_set && !(st = rg_contract(&s.order, p, &s.uses, s.set_of, s.n_set, err)))
-        st = rebuild(&s, err);
+    if (!st && s.merge.n_set)
+        st = rg_merge_sets(&s.merge, err);
     rg_release(&p->alloc, s.level, n * sizeof *s.level);
     rg_release(&p->alloc, s.reach, n);
-    rg_release(&p->alloc, s.set_of, n * sizeof *s.set_of);
     rg_release(&p->alloc, s.rides, n * sizeof *s.rides);
     rg_release(&p->alloc, s.family, n * sizeof *s.family);
-    rg_release(&p->alloc, s.place, s.place_cap * sizeof *s.place);
-    rg_stacks_free(&s.old, p);
-    rg_stacks_free(&s.made, p);
-    rg_contraction_free(&s.order, p);
     rg_buckets_free(&s.sets, &p->alloc);
     rg_buckets_free(&s.weights, &p->alloc);
     rg_buckets_free(&s.cut, &p->alloc);
     rg_buckets_free(&s.columns, &p->alloc);
     rg_trees_free(&s.trees, p);
     rg_groups_free(&s.groups, p);
-    rg_uses_free(&s.uses, p);
+    rg_merge_free(&s.merge, n);
     return st;
 }

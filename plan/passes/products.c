@@ -16,7 +16,7 @@ rg_status rg_uses_make(rg_uses *u, rg_prog *p, rg_err *err)
     for (uint32_t id = 1; id < p->n_node; id++)
         u->n_user += p->node[id].n_in;
     u->first = rg_get(&p->alloc, ((size_t)p->n_node + 2) * sizeof *u->first);
-    u->user = rg_get(&p->alloc, u->n_user * sizeof *u->user);
+    u->user = rg_get_raw(&p->alloc, u->n_user * sizeof *u->user);
     u->root = rg_get(&p->alloc, p->n_node);
     if (!u->first || !u->user || !u->root)
         return no_memory(err);
@@ -233,12 +233,12 @@ rg_status rg_trees_make(rg_trees *t, rg_prog *p, const rg_uses *u, rg_err *err)
 {
     const size_t n = p->n_node;
     *t = (rg_trees){ .n_node = p->n_node };
-    t->root = rg_get(&p->alloc, n * sizeof *t->root);
+    t->root = rg_get_raw(&p->alloc, n * sizeof *t->root);
     t->first = rg_get(&p->alloc, (n + 1) * sizeof *t->first);
-    t->leaf = rg_get(&p->alloc, 2 * n * sizeof *t->leaf);
+    t->leaf = rg_get_raw(&p->alloc, 2 * n * sizeof *t->leaf);
     t->of = rg_get(&p->alloc, n * sizeof *t->of);
     t->inner = rg_get(&p->alloc, n);
-    uint32_t *stack = rg_get(&p->alloc, (n + 2) * sizeof *stack);
+    uint32_t *stack = rg_get_raw(&p->alloc, (n + 2) * sizeof *stack);
     const bool ok = t->root && t->first && t->leaf && t->of && t->inner && stack;
     for (uint32_t id = 1; id < p->n_node && ok; id++)
         t->inner[id] = is_inner(p, u, id);
@@ -369,13 +369,13 @@ bool rg_bucket_put(rg_buckets *b, const rg_alloc *alloc, const rg_key *key, uint
             break;
     if (!at) {
         at = b->n ? (uint32_t)b->n : 1;
-        if (!rg_reserve(alloc, &b->bucket, &b->cap, (size_t)at + 1, sizeof *b->bucket) ||
+        if (!rg_reserve_raw(alloc, &b->bucket, &b->cap, (size_t)at + 1, sizeof *b->bucket) ||
             !rg_index_put(&b->index, alloc, h, at))
             return false;
         b->bucket[at] = (rg_bucket){ .key = *key };
         b->n = (size_t)at + 1;
     }
-    if (!rg_reserve(alloc, &b->next, &b->next_cap, (size_t)id + 1, sizeof *b->next))
+    if (!rg_reserve_raw(alloc, &b->next, &b->next_cap, (size_t)id + 1, sizeof *b->next))
         return false;
     rg_bucket *bucket = &b->bucket[at];
     if (bucket->n++)

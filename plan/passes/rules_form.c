@@ -141,11 +141,15 @@ static uint32_t before_broadcast(rg_builder *b, rg_node *n, uint32_t small)
 uint32_t rg_fold_elementwise_broadcast(rg_builder *b, rg_node *n)
 {
     uint32_t in[RG_BUILDER_FEW];
-    bool changed = false;
+    bool changed = false, any = false;
     if (!(n->op->flags & RG_OP_ELEMENTWISE) || n->n_in == 0 || n->n_in > RG_BUILDER_FEW)
         return 0;
-    for (uint32_t k = 0; k < n->n_in; k++)
+    for (uint32_t k = 0; k < n->n_in; k++) {
         in[k] = n->in[k];
+        any |= rg_operand(b, n, k)->op == &rg_op_broadcast;
+    }
+    if (!any)
+        return 0;
     for (uint32_t k = 0; k < n->n_in; k++) {
         const rg_node *x = rg_operand(b, n, k);
         if (x->op != &rg_op_broadcast)
