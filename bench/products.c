@@ -49,13 +49,14 @@ static void one(const rgb_row *row, const rgb_opts *opts, bool packed, int64_t m
         .own = { .m = m, .n = n, .k = k, .a_row = k, .a_k = 1, .ldc = n },
         .kernels = packed ? rg_product_table(rg_cpu_isa()) : NULL,
     };
+    const rg_pack all = { .k = k, .n = n, .rows = k, .cols = n, .b_k = n, .b_n = 1 };
     float *b = array(k * n);
     p.blas.isa = rg_cpu_isa();
     p.a = array(m * k);
     p.c = array(m * n);
     p.b = packed ? array(rg_product_packed(p.kernels, k, n)) : b;
     if (packed)
-        rg_product_pack(p.kernels, p.b, b, k, n, n, 1, 0, n);
+        rg_product_pack(p.kernels, &all, p.b, b, 0, n);
     alone.threads = 1;
     const rgb_flops f = rgb_measure_flops(body, &p, &alone);
     const double flop = 2 * (double)(m * n * k);

@@ -24,30 +24,58 @@ int64_t rg_product_packed(const rg_product_kernels *kernels, int64_t k, int64_t 
     return (n + kernels->panel - 1) / kernels->panel * kernels->panel * k;
 }
 
-/* One panel: `width` columns of B, `panel` apart per k, zeros beyond the last. */
-static void pack_panel(float *out, const float *b, int64_t k, int64_t b_k, int64_t b_n,
+/* Four rows of B that lie across, transposed. */
+typedef float four __attribute__((vector_size(16)));
+typedef float four_u __attribute__((vector_size(16), aligned(1), may_alias));
+typedef int32_t pick __attribute__((vector_size(16)));
+
+static void transpose(float *out, const float *b, int64_t b_n, int64_t panel)
+{
+    const four r0 = *(const four_u *)b, r1 = *(const four_u *)(b + b_n);
+    const four r2 = *(const four_u *)(b + 2 * b_n), r3 = *(const four_u *)(b + 3 * b_n);
+    const pick low = { 0, 4, 1, 5 }, high = { 2, 6, 3, 7 };
+    const pick left = { 0, 1, 4, 5 }, right = { 2, 3, 6, 7 };
+    const four a = __builtin_shuffle(r0, r1, low), c = __builtin_shuffle(r0, r1, high);
+    const four d = __builtin_shuffle(r2, r3, low), e = __builtin_shuffle(r2, r3, high);
+    *(four_u *)out = __builtin_shuffle(a, d, left);
+    *(four_u *)(out + panel) = __builtin_shuffle(a, d, right);
+    *(four_u *)(out + 2 * panel) = __builtin_shuffle(c, e, left);
+    *(four_u *)(out + 3 * panel) = __builtin_shuffle(c, e, right);
+}
+
+/* Rows of a panel, `panel` apart, of which `width` columns are filled. */
+static void pack_panel(float *out, const float *b, int64_t rows, int64_t b_k, int64_t b_n,
                        int64_t width, int64_t panel)
 {
     enum { BLOCK = 16 }; /* of k, so that lines of a transposed B are used while they are near */
-    for (int64_t k0 = 0; k0 < k; k0 += BLOCK) {
-        const int64_t k1 = k0 + BLOCK < k ? k0 + BLOCK : k;
-        if (b_n == 1) {
+    for (int64_t k0 = 0; k0 < rows; k0 += BLOCK) {
+        const int64_t k1 = k0 + BLOCK < rows ? k0 + BLOCK : rows;
+        int64_t j = 0;
+        for (int64_t i = k0; i < k1 && b_n == 1; i++)
+            memcpy(out + i * panel, b + i * b_k, (size_t)width * sizeof *out);
+        for (; j + 4 <= width && k1 - k0 == BLOCK && b_k == 1 && b_n != 1; j += 4)
+            for (int64_t i = k0; i < k1; i += 4)
+                transpose(out + i * panel + j, b + i + j * b_n, b_n, panel);
+        for (; j < width && b_n != 1; j++)
             for (int64_t i = k0; i < k1; i++)
-                memcpy(out + i * panel, b + i * b_k, (size_t)width * sizeof *out);
-        } else {
-            for (int64_t j = 0; j < width; j++)
-                for (int64_t i = k0; i < k1; i++)
-                    out[i * panel + j] = b[i * b_k + j * b_n];
-        }
-        for (int64_t i = k0; i < k1 && width < panel; i++)
-            memset(out + i * panel + width, 0, (size_t)(panel - width) * sizeof *out);
+                out[i * panel + j] = b[i * b_k + j * b_n];
     }
 }
 
-void rg_product_pack(const rg_product_kernels *kernels, float *out, const float *b, int64_t k,
-                     int64_t n, int64_t b_k, int64_t b_n, int64_t n0, int64_t n1)
+void rg_product_pack(const rg_product_kernels *kernels, const rg_pack *part, float *out,
+                     const float *b, int64_t c0, int64_t c1)
 {
-    const int64_t panel = kernels->panel;
-    for (int64_t at = n0; at < n1; at += panel)
-        pack_panel(out + at * k, b + at * b_n, k, b_k, b_n, n - at < panel ? n - at : panel, panel);
+    const int64_t panel = kernels->panel, begin = part->n0, end = part->n0 + part->cols;
+    for (int64_t at = c0; at < c1 && at < end; at += panel) {
+        const int64_t left = at > begin ? at : begin;
+        const int64_t right = at + panel < end ? at + panel : end;
+        float *to = out + at * part->k + part->k0 * panel;
+        if (left >= right)
+            continue;
+        pack_panel(to + left - at, b + (left - begin) * part->b_n, part->rows, part->b_k, part->b_n,
+                   right - left, panel);
+        /* zeros beyond the last column */
+        for (int64_t i = 0; i < part->rows && right == part->n && right < at + panel; i++)
+            memset(to + i * panel + right - at, 0, (size_t)(at + panel - right) * sizeof *out);
+    }
 }

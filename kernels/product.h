@@ -37,9 +37,17 @@ const rg_product_kernels *rg_product_table(rg_isa isa);
 
 /* Elements of packed B [k,n]. */
 int64_t rg_product_packed(const rg_product_kernels *kernels, int64_t k, int64_t n);
-/* Pack the panels of columns n0 .. n1 (n0 a multiple of `panel`) of B [k,n]; element (k,n) lies
- * at b[k·b_k + n·b_n]. */
-void rg_product_pack(const rg_product_kernels *kernels, float *out, const float *b, int64_t k,
-                     int64_t n, int64_t b_k, int64_t b_n, int64_t n0, int64_t n1);
+/* A part of B [k,n] that is packed: rows k0 .., columns n0 .., of which element (i,j) lies at
+ * b[i·b_k + j·b_n]. */
+typedef struct rg_pack {
+    int64_t k, n;
+    int64_t k0, n0, rows, cols;
+    int64_t b_k, b_n;
+} rg_pack;
+
+/* Pack what of a part lies in columns c0 .. c1 of B; c0 is a multiple of `panel`. @p out: all of
+ * packed B. */
+void rg_product_pack(const rg_product_kernels *kernels, const rg_pack *part, float *out,
+                     const float *b, int64_t c0, int64_t c1);
 
 #endif

@@ -15,7 +15,8 @@ enum { ROWS = 14 };
 #else
 enum { ROWS = 6 };
 #endif
-enum { PANEL = 2 * RG_F32_LANES, HALF = 7, LINE = 64, WIDE = 4 };
+enum { PANEL = 2 * RG_F32_LANES, HALF = 7, STREAMS = 4 };
+enum { LINE = 64, SPAN = 2 * RG_VECTOR > LINE ? 2 * LINE : LINE };  /* bytes fetched at once */
 
 #if defined(__x86_64__)
 #define KEEP_VECTOR(v)  __asm__("" : "+v"(v))
@@ -25,7 +26,7 @@ enum { PANEL = 2 * RG_F32_LANES, HALF = 7, LINE = 64, WIDE = 4 };
 #define KEEP_POINTER(p) (void)(p)
 #endif
 
-/* Lines that will be needed: two every `step` bytes, n times. */
+/* What will be needed: SPAN bytes every `step` bytes, n times. */
 struct fetch {
     const char *at;
     int64_t     step, n;
@@ -117,14 +118,15 @@ RG_INLINE void finish(const struct block *o, f32_v (*sum)[2], int64_t n, const i
     KEEP_POINTER(q);                                                                             \
     KEEP_POINTER(b)
 
-/* Fetch two lines per k, to the first-level cache (3) or to the second (2): all at once would block
- * the miss buffers. */
+/* Fetch a row of a panel per k, to the first-level cache (3) or to the second (2): all at once
+ * would block the miss buffers. */
 #define FETCHING(what, level)                                                                    \
     at = o->fetch[what].at;                                                                      \
     next = o->fetch[what].step;                                                                  \
     for (left = o->fetch[what].n < k ? o->fetch[what].n : k; left > 0; left--, k--) {            \
         __builtin_prefetch(at, 0, level);                                                        \
-        __builtin_prefetch(at + LINE, 0, level);                                                 \
+        if (SPAN > LINE)                                                                         \
+            __builtin_prefetch(at + LINE, 0, level);                                             \
         at += next;                                                                              \
         STEP();                                                                                  \
     }
@@ -172,6 +174,48 @@ EACH(INSTANCE)
 static block_fn *const blocks[2][2][ROWS] = { { { EACH(NARROW) }, { EACH(WIDE) } },
                                               { { EACH(EDGE_NARROW) }, { EACH(EDGE_WIDE) } } };
 
+/* ---- One row --------------------------------------------------------------------------------- */
+
+/* B is read once: a row waits for it, not for multiply-adds. Four panels `apart` are four streams,
+ * and accumulators enough to hide the latency of one. */
+RG_INLINE void row_of(const struct block *o, int64_t apart, const bool more)
+{
+    f32_v sum[2 * STREAMS];
+    const char *a = o->a, *b = o->b;
+    const int64_t offset[STREAMS] = { 0, apart, 2 * apart, 3 * apart };
+    UNROLL for (int j = 0; j < 2 * STREAMS; j++)
+        sum[j] = (f32_v){ 0 };
+    for (int64_t k = o->k; k > 0; k--, a += o->a_k, b += o->b_k) {
+        const f32_v x = *(const float *)(const void *)a - (f32_v){ 0 };
+        UNROLL for (int j = 0; j < 2 * STREAMS; j++) {
+            const float *w = (const void *)(b + offset[j / 2] + j % 2 * RG_VECTOR);
+            sum[j] = f32_fma(x, f32_load(w), sum[j]);
+        }
+    }
+    UNROLL for (int j = 0; j < 2 * STREAMS; j++) {
+        float *c = o->c + j * RG_F32_LANES;
+        f32_store(c, more ? f32_load(c) + sum[j] : sum[j]);
+    }
+}
+
+/* As many columns from n0 on as whole fours of panels make; returns where they end. */
+static int64_t one_row(const rg_product *p, const float *a, const float *b, float *c, int64_t n0,
+                       int64_t n1)
+{
+    const int64_t item = sizeof(float), b_k = p->b_k ? p->b_k : PANEL;
+    for (; n1 - n0 >= STREAMS * PANEL; n0 += STREAMS * PANEL) {
+        const int64_t column = p->b_k ? 1 : p->k; /* elements of B from one to the next, or so */
+        const struct block o = { .a = (const char *)a, .b = (const char *)(b + n0 * column),
+                                 .c = c + n0, .a_k = p->a_k * item, .b_k = b_k * item, .k = p->k };
+        const int64_t apart = PANEL * column * item;
+        if (p->accumulate)
+            row_of(&o, apart, true);
+        else
+            row_of(&o, apart, false);
+    }
+    return n0;
+}
+
 /* ---- The order of blocks -------------------------------------------------------------------- */
 
 enum {
@@ -179,8 +223,8 @@ enum {
     FAR = 512 * 1024,      /* bytes of a packed B: more do not */
     FEW = 64,              /* rows of a B that is near anyway */
     PAGE = 4096,
-    CROWDED = ROWS / 2,    /* rows a multiple of PAGE apart share a set of 8 ways */
-    STRETCH = 256          /* of k, where B lies in rows: 32 KiB of a panel */
+    CROWDED = ROWS < 7 ? ROWS : 7, /* rows a multiple of PAGE apart share a set of 8 ways */
+    STRETCH = ROWS < 7 ? 128 : 256 /* of k, where B lies in rows: most of a first-level cache */
 };
 
 /* Rows m0 .. m1 fall into nearly equal blocks; `group` of them meet a panel in turn. */
@@ -202,15 +246,16 @@ static struct order order_of(const rg_product *p, int64_t m0, int64_t m1, int64_
     return o;
 }
 
-/* What the block after this one reads of A: a line or two of every k, or, of rows one behind the
- * other that have not been read before, all. */
+/* What the block after this one reads of A: a line or two of every k, if blocks are so high that
+ * each has lines of its own; or, of rows one behind the other that are read for the first time,
+ * all. */
 static struct fetch rows_ahead(const struct block *o, int64_t rows, bool fresh)
 {
     if (o->a_row == (int64_t)sizeof(float))
-        return (struct fetch){ o->a + rows * o->a_row, o->a_k, o->k };
+        return (struct fetch){ o->a + rows * o->a_row, o->a_k, ROWS < 7 ? 0 : o->k };
     const bool dense = fresh && o->a_row <= (o->k + LINE) * o->a_k;
-    const int64_t lines = dense ? rows * o->a_row / LINE : 0;
-    return (struct fetch){ o->a + rows * o->a_row, 2 * LINE, (lines + 1) / 2 };
+    const int64_t bytes = dense ? rows * o->a_row : 0;
+    return (struct fetch){ o->a + rows * o->a_row, SPAN, (bytes + SPAN - 1) / SPAN };
 }
 
 /* Blocks g .. g_end of rows over one panel. What the next panel needs is shared out among them. */
@@ -261,6 +306,8 @@ static void stretch(const rg_product *p, const struct order *at, const float *a,
 static void run(const rg_product *p, const float *a, const float *b, float *c, int64_t m0,
                 int64_t m1, int64_t n0, int64_t n1)
 {
+    if (m1 - m0 == 1)
+        n0 = one_row(p, a + m0 * p->a_row, b, c + m0 * p->ldc, n0, n1);
     const struct order at = order_of(p, m0, m1, n1 - n0);
     int64_t k0 = 0;
     do {

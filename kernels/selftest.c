@@ -307,13 +307,14 @@ static void test_products(struct bench *t, rg_isa isa)
 {
     const rg_product_kernels *k = rg_product_table(isa);
     rg_product p = { .m = N, .n = N, .k = N, .a_row = N, .a_k = 1, .ldc = N };
+    const rg_pack all = { .k = N, .n = N, .rows = N, .cols = N, .b_k = N, .b_n = 1 };
     bool good = rg_product_packed(k, N, N) <= (int64_t)(sizeof t->in[0] / sizeof(float));
     for (int64_t i = 0; i < N * N; i++) {
         t->a.f32[i] = (float)number(i);
         t->b.f32[i] = (float)number(3 * i + 1);
     }
     if (good)
-        rg_product_pack(k, t->in[0].f32, t->b.f32, N, N, N, 1, 0, N);
+        rg_product_pack(k, &all, t->in[0].f32, t->b.f32, 0, N);
     for (int packed = 0; packed < 2 && good; packed++) {
         p.b_k = packed ? 0 : N;
         memset(&t->c, 0xff, sizeof t->c); /* NaN */

@@ -94,6 +94,7 @@ typedef struct rg_packed {
     uint32_t uses;
     int64_t  rows;          /* that meet it, of all products */
     bool     across, on;    /* read transposed; worth it */
+    bool     by_parts;      /* a concat, whose parts are packed one by one */
     uint32_t buffer;        /* 0 = not yet packed */
 } rg_packed;
 
@@ -117,7 +118,7 @@ typedef struct rg_code {
     rg_view    *view;       /* by id */
     uint32_t   *source;     /* by id: the value behind all views */
     uint8_t    *escapes;    /* by id: somebody outside its own tile program reads it */
-    uint8_t    *window;     /* by id: a concat that is a part of a slab, and has no work */
+    uint8_t    *window;     /* by id: a concat without work: a part of a slab, or packed by parts */
     uint32_t   *over;       /* by id: the value whose place it takes; 0 = none */
     rg_fill    *fill;
     size_t      n_fill, fill_cap;

@@ -1,10 +1,9 @@
 /* plan/lower_product.c -- matrix products: packed weights, rows in place, or BLAS.
  *
- * f32 products run in our own kernel (kernels/product.h): its bits depend on a row alone. A
- * right operand that serves several products, or lies across, is packed once per run by a step
- * of its own. f64 products, and small ones whose right operand lies across, go to BLAS in fixed
- * panels. */
-#include "plan/lower.h"
+ * f32 products run in our own kernel (kernels/product.h): its bits depend on a row alone. Right
+ * operands are packed where it pays (lower_pack.c). f64 products, and small ones whose right
+ * operand lies across, go to BLAS in fixed panels. */
+#include "plan/lower_product.h"
 
 #include "base/checked.h"
 #include "kernels/gemm.h"
@@ -19,16 +18,8 @@ bool rg_is_matmul(const rg_node *node)
     return node->op == &rg_op_matmul || node->op == &rg_op_matmul_add;
 }
 
-/* Extents and strides of a product, one for each index of the batch. */
-struct extents {
-    int64_t m, n, k;
-    int64_t a_m, a_k, b_k, b_n, c_m, c_n;
-    int     batch;                                   /* leading axes that remain */
-    int64_t dim[RG_MAX_RANK], stride[3][RG_MAX_RANK]; /* of a, b, c */
-};
-
 /* Leading axes in which the rows of A and C go on become rows, if B is the same for them. */
-static void merge_rows(struct extents *e)
+static void merge_rows(struct rg_extents *e)
 {
     while (e->batch > 0) {
         const int i = e->batch - 1;
@@ -40,7 +31,7 @@ static void merge_rows(struct extents *e)
     }
 }
 
-static struct extents extents_of(const rg_code *c, const rg_node *node, uint32_t id)
+struct rg_extents rg_extents_of(const rg_code *c, const rg_node *node, uint32_t id)
 {
     const rg_attr_matmul *t = node->attr;
     const rg_node *a = &c->p->node[node->in[0]], *b = &c->p->node[node->in[1]];
@@ -49,7 +40,7 @@ static struct extents extents_of(const rg_code *c, const rg_node *node, uint32_t
     rg_view_strides(sa, &c->view[node->in[0]], a->shape);
     rg_view_strides(sb, &c->view[node->in[1]], b->shape);
     rg_view_strides(sc, &c->view[id], node->shape);
-    struct extents e = {
+    struct rg_extents e = {
         .m = node->shape->dim[ra - 2], .n = node->shape->dim[ra - 1],
         .k = a->shape->dim[t->transpose_a ? ra - 2 : ra - 1],
         .a_m = sa[t->transpose_a ? ra - 1 : ra - 2], .a_k = sa[t->transpose_a ? ra - 2 : ra - 1],
@@ -67,7 +58,7 @@ static struct extents extents_of(const rg_code *c, const rg_node *node, uint32_t
     return e;
 }
 
-static int64_t turns(const struct extents *e)
+static int64_t turns(const struct rg_extents *e)
 {
     int64_t n = 1;
     for (int i = 0; i < e->batch; i++)
@@ -76,7 +67,7 @@ static int64_t turns(const struct extents *e)
 }
 
 /* Elements from the start of an operand to where turn i of the batch begins. */
-static int64_t turn_offset(const struct extents *e, int operand, int64_t i)
+static int64_t turn_offset(const struct rg_extents *e, int operand, int64_t i)
 {
     int64_t at = 0;
     for (int k = e->batch; k-- > 0; i /= e->dim[k])
@@ -98,7 +89,7 @@ static void bring(char *to, int64_t to_row, const char *from, int64_t from_row, 
 /* A part: some rows, some panels of columns, of one turn of the batch. */
 struct own {
     const rg_product_kernels *kernels;
-    struct extents            e;
+    struct rg_extents            e;
     rg_product                p;
     bool                      onto;     /* what it adds to lies elsewhere: argument 2 */
     int64_t                   onto_row;
@@ -147,7 +138,7 @@ static int run_own_rows(const rg_machine *m, const rg_task *s, int64_t first, in
 }
 
 /* Bytes of one index of the batch from its first axis on, or of one row. */
-static rg_line line_of(const struct extents *e, int operand, int64_t rows, int64_t cols,
+static rg_line line_of(const struct rg_extents *e, int operand, int64_t rows, int64_t cols,
                        int64_t row_step, int64_t col_step)
 {
     const int64_t item = sizeof(float);
@@ -162,7 +153,7 @@ static rg_line line_of(const struct extents *e, int operand, int64_t rows, int64
 
 static bool add_rows(rg_code *c, rg_task *s, const struct own *d)
 {
-    const struct extents *e = &d->e;
+    const struct rg_extents *e = &d->e;
     rg_line *line = rg_task_rows(c, s, run_own_rows, e->batch > 0 ? e->dim[0] : e->m);
     if (!line)
         return false;
@@ -197,7 +188,7 @@ static void cut_own(struct own *d, rg_task *s)
 /* ---- BLAS ----------------------------------------------------------------------------------- */
 
 struct blas {
-    struct extents e;
+    struct rg_extents e;
     rg_gemm_shape  shape;
     int64_t        panels, onto_row;
     size_t         item;
@@ -242,7 +233,7 @@ bool rg_matrix_lies(const int64_t *stride, const rg_shape *shape)
     return lies_along(r, k, s, t) || lies_along(k, r, t, s);
 }
 
-static rg_gemm_shape gemm_shape(const rg_code *c, const struct extents *e, bool accumulate)
+static rg_gemm_shape gemm_shape(const rg_code *c, const struct rg_extents *e, bool accumulate)
 {
     rg_gemm_shape s = { .real = c->p->real, .accumulate = accumulate, .isa = rg_cpu_isa(),
                         .m = e->m, .n = e->n, .k = e->k };
@@ -254,125 +245,9 @@ static rg_gemm_shape gemm_shape(const rg_code *c, const struct extents *e, bool 
     return s;
 }
 
-/* ---- Packing -------------------------------------------------------------------------------- */
-
-struct pack {
-    const rg_product_kernels *kernels;
-    int64_t                   k, n, b_k, b_n;
-};
-
-static int run_pack(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
-{
-    const struct pack *d = s->detail;
-    const int64_t panel = d->kernels->panel, end = last * panel < d->n ? last * panel : d->n;
-    (void)rank;
-    rg_product_pack(d->kernels, rg_at(m, &s->arg[1]), rg_at(m, &s->arg[0]), d->k, d->n, d->b_k,
-                    d->b_n, first * panel, end);
-    return 0;
-}
-
-/* Our own kernel is for f32, and for processors with fused multiply-add unless a user insists. */
-static bool own_kernel(const rg_code *c)
-{
-    return c->p->real == RG_F32 && (c->opts->portable || rg_product_table(rg_cpu_isa())->fused);
-}
-
-/* One right operand as it is to be packed. */
-static uint64_t pack_key(const rg_node *node)
-{
-    return rg_hash_mix(node->in[1], ((const rg_attr_matmul *)node->attr)->transpose_b);
-}
-
-static rg_packed *find_packed(const rg_code *c, const rg_node *node)
-{
-    const bool across = ((const rg_attr_matmul *)node->attr)->transpose_b;
-    uint32_t i;
-    for (size_t probe = 0; (i = rg_index_next(&c->packed_index, pack_key(node), &probe));)
-        if (c->packed[i].value == node->in[1] && c->packed[i].across == across)
-            return &c->packed[i];
-    return NULL;
-}
-
-/* Count the rows that meet each right operand. */
-static bool count_use(rg_code *c, const rg_node *node, uint32_t id)
-{
-    rg_packed *p = find_packed(c, node);
-    if (!p) {
-        if (!c->n_packed)
-            c->n_packed = 1;
-        const uint32_t i = c->n_packed;
-        if (!rg_reserve(&c->alloc, &c->packed, &c->packed_cap, (size_t)i + 1, sizeof *c->packed) ||
-            !rg_index_put(&c->packed_index, &c->alloc, pack_key(node), i))
-            return false;
-        p = &c->packed[c->n_packed++];
-        *p = (rg_packed){ .value = node->in[1], .node = id,
-                          .across = ((const rg_attr_matmul *)node->attr)->transpose_b };
-    }
-    p->uses++;
-    p->rows += rg_shape_count(*node->shape) / (node->shape->dim[node->shape->rank - 1] + 1) + 1;
-    return true;
-}
-
-/* Packing costs about as much as 16 rows of the product. It is needed where B lies across, and pays
- * where B serves several products of few rows, or where its rows are a multiple of 4096 bytes
- * apart, which all fall into the same lines of the cache. A B with more rows than it meets is no
- * weight: our kernel reads it in stretches. */
-static bool worth_packing(const rg_code *c, const rg_packed *p)
-{
-    const struct extents e = extents_of(c, &c->p->node[p->node], p->node);
-    const bool across = e.b_n != 1 && e.n > 1;
-    if (e.k == 0 || e.n == 0)
-        return false;
-    if (across)
-        return c->opts->portable || p->rows >= 32;
-    return p->rows >= 32 && p->rows >= e.k && (p->uses > 1 || (e.b_k % 1024 == 0 && e.k > 64));
-}
-
-rg_status rg_code_packs(rg_code *c)
-{
-    const rg_prog *p = c->p;
-    for (uint32_t id = 1; id < p->n_node && own_kernel(c); id++)
-        if (rg_is_matmul(&p->node[id]) && p->node[p->node[id].in[1]].shape->rank == 2 &&
-            rg_shape_count(*p->node[id].shape) > 0 && !count_use(c, &p->node[id], id))
-            return rg_fail(c->err, RG_ENOMEM, "plan: no memory for %u operands",
-                           (unsigned)c->n_packed);
-    for (uint32_t i = 1; i < c->n_packed; i++)
-        c->packed[i].on = worth_packing(c, &c->packed[i]);
-    return RG_OK;
-}
-
-bool rg_reads_packed(const rg_code *c, uint32_t id)
-{
-    const rg_node *node = &c->p->node[id];
-    const rg_packed *p = rg_is_matmul(node) ? find_packed(c, node) : NULL;
-    return p && p->on;
-}
-
-/* The packing step, in the interval before the first use. */
-static rg_status add_pack(rg_code *c, rg_packed *p, const struct extents *e, uint32_t interval)
-{
-    const rg_product_kernels *kernels = rg_product_table(rg_cpu_isa());
-    const struct pack d = { kernels, e->k, e->n, e->b_k, e->b_n };
-    const size_t bytes = (size_t)rg_product_packed(kernels, e->k, e->n) * sizeof(float);
-    rg_task *s = rg_task_new(c, run_pack, "pack", p->node, 2, sizeof d);
-    p->buffer = rg_buffer_new(c, bytes, interval - 1, interval);
-    if (!s || !p->buffer)
-        return rg_lower_no_memory(c);
-    *(struct pack *)(uintptr_t)s->detail = d;
-    s->shape = c->p->node[p->value].shape;
-    s->interval = interval - 1;
-    s->n_in = s->n_out = 1;
-    s->arg[0] = rg_ref_of(c, p->value);
-    s->arg[1] = (rg_ref){ p->buffer, 0 };
-    s->parts = div_up(e->n, kernels->panel);
-    s->bytes = 2 * (double)bytes;
-    s->unit = 1 + (uint64_t)((double)bytes / (double)s->parts / 16);
-    return RG_OK;
-}
-
 /* ---- The step ------------------------------------------------------------------------------- */
 
-static void set_costs(rg_task *s, const struct extents *e, size_t item)
+static void set_costs(rg_task *s, const struct rg_extents *e, size_t item)
 {
     const double turn = (double)turns(e);
     s->flop = 2 * turn * (double)e->m * (double)e->n * (double)e->k;
@@ -409,14 +284,14 @@ static bool lies_elsewhere(const rg_code *c, uint32_t id)
                                              c->view[node->in[2]].offset != c->view[id].offset);
 }
 
-static rg_status lower_own(rg_code *c, uint32_t id, const struct extents *e, rg_packed *packed)
+static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, rg_packed *packed)
 {
     const rg_node *node = &c->p->node[id];
     const uint32_t interval = c->interval[c->unit[id]];
     struct own d = { .kernels = rg_product_table(rg_cpu_isa()), .e = *e,
                      .onto = lies_elsewhere(c, id) };
     if (packed && !packed->buffer) {
-        rg_status st = add_pack(c, packed, e, interval);
+        rg_status st = rg_lower_pack(c, packed, e, interval);
         if (st)
             return st;
     }
@@ -435,7 +310,7 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct extents *e, rg_
     return add_rows(c, s, &d) ? RG_OK : rg_lower_no_memory(c);
 }
 
-static rg_status lower_blas(rg_code *c, uint32_t id, const struct extents *e)
+static rg_status lower_blas(rg_code *c, uint32_t id, const struct rg_extents *e)
 {
     const rg_node *node = &c->p->node[id];
     struct blas d = { .e = *e, .shape = gemm_shape(c, e, node->op == &rg_op_matmul_add),
@@ -463,12 +338,12 @@ static rg_status lower_blas(rg_code *c, uint32_t id, const struct extents *e)
 rg_status rg_lower_matmul(rg_code *c, uint32_t id)
 {
     const rg_node *node = &c->p->node[id];
-    const struct extents e = extents_of(c, node, id);
-    rg_packed *packed = find_packed(c, node);
+    const struct rg_extents e = rg_extents_of(c, node, id);
+    rg_packed *packed = rg_find_packed(c, node);
     if (packed && !packed->on)
         packed = NULL;
     const bool along = e.b_n == 1 || e.n == 1 || packed;
-    const bool own = own_kernel(c) && e.k > 0 && along &&
-                     (c->opts->portable || packed || (e.m > 1 && e.n > 1));
+    const bool own = rg_own_kernel(c) && e.k > 0 && along &&
+                     (c->opts->portable || packed || e.n > 1);
     return own ? lower_own(c, id, &e, packed) : lower_blas(c, id, &e);
 }

@@ -79,7 +79,8 @@ rg_status rg_code_lives(rg_code *c)
             c->buffer[c->view[id].base].death = RG_FOREVER;
     for (uint32_t id = 1; id < p->n_node; id++) {
         rg_buffer *b = &c->buffer[id];
-        if (c->form[id] == RG_COMPUTED && c->view[id].base == id && b->birth != RG_FOREVER)
+        if (c->form[id] == RG_COMPUTED && c->view[id].base == id && b->birth != RG_FOREVER &&
+            !c->window[id])
             b->bytes = (size_t)rg_shape_count(*p->node[id].shape) *
                        rg_kind_size((rg_kind)p->node[id].kind, p->real);
     }

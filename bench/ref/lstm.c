@@ -149,7 +149,8 @@ static int64_t share(const ref_lstm *r, int64_t n, int rank, int size)
 static void pack(const ref_lstm *r, int to, const float *b, int64_t k, int64_t n, int64_t b_k,
                  int64_t b_n, int rank, int size)
 {
-    rg_product_pack(r->own, r->at[to], b, k, n, b_k, b_n, share(r, n, rank, size),
+    const rg_pack all = { .k = k, .n = n, .rows = k, .cols = n, .b_k = b_k, .b_n = b_n };
+    rg_product_pack(r->own, &all, r->at[to], b, share(r, n, rank, size),
                     share(r, n, rank + 1, size));
 }
 

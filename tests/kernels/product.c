@@ -59,6 +59,23 @@ static void in_parts(const rg_product_kernels *kernels, const rg_product *p, con
     kernels->run(p, a, b, c, 0, row, col, p->n);
 }
 
+/* B in four parts, cut anywhere, panel by panel. */
+static void pack_parts(const rg_product_kernels *kernels, const struct form *f, float *out,
+                       const float *b)
+{
+    const struct strides s = strides_of(f);
+    const int64_t row[] = { 0, f->k / 3, f->k }, col[] = { 0, f->n * 2 / 3, f->n };
+    for (int i = 0; i < 4; i++) {
+        const int r = i % 2, c = i / 2;
+        const rg_pack part = { .k = f->k, .n = f->n, .k0 = row[r], .n0 = col[c],
+                               .rows = row[r + 1] - row[r], .cols = col[c + 1] - col[c],
+                               .b_k = s.b_k, .b_n = s.b_n };
+        for (int64_t n = 0; n < f->n; n += kernels->panel)
+            rg_product_pack(kernels, &part, out, b + row[r] * s.b_k + col[c] * s.b_n, n,
+                            n + kernels->panel);
+    }
+}
+
 static void try_form(const struct form *f, rg_isa isa)
 {
     const rg_product_kernels *kernels = rg_product_table(isa);
@@ -71,9 +88,7 @@ static void try_form(const struct form *f, rg_isa isa)
                            .b_k = f->packed ? 0 : s.b_k, .ldc = s.c_row,
                            .accumulate = f->accumulate };
     RGT_CHECK(packed);
-    for (int64_t n = 0; n < f->n; n += kernels->panel)
-        rg_product_pack(kernels, packed, b, f->k, f->n, s.b_k, s.b_n, n,
-                        n + kernels->panel < f->n ? n + kernels->panel : f->n);
+    pack_parts(kernels, f, packed, b);
     in_parts(kernels, &p, a, f->packed ? packed : b, c);
     for (int64_t i = 0; i < f->m; i++)
         for (int64_t j = 0; j < s.c_row; j++) {
