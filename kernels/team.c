@@ -30,8 +30,8 @@ void rg_team_run(int threads, bool flush, rg_team_fn *body, void *arg)
     }
 }
 
-/* About five microseconds: as long as a short step may keep the others. */
-enum { SPINS = 300 };
+/* About fifteen microseconds: as long as the end of a region may keep the others. */
+enum { SPINS = 1000 };
 
 static void pause_a_little(void)
 {

@@ -152,8 +152,9 @@ static bool add_region(struct find *f, size_t first, size_t end)
     return true;
 }
 
-/* From each interval on, as many as go together; with less than this, nothing is gained. */
-enum { LEAST = 3 };
+/* From each interval on, as many as go together. With less than this, no meetings are saved that
+ * count, and memory would live to the region's end for nothing. */
+enum { LEAST = 6 };
 
 static bool find_regions(struct find *f)
 {

@@ -192,7 +192,7 @@ static void check_net(enum kind kind, int64_t B)
     for (int i = 0; i < 5; i++)
         for (int poison = 0; poison < (team[i] == 4 ? 1 : 2); poison++) {
             rg_plan *plan = net_plan(&n, team[i], disable, poison);
-            RGT_CHECK_MSG(team[i] == 1 || 2 * steps_by_rows(plan) > code_of(plan)->n_step,
+            RGT_CHECK_MSG(team[i] == 1 || 4 * steps_by_rows(plan) > code_of(plan)->n_step,
                           "kind %d, %d rows: %zu of %zu steps", (int)kind, (int)B,
                           steps_by_rows(plan), code_of(plan)->n_step);
             RGT_CHECK_MSG(same_runs(&n, plan, want), "kind %d, %d rows, %d threads, poison %d",
