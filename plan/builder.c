@@ -83,6 +83,15 @@ uint32_t rg_builder_plain(rg_builder *b, const rg_node *n)
     return b->failed ? 0 : id;
 }
 
+uint32_t rg_builder_anew(rg_builder *b, const rg_node *n)
+{
+    rg_prog *p = b->p;
+    const uint32_t id = b->failed ? 0 : rg_prog_add(p, n, n->in, n->n_in);
+    p->visits += 1 + n->n_in;
+    b->failed |= !id || (p->cse && !rg_twins_reserve(&b->twins, &p->alloc, id + 1));
+    return b->failed ? 0 : id;
+}
+
 /* ---- Rules ---------------------------------------------------------------------------------- */
 
 enum {

@@ -57,6 +57,8 @@ uint32_t rg_builder_copy(rg_builder *b, uint32_t id);
 uint32_t rg_builder_add(rg_builder *b, const rg_node *n);
 /* The same without rules: for parts that a rule makes on its way. */
 uint32_t rg_builder_plain(rg_builder *b, const rg_node *n);
+/* A node of its own, though an equal one may exist. */
+uint32_t rg_builder_anew(rg_builder *b, const rg_node *n);
 
 /* ---- For passes and rules ------------------------------------------------------------------- */
 

@@ -21,6 +21,8 @@ struct over {
     rg_deaths      deaths;
     const uint8_t *dense;    /* by value: some consumer needs it dense */
     uint32_t      *first, *member;  /* by tile program, as in rg_code */
+    uint32_t      *order, *rank;    /* programs by their last members */
+    uint32_t       n_order;
     uint32_t      *near;     /* by member: the dying operand by the shortest way, and how far */
     uint32_t      *far;
     uint32_t      *taker;    /* by value: the result that lies over it */
@@ -262,9 +264,9 @@ static void list_slabs(struct over *s)
     for (uint32_t base = 1; base < s->c->n_buffer; base++) {
         if (!s->piece[base] || s->fixed[base])
             continue;
-        uint32_t first = MANY;
+        uint32_t first = cluster[s->piece[base]];
         for (uint32_t part = s->piece[base]; part; part = s->next[part])
-            first = cluster[part] < first ? cluster[part] : first;
+            first = s->rank[cluster[part]] < s->rank[first] ? cluster[part] : first;
         s->after[base] = s->slab[first];
         s->slab[first] = base;
     }
@@ -355,6 +357,13 @@ static bool list_members(struct over *s)
         if (s->c->form[id] == RG_COMPUTED && cluster[id])
             s->member[at[cluster[id]]++] = id;
     rg_release(&p->alloc, at, p->n_cluster * sizeof *at);
+    for (uint32_t id = 1; id < s->n_node; id++) {
+        const uint32_t k = cluster[id];
+        if (!k || s->first[k] == s->first[k + 1] || s->member[s->first[k + 1] - 1] != id)
+            continue;
+        s->rank[k] = s->n_order;
+        s->order[s->n_order++] = k;
+    }
     return true;
 }
 
@@ -362,6 +371,8 @@ static bool take_memory(struct over *s, rg_arena *arena)
 {
     const size_t n = s->n_node, buffers = s->c->n_buffer, programs = s->c->p->n_cluster;
     s->dying = rg_arena_get(arena, buffers * sizeof *s->dying);
+    s->order = rg_arena_get(arena, programs * sizeof *s->order);
+    s->rank = rg_arena_get(arena, programs * sizeof *s->rank);
     s->slab = rg_arena_get(arena, programs * sizeof *s->slab);
     s->after = rg_arena_get(arena, buffers * sizeof *s->after);
     s->first = rg_arena_get(arena, (programs + 2) * sizeof *s->first);
@@ -377,7 +388,7 @@ static bool take_memory(struct over *s, rg_arena *arena)
     s->under = rg_arena_get(arena, n);
     return s->first && s->member && s->near && s->far && s->taker &&
            s->dying && s->slab && s->after && s->next && s->piece && s->home && s->shift &&
-           s->fixed && s->under && list_members(s);
+           s->fixed && s->under && s->order && s->rank && list_members(s);
 }
 
 static void take_places(struct over *s)
@@ -386,7 +397,8 @@ static void take_places(struct over *s)
         s->under[s->c->over[id]] = 1;
     list_pieces(s);
     list_slabs(s);
-    for (uint32_t program = 1; program < s->c->p->n_cluster; program++) {
+    for (uint32_t i = 0; i < s->n_order; i++) {
+        const uint32_t program = s->order[i];
         for (uint32_t slab = s->slab[program]; slab; slab = s->after[slab])
             move_slab(s, slab);
         for (uint32_t m = s->first[program]; m < s->first[program + 1]; m++) {

@@ -181,22 +181,47 @@ static void number(struct fuse *f)
     }
 }
 
+static rg_status begin(struct fuse *f, rg_prog *p, rg_err *err)
+{
+    const size_t n = p->n_node;
+    uint32_t *memory = rg_get(&p->alloc, n * 6 * sizeof *memory);
+    if (!memory)
+        return rg_fail(err, RG_ENOMEM, "plan: no memory to fuse %zu nodes", n);
+    *f = (struct fuse){ p, memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n,
+                        memory + 5 * n };
+    earliest(f);
+    latest(f);
+    pull_back(f);
+    return RG_OK;
+}
+
+static void end(struct fuse *f)
+{
+    rg_release(&f->p->alloc, f->level, (size_t)f->p->n_node * 6 * sizeof *f->level);
+}
+
+rg_status rg_fuse_levels(rg_prog *p, uint32_t *level, rg_err *err)
+{
+    struct fuse f;
+    rg_status st = begin(&f, p, err);
+    if (st)
+        return st;
+    memcpy(level, f.level, p->n_node * sizeof *level);
+    end(&f);
+    return RG_OK;
+}
+
 rg_status rg_pass_fuse(rg_prog *p, rg_err *err)
 {
-    const size_t n = p->n_node, bytes = n * 6 * sizeof(uint32_t);
-    uint32_t *memory = rg_get(&p->alloc, bytes);
-    p->cluster = rg_get(&p->alloc, n * sizeof *p->cluster);
-    if (!memory || !p->cluster) {
-        rg_release(&p->alloc, memory, bytes);
-        return rg_fail(err, RG_ENOMEM, "plan: no memory to fuse %zu nodes", n);
+    struct fuse f;
+    rg_status st = begin(&f, p, err);
+    if (st)
+        return st;
+    if ((p->cluster = rg_get(&p->alloc, p->n_node * sizeof *p->cluster))) {
+        connect(&f);
+        number(&f);
     }
-    struct fuse f = { p, memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n,
-                      memory + 5 * n };
-    earliest(&f);
-    latest(&f);
-    pull_back(&f);
-    connect(&f);
-    number(&f);
-    rg_release(&p->alloc, memory, bytes);
-    return RG_OK;
+    end(&f);
+    return p->cluster ? RG_OK : rg_fail(err, RG_ENOMEM, "plan: no memory to fuse %u nodes",
+                                        (unsigned)p->n_node);
 }

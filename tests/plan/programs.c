@@ -21,6 +21,7 @@ const tested_pass tested_passes[] = {
     { "pack", rg_pass_pack, true },
     { "batch", rg_pass_batch, true },
     { "accumulate", rg_pass_accumulate, true },
+    { "remat", rg_pass_remat, true },
     { "fuse", rg_pass_fuse, true },
 };
 const size_t n_tested_passes = sizeof tested_passes / sizeof *tested_passes;

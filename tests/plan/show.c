@@ -102,7 +102,7 @@ RGT_TEST(show_plan, a_longer_sequence_makes_no_longer_text)
         end(&n);
     }
     RGT_CHECK_MSG(lines[0] == lines[1] && lines[0] < 80, "%zu, %zu lines", lines[0], lines[1]);
-    RGT_CHECK(times[0] == 1 && times[1] == 1);
+    RGT_CHECK_MSG(times[0] == 1 && times[1] == 1, "%zu, %zu", times[0], times[1]);
 }
 
 RGT_TEST(show_plan, formulas_and_products_are_those_of_the_cell)
