@@ -331,6 +331,23 @@ static void cut(struct detail *d, rg_task *s, size_t n_ins)
     s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 8);
 }
 
+/* Which member a step is named after: the last of those that are more, forward nodes or nodes of
+ * gradients. */
+static uint32_t speaker_of(const rg_code *c, uint32_t unit)
+{
+    const uint32_t last = rg_unit_last(c, unit), n = c->first[unit + 1] - c->first[unit];
+    uint32_t gradients = 0;
+    for (uint32_t m = c->first[unit]; m < c->first[unit + 1]; m++)
+        gradients += c->p->node[c->member[m]].origin != 0;
+    for (uint32_t m = c->first[unit + 1]; m-- > c->first[unit];) {
+        const rg_node *node = &c->p->node[c->member[m]];
+        if ((node->origin != 0) == (2 * gradients > n) &&
+            rg_shape_equal(*node->shape, *c->p->node[last].shape))
+            return c->member[m];
+    }
+    return last;
+}
+
 static rg_status add_step(struct tile *t, const rg_tile_program *program)
 {
     rg_code *c = t->c;
@@ -338,7 +355,7 @@ static rg_status add_step(struct tile *t, const rg_tile_program *program)
     struct detail d = { .program = program, .nest = t->nest, .n_data = n,
                         .rows = t->nest.dim[t->nest.rank - 2],
                         .cols = t->nest.dim[t->nest.rank - 1] };
-    rg_task *s = rg_task_new(c, run_tile, "tile", rg_unit_last(c, t->unit), n, sizeof d);
+    rg_task *s = rg_task_new(c, run_tile, "tile", speaker_of(c, t->unit), n, sizeof d);
     uint32_t *node = rg_arena_get(c->arena, t->n_ins * sizeof *node);
     d.nest.stride = rg_arena_get(c->arena, n * RG_MAX_RANK * sizeof *d.nest.stride);
     d.item = rg_arena_get(c->arena, n * sizeof *d.item);

@@ -230,9 +230,10 @@ static const char columns[] =
     "threads meet. In a region that is run by rows they need not: each thread takes its rows\n"
     "through all steps of it. x is an input or a parameter (+N: N bytes into it), @N byte N of\n"
     "the arena, A' is A transposed, += adds to what is there, vN is a value that the step names\n"
-    "for itself. In brackets: where (or: in one of the places where) the code was that asked for\n"
-    "it, t being its time step; grad: for its gradient. Lines with | repeat: @N:+M is M bytes\n"
-    "further each time, @N:.. moves irregularly, t-1 is the time step before the counted one.\n"
+    "for itself; on the right of = a place holds what it held before the step. In brackets: where\n"
+    "(or: in one of the places where) the code was that asked for it, t being its time step;\n"
+    "grad: for its gradient. Lines with | repeat: @N:+M is M bytes further each time, @N:.. moves\n"
+    "irregularly, t-1 is the time step before the counted one.\n"
     "\n"
     "   at kernel      flop bytes  what\n";
 

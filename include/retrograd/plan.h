@@ -180,8 +180,12 @@ typedef struct rg_plan_report {
 } rg_plan_report;
 
 RG_API rg_plan_report rg_plan_facts(const rg_plan *plan);
-/* One line per step: shape, kernel, operands, place, scope. */
+/* What a run does, for people who do not know the passes: a line per step with interval, kernel,
+ * operations and bytes, products with their shapes, elementwise steps as formulas, places in the
+ * arena, and where the code was that asked for it; what repeats over time is printed once. */
 RG_API void rg_plan_print(const rg_plan *plan, rg_write_fn *write, void *user);
+/* The same as a graph for graphviz's `dot`: steps in rows by interval, what flows between them. For
+ * short sequences. */
 RG_API void rg_plan_dot(const rg_plan *plan, rg_write_fn *write, void *user);
 
 #ifdef __cplusplus
