@@ -13,7 +13,7 @@
 
 /* From this size on a block consists of large pages, where the system has them on request: a
  * thousandth of the faults, and fewer misses when it is walked. */
-enum { LARGE_BLOCK = 4 << 20, LARGE_PAGE = 2 << 20 };
+enum { LARGE_BLOCK = 2 << 20, LARGE_PAGE = 2 << 20 };
 
 static void *default_get(void *user, size_t bytes, size_t align)
 {

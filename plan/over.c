@@ -45,16 +45,30 @@ static bool in_program(const rg_code *c, uint32_t id, uint32_t program)
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
-/* Where a value lies, after what has moved so far. (What takes another's place has no views.) */
-static rg_layout place_of(const struct over *s, uint32_t id, uint32_t *base)
+/* What a value lies over, in the end. */
+static uint32_t lowest(const struct over *s, uint32_t id)
 {
     while (s->c->over[id])
         id = s->c->over[id];
-    const rg_view *v = &s->c->view[id];
-    rg_layout at = { .offset = v->offset };
-    rg_view_strides(at.stride, v, s->c->p->node[id].shape);
+    return id;
+}
+
+/* The storage in which a value lies now, and its first element there. */
+static int64_t start_of(const struct over *s, uint32_t id, uint32_t *base)
+{
+    const rg_view *v = &s->c->view[lowest(s, id)];
+    int64_t offset = v->offset;
     for (*base = v->base; s->home[*base]; *base = s->home[*base])
-        at.offset += s->shift[*base];
+        offset += s->shift[*base];
+    return offset;
+}
+
+/* Where a value lies, after what has moved so far. (What takes another's place has no views.) */
+static rg_layout place_of(const struct over *s, uint32_t id, uint32_t *base)
+{
+    rg_layout at = { .offset = start_of(s, id, base) };
+    id = lowest(s, id);
+    rg_view_strides(at.stride, &s->c->view[id], s->c->p->node[id].shape);
     return at;
 }
 
@@ -113,9 +127,11 @@ static bool read_beside(const struct over *s, uint32_t id, uint32_t program)
         for (uint32_t k = 0; k < node->n_in; k++) {
             if (node->in[k] == id || in_program(c, node->in[k], program))
                 continue;
+            (void)start_of(s, node->in[k], &other);
+            if (other != base)
+                continue;
             const rg_layout l = place_of(s, node->in[k], &other);
-            if (other == base && !apart(&at, c->p->node[id].shape, &l,
-                                        c->p->node[node->in[k]].shape))
+            if (!apart(&at, c->p->node[id].shape, &l, c->p->node[node->in[k]].shape))
                 return true;
         }
     }
@@ -207,7 +223,7 @@ static void weigh(struct over *s, uint32_t id, uint32_t program, int sign)
         const int64_t n = rg_shape_count(*s->c->p->node[in].shape);
         if (in_program(s->c, in, program) || !rg_dies_in(&s->deaths, in, program))
             continue;
-        (void)place_of(s, in, &base);
+        (void)start_of(s, in, &base);
         s->dying[base] = sign ? s->dying[base] + n - (s->taker[in] ? 2 * n : 0) : 0;
     }
 }
@@ -224,7 +240,7 @@ static void settle_claims(struct over *s, uint32_t program)
         uint32_t base;
         if (!under || s->taker[under] != member[m])
             continue;
-        (void)place_of(s, under, &base);
+        (void)start_of(s, under, &base);
         if (s->dying[base] > 0 || read_beside(s, under, program))
             s->taker[under] = 0;
         else
@@ -283,10 +299,11 @@ static uint32_t under_part(struct over *s, uint32_t part, uint32_t base, int64_t
         const rg_node *node = &c->p->node[s->member[m]];
         for (uint32_t k = 0; k < node->n_in; k++) {
             const uint32_t in = node->in[k];
+            if (start_of(s, in, &there) != at.offset + shift || there != base || s->taker[in] ||
+                !may_go(s, in, program, part))
+                continue;
             const rg_layout l = place_of(s, in, &there);
-            if (there == base && l.offset == at.offset + shift && !s->taker[in] &&
-                may_go(s, in, program, part) &&
-                same_strides(&at, &l, c->p->node[part].shape) && !read_beside(s, in, program))
+            if (same_strides(&at, &l, c->p->node[part].shape) && !read_beside(s, in, program))
                 return in;
         }
     }
@@ -312,13 +329,13 @@ static void move_slab(struct over *s, uint32_t slab)
     const rg_code *c = s->c;
     const uint32_t part = s->piece[slab], program = c->p->cluster[part];
     uint32_t own, base;
-    const rg_layout at = place_of(s, part, &own);
+    const int64_t at = start_of(s, part, &own);
     for (uint32_t m = s->first[program]; m < s->first[program + 1]; m++) {
         const rg_node *node = &c->p->node[s->member[m]];
         for (uint32_t k = 0; k < node->n_in; k++) {
-            const rg_layout l = place_of(s, node->in[k], &base);
+            const int64_t start = start_of(s, node->in[k], &base);
             if (base != own && may_go(s, node->in[k], program, part) &&
-                all_parts_fit(s, slab, base, l.offset - at.offset))
+                all_parts_fit(s, slab, base, start - at))
                 return;
         }
     }
@@ -330,11 +347,11 @@ static void follow(const struct over *s)
     rg_code *c = s->c;
     for (uint32_t id = 1; id < s->n_node; id++) {
         uint32_t base;
-        const rg_layout at = place_of(s, id, &base);
+        const int64_t offset = start_of(s, id, &base);
         if (c->form[id] != RG_COMPUTED || base == c->view[id].base)
             continue;
         c->view[id].base = base;
-        c->view[id].offset = at.offset;
+        c->view[id].offset = offset;
     }
 }
 
