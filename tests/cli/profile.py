@@ -7,10 +7,15 @@ from driver import *
 SMALL = ["--hidden", 24, "--embed", 6, "--batch", 4, "--seq-len", 8, "--symbols", 20, "--steps", 3]
 
 
+def quiet(text):
+    """Nothing is said, but that others use the machine where they do."""
+    return re.fullmatch(r"(warning: the peak moved from \d+ to \d+ GF/s meanwhile: .*\n)?", text)
+
+
 def profile(*arguments):
     """Lines of JSON by what they are about."""
     done = good("profile", "--json", *arguments)
-    assert done.stderr == "", done.stderr
+    assert quiet(done.stderr), done.stderr
     lines = {}
     for line in map(json.loads, done.stdout.splitlines()):
         assert line["v"] == 1, line
@@ -65,7 +70,7 @@ def a_table_for_people_and_bars():
     for text in ("part by part", "unaccounted", "total", "lstm", "forward", "backward",
                  "measured in this run", "GF/s"):
         assert text in done.stdout, (text, done.stdout)
-    assert done.stderr == ""
+    assert quiet(done.stderr), done.stderr
     picture = xml.parse("p.svg").getroot()
     texts = ["".join(t.itertext()) for t in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert any("product" == t for t in texts) and any("lstm backward" == t for t in texts), texts

@@ -124,8 +124,9 @@ static void net_end(net *n)
 static rg_plan *net_plan(net *n, int threads, const char *disable, bool poison)
 {
     rg_plan *plan;
-    const rg_plan_opts o = { .threads = threads, .disable = disable, .poison = poison,
-                             .verify = true };
+    /* without BLAS: its products have no rows of their own, and some CPUs would choose it */
+    const rg_plan_opts o = { .threads = threads, .portable = true, .disable = disable,
+                             .poison = poison, .verify = true };
     RGT_CHECK_MSG(rg_plan_create(&plan, n->root, n->n_root, &o) == RG_OK, "%s",
                   rg_graph_message(n->graph));
     RGT_CHECK(rg_plan_bind(plan, n->x, n->data, (size_t)(n->T * n->B * n->I) * 4) == RG_OK);
