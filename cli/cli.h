@@ -112,6 +112,10 @@ const char *printable(char *out, size_t size, const char *text);
 
 /* ---- Results (stdout) ---------------------------------------------------------------------- */
 
+/* A line of JSON, and the object is gone; without memory a message and RUN_TIME. Real numbers in so
+ * many digits: 9 to be read, 17 to be exact. */
+struct json_t;
+int put_json(struct json_t *object, unsigned digits);
 /* Was everything written? Else a message, and RUN_TIME. @p may_close: a closed reader is fine. */
 int finish_output(int code, bool may_close);
 

@@ -95,12 +95,7 @@ static int tell_json(const session *x, const memory *m, double step, int n, doub
                           "resident_bytes", m->resident, "step_ms", 1e3 * step, "timed", n,
                           "total_steps", x->total ? (double)x->total : whole / step,
                           "total_seconds", whole);
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(o);
-    return text ? DONE : fail(RUN_TIME, "no memory");
+    return put_json(o, 9);
 }
 
 int session_try(session *x)

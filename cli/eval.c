@@ -45,24 +45,20 @@ static int load_text(rg_corpus *c, const model *m, const char *path)
     return DONE;
 }
 
-static void print(const settings *s, const model *m, const rg_lm_score *score, const char *part)
+static int print(const settings *s, const model *m, const rg_lm_score *score, const char *part)
 {
     double loss = score->nats / (double)score->count;
     if (!s->json) {
         printf("%.4f bits per character (loss %.5f nats, perplexity %.3f) on %zu characters, "
                "part %s, step %llu\n", loss / LN2, loss, exp(loss), score->count, part,
                (unsigned long long)m->step);
-        return;
+        return DONE;
     }
     json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "v", 1, "checkpoint",
                           m->path, "part", part, "step", (json_int_t)m->step, "characters",
                           (json_int_t)score->count, "rows", (json_int_t)s->batch, "loss", loss,
                           "bpc", loss / LN2, "ppl", exp(loss));
-    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(o);
+    return put_json(o, 17);
 }
 
 static int score(const settings *s, const model *m, const rg_corpus *c, bool own)
@@ -78,8 +74,7 @@ static int score(const settings *s, const model *m, const rg_corpus *c, bool own
     rg_status st = rg_lm_evaluate(&result, m->params, &m->lm, text, &opts);
     if (st)
         return fail(exit_code(st), "%s", result.message);
-    print(s, m, &result, name[part]);
-    return DONE;
+    return print(s, m, &result, name[part]);
 }
 
 int eval_main(settings *s)

@@ -124,7 +124,7 @@ static void print_table(const session *x, const model *m, const rg_lm_score *sco
            (unsigned long long)m->step);
 }
 
-static void print_json(const session *x, const model *m, const rg_lm_score *score)
+static int print_json(const session *x, const model *m, const rg_lm_score *score)
 {
     json_t *orders = json_array();
     double loss = score->nats / (double)score->count;
@@ -134,19 +134,13 @@ static void print_json(const session *x, const model *m, const rg_lm_score *scor
                           "step", (json_int_t)m->step, "characters", (json_int_t)score->count,
                           "loss", loss, "bpc", loss / LN2, "uniform", log2((double)x->corpus.V),
                           "count_models", orders, "run", x->f.path);
-    char *text = json_dumps(o, JSON_COMPACT);
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(o);
+    return put_json(o, 17);
 }
 
 static int print_result(const session *x, const model *m, const rg_lm_score *score)
 {
-    if (x->s->json) {
-        print_json(x, m, score);
-        return DONE;
-    }
+    if (x->s->json)
+        return print_json(x, m, score);
     print_table(x, m, score);
     char *text = write_sample(x, m, 3 * x->s->sample_length, (uint64_t)x->s->seed);
     if (text)

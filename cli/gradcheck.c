@@ -111,7 +111,7 @@ static json_t *law_object(const rg_gradcheck_law *l)
     return o;
 }
 
-static void print_json(const settings *s, const rg_gradcheck_report *r)
+static int print_json(const settings *s, const rg_gradcheck_report *r)
 {
     json_t *list = json_array(), *laws = json_array();
     for (size_t i = 0; i < r->n_block; i++)
@@ -124,11 +124,7 @@ static void print_json(const settings *s, const rg_gradcheck_report *r)
                           r->message, "passed", (json_int_t)r->passed, "failed",
                           (json_int_t)r->failed, "inconclusive", (json_int_t)r->inconclusive,
                           "worst_error", r->worst_error, "laws", laws, "blocks", list);
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(o);
+    return put_json(o, 17);
 }
 
 int gradcheck_main(settings *s)
@@ -143,7 +139,7 @@ int gradcheck_main(settings *s)
             code = fail(report ? exit_code(report->status) : RUN_TIME, "%s",
                         report ? report->message : "no memory");
         else if (s->json)
-            print_json(s, report);
+            code = print_json(s, report);
         else
             rg_gradcheck_print(report, rg_to_file, stdout);
         if (code == DONE && verdict != RG_PASS)

@@ -13,16 +13,6 @@ static const char *blas_name(int threading)
     return threading >= 0 && threading < 3 ? name[threading] : "unknown";
 }
 
-static int put_json(json_t *o)
-{
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(o);
-    return text ? DONE : fail(RUN_TIME, "no memory");
-}
-
 static int show_build(const settings *s)
 {
     rg_build b = rg_build_info();
@@ -30,7 +20,7 @@ static int show_build(const settings *s)
         return put_json(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "v", 1, "version",
                                   b.version, "compiler", b.compiler, "isa", b.isa, "blas",
                                   blas_name(b.blas_threading), "blas_config", b.blas_config,
-                                  "blas_core", b.blas_core, "threads", b.max_threads));
+                                  "blas_core", b.blas_core, "threads", b.max_threads), 17);
     printf("version    %s\ncompiler   %s\nkernels    %s\nOpenBLAS   %s, core %s\n           %s\n"
            "threads    %d\n", b.version, b.compiler, b.isa, blas_name(b.blas_threading),
            b.blas_core, b.blas_config, b.max_threads);
@@ -88,7 +78,8 @@ static int show_cell(const settings *s)
     if (code == DONE && s->json) {
         code = put_json(json_pack("{s:i, s:s, s:I, s:s, s:s, s:o}", "v", 1, "cell", row->name,
                                   "states", (json_int_t)cell.n_state, "equations", row->equations,
-                                  "source", row->source, "parameters", parameters_object(params)));
+                                  "source", row->source, "parameters", parameters_object(params)),
+                        17);
     } else if (code == DONE) {
         printf("%s: x [B,I] and %s [B,H] to %s; ∘ by element, σ the logistic function\n\n%s\n"
                "parameters\n", row->name, cell.n_state == 2 ? "h, c" : "h",
@@ -148,7 +139,7 @@ static int show_file(const settings *s, const char *path)
         return fail(exit_code(st), "%s", file.message);
     int code = DONE;
     if (s->json) {
-        code = put_json(file_object(&file, path));
+        code = put_json(file_object(&file, path), 17);
     } else {
         printf("%s: %zu bytes, %zu arrays\n", printable(name, sizeof name, path), file.bytes,
                file.n_arrays);

@@ -102,16 +102,6 @@ static void title(const profile *p)
 
 /* ---- For programs --------------------------------------------------------------------------- */
 
-static int put(json_t *o)
-{
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(o);
-    return text ? DONE : fail(RUN_TIME, "no memory");
-}
-
 static json_t *figures(const profile *p, const char *what, const profile_part *part)
 {
     const double flops = rate(part->flop, part->seconds);
@@ -133,7 +123,7 @@ static int json_part(const profile *p, const char *what, const profile_part *par
         json_object_set_new(o, "layer", json_string(part->layer));
     if (o && by & BY_DIRECTION)
         json_object_set_new(o, "direction", json_string(direction(part)));
-    return put(o);
+    return put_json(o, 9);
 }
 
 static int json_model(const profile *p)
@@ -157,17 +147,18 @@ static int json_model(const profile *p)
     if (o && more)
         json_object_update(o, more);
     json_decref(more);
-    return put(o);
+    return put_json(o, 9);
 }
 
 static int json_total(const profile *p)
 {
-    return put(json_pack("{s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "v", 1, "what", "total",
-                         "ms", 1e3 * profile_total(p), "steps_ms", 1e3 * p->steps, "update_ms",
-                         1e3 * p->update.least, "unaccounted_ms", 1e3 * (p->traced - p->steps),
-                         "untraced_ms", 1e3 * (p->run.least + p->update.least),
-                         "untraced_ms_median", 1e3 * (p->run.median + p->update.median),
-                         "tracing_ms", 1e3 * (p->traced - p->run.least)));
+    return put_json(json_pack("{s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "v", 1, "what",
+                              "total", "ms", 1e3 * profile_total(p), "steps_ms", 1e3 * p->steps,
+                              "update_ms", 1e3 * p->update.least, "unaccounted_ms",
+                              1e3 * (p->traced - p->steps), "untraced_ms",
+                              1e3 * (p->run.least + p->update.least), "untraced_ms_median",
+                              1e3 * (p->run.median + p->update.median), "tracing_ms",
+                              1e3 * (p->traced - p->run.least)), 9);
 }
 
 /* ---- Both ----------------------------------------------------------------------------------- */

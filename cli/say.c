@@ -1,8 +1,9 @@
-/* cli/say.c -- messages: who speaks, what a terminal may see, how loud. */
+/* cli/say.c -- messages: who speaks, what a terminal may see, how loud; lines of results. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,16 @@ void detail(const char *format, ...)
     va_start(ap, format);
     line("", "", format, ap);
     va_end(ap);
+}
+
+int put_json(json_t *object, unsigned digits)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(digits)) : NULL;
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(object);
+    return text ? DONE : fail(RUN_TIME, "no memory");
 }
 
 int finish_output(int code, bool may_close)

@@ -236,18 +236,16 @@ RGT_TEST(gradcheck, a_plan_that_computes_another_gradient_than_the_interpreter_f
 
 /* ---- Second order ---------------------------------------------------------------------------- */
 
-static LAB_KERNEL_2(square_back_f64, double, 2 * x * z)
-
 static void square_back_vjp(const rg_vjp_ctx *v) /* the 2 is lost for x */
 {
     rg_vjp_add(v, 0, rg_scale(rg_mul(v->gy, v->in[1]), 2));
     rg_vjp_add(v, 1, rg_mul(v->gy, v->in[0]));
 }
 
-LAB_OP(square_back, 2, square_back_vjp, square_back_f64);
+LAB_OP(square_back, 2, square_back_vjp, lab_square_back_f64);
 static const rg_op square_last = { .name = "square_last", .arity = 2,
                                    .flags = RG_OP_ELEMENTWISE | RG_OP_NODIFF,
-                                   .kernel_f64 = square_back_f64 };
+                                   .kernel_f64 = lab_square_back_f64 };
 
 static void square_vjp(const rg_vjp_ctx *v)
 {

@@ -31,15 +31,18 @@
     static const rg_op op = { .name = #op, .arity = operands, .flags = RG_OP_ELEMENTWISE,      \
                               .vjp = rule, .kernel_f64 = kernel }
 
-/* x, x², tanh x, x·z */
+/* x, x², tanh x, x·z, 2·x·z: of x² backward */
 int lab_copy_f64(const rg_kernel_args *k);
 int lab_square_f64(const rg_kernel_args *k);
 int lab_tanh_f64(const rg_kernel_args *k);
 int lab_product_f64(const rg_kernel_args *k);
+int lab_square_back_f64(const rg_kernel_args *k);
 
 /* Three numbers from N(0,1), a parameter. */
 rg_val lab_vector(net *n, const char *name);
 /* Open a net and check Σ op(w), or Σ op(a, b), of such vectors; `order` as in the options. */
 rg_verdict lab_check(net *n, const rg_op *op, int order);
+/* Check a loss of the net in its input X alone, where that holds these numbers. */
+rg_verdict lab_check_at(net *n, rg_val loss, rg_val X, const double *x, size_t bytes);
 
 #endif
