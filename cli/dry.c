@@ -10,14 +10,8 @@
 enum { FEWEST = 5, MOST = 50 };
 static const double LONG_ENOUGH = 0.5;  /* seconds */
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The median of the timed ones, after one to warm up. */
-static int time_steps(session *x, double *median, int *n)
+static int time_steps(session *x, double *step, int *n)
 {
     double took[MOST], sum = 0;
     *n = -1;
@@ -30,8 +24,7 @@ static int time_steps(session *x, double *median, int *n)
             sum += took[*n] = seconds() - began;
         ++*n;
     }
-    qsort(took, (size_t)*n, sizeof *took, ascending);
-    *median = took[*n / 2];
+    *step = median(took, (size_t)*n);
     return DONE;
 }
 

@@ -2,14 +2,7 @@
 #include "cli/session.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Median of the last norms. */
 static double usual_norm(const session *x)
@@ -17,8 +10,7 @@ static double usual_norm(const session *x)
     double sorted[NORMS];
     size_t n = x->norms < NORMS ? (size_t)x->norms : NORMS;
     memcpy(sorted, x->norm, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, ascending);
-    return n ? sorted[n / 2] : 0;
+    return n ? median(sorted, n) : 0;
 }
 
 static void skipped(session *x, const rg_trainer_report *r)

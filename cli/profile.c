@@ -164,16 +164,10 @@ static int one_round(profile *p, double *run, double *update)
     return st ? failed(p, st) : DONE;
 }
 
-static int ascending(const void *a, const void *b)
+static profile_times summary(double *took, size_t n)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static profile_times summary(double *seconds_of, size_t n)
-{
-    qsort(seconds_of, n, sizeof *seconds_of, ascending);
-    return (profile_times){ seconds_of[0], seconds_of[n / 2] };
+    const double middle = median(took, n);
+    return (profile_times){ took[0], middle };
 }
 
 static int measure(profile *p)
@@ -245,7 +239,8 @@ ORDER(by_all, BY_KERNEL | BY_LAYER | BY_DIRECTION | BY_SHAPES)
 
 static int slowest_first(const void *a, const void *b)
 {
-    return -ascending(&((const profile_part *)a)->seconds, &((const profile_part *)b)->seconds);
+    const double x = ((const profile_part *)a)->seconds, y = ((const profile_part *)b)->seconds;
+    return (x < y) - (x > y);
 }
 
 profile_part *profile_groups(size_t *n, const profile *p, unsigned by)

@@ -17,5 +17,7 @@ void progress_log(const progress_line *p);
 void progress_clear(void);
 /* Seconds on a clock that only goes forward. */
 double seconds(void);
+/* Of n numbers, at least one, which it sorts. */
+double median(double *x, size_t n);
 
 #endif
