@@ -118,5 +118,7 @@ struct json_t;
 int put_json(struct json_t *object, unsigned digits);
 /* Was everything written? Else a message, and RUN_TIME. @p may_close: a closed reader is fine. */
 int finish_output(int code, bool may_close);
+/* info.c: how OpenBLAS runs its threads: rg_build.blas_threading in a word. */
+const char *blas_name(int threading);
 
 #endif

@@ -32,16 +32,15 @@ static void show(const settings *s, const finding *f)
     (void)fflush(stdout);
 }
 
-static void test_blas(finding *f)
+static void test_blas(finding *f, const settings *s)
 {
-    static const char *const name[] = { "serial", "pthread", "OpenMP" };
     rg_build b = rg_build_info();
     int t = b.blas_threading;
+    (void)s;
     *f = (finding){ .name = "blas", .good = t == 2 || t == 0, .remedy =
         "install libopenblas0-openmp and choose it: update-alternatives --config "
         "libopenblas.so.0-x86_64-linux-gnu" };
-    (void)snprintf(f->what, sizeof f->what, "OpenBLAS %s, core %s",
-                   t >= 0 && t < 3 ? name[t] : "unknown", b.blas_core);
+    (void)snprintf(f->what, sizeof f->what, "OpenBLAS %s, core %s", blas_name(t), b.blas_core);
 }
 
 /* What the library's self-test says, line by line. */
@@ -126,8 +125,9 @@ static ending train_with(rg_plan_opts plan)
     return e;
 }
 
-static void test_plan(finding *f)
+static void test_plan(finding *f, const settings *s)
 {
+    (void)s;
     *f = (finding){ .name = "plan", .remedy = report_it };
     ending fast = train_with((rg_plan_opts){ .threads = 1 });
     ending reference = train_with((rg_plan_opts){ .threads = 1, .effort = RG_INTERPRET });
@@ -148,8 +148,9 @@ static void test_threads(finding *f, const settings *s)
                    f->good ? "the same bits" : "other bits", threads, all.message);
 }
 
-static void test_gradient(finding *f)
+static void test_gradient(finding *f, const settings *s)
 {
+    (void)s;
     rg_params *params = NULL;
     rg_graph *graph = NULL;
     rg_gradcheck_report *report = NULL;
@@ -180,25 +181,21 @@ static void test_speed(finding *f, const settings *s)
                    threads == 1 ? "" : "s");
 }
 
-int doctor_main(settings *s)
+static bool one_test(void (*test)(finding *f, const settings *s), const settings *s)
 {
     finding f;
-    bool good;
-    test_blas(&f);
+    test(&f, s);
     show(s, &f);
-    good = f.good;
-    good = test_kernels(s) && good;
-    for (int test = 0; test < 4; test++) {
-        if (test == 0)
-            test_plan(&f);
-        else if (test == 1)
-            test_threads(&f, s);
-        else if (test == 2)
-            test_gradient(&f);
-        else
-            test_speed(&f, s);
-        show(s, &f);
-        good = good && f.good;
-    }
+    return f.good;
+}
+
+int doctor_main(settings *s)
+{
+    bool good = one_test(test_blas, s);
+    good &= test_kernels(s);
+    good &= one_test(test_plan, s);
+    good &= one_test(test_threads, s);
+    good &= one_test(test_gradient, s);
+    good &= one_test(test_speed, s);
     return good ? DONE : RUN_TIME;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *blas_name(int threading)
+const char *blas_name(int threading)
 {
     static const char *const name[] = { "serial", "pthread", "OpenMP" };
     return threading >= 0 && threading < 3 ? name[threading] : "unknown";

@@ -200,12 +200,11 @@ static int open_folder(session *x)
 
 static void banner(const session *x)
 {
-    static const char *const threading[] = { "serial", "pthread", "OpenMP" };
     rg_build b = rg_build_info();
     int threads = x->s->threads ? (int)x->s->threads : b.max_threads;
     note("retrograd %s, %s kernels, OpenBLAS %s (%s), %d thread%s, seed %lld", b.version, b.isa,
-         b.blas_threading >= 0 && b.blas_threading < 3 ? threading[b.blas_threading] : "?",
-         b.blas_core, threads, threads == 1 ? "" : "s", (long long)x->s->seed);
+         blas_name(b.blas_threading), b.blas_core, threads, threads == 1 ? "" : "s",
+         (long long)x->s->seed);
     if (b.blas_threading == 1 && threads > 1)
         warn("this OpenBLAS is the pthread build: install libopenblas0-openmp (retrograd doctor)");
     if (rg_selftest(NULL, NULL) == RG_EINTERNAL)
