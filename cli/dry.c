@@ -28,17 +28,6 @@ static int time_steps(session *x, double *step, int *n)
     return DONE;
 }
 
-static double bytes_of(rg_params *params)
-{
-    double sum = 0;
-    for (size_t i = 0; i < rg_params_count(params); i++) {
-        const rg_param_info p = rg_params_at(params, i);
-        const double item = p.dtype == RG_F64 || p.dtype == RG_I64 ? 8 : 4;
-        sum += item * (double)rg_shape_count(p.shape);
-    }
-    return sum;
-}
-
 /* What lives while a run trains, in bytes. */
 typedef struct memory {
     double step, weights, optimizer, text, resident;
@@ -49,8 +38,8 @@ static memory memory_of(const session *x)
     struct rusage used;
     memory m = {
         .step = (double)rg_trainer_facts(x->trainer).plan.arena_bytes,
-        .weights = bytes_of(x->m.params),
-        .optimizer = bytes_of(rg_optim_state(rg_trainer_optim(x->trainer))),
+        .weights = params_bytes(x->m.params),
+        .optimizer = params_bytes(rg_optim_state(rg_trainer_optim(x->trainer))),
         .text = (double)(x->corpus.n * sizeof *x->corpus.id),
     };
     if (getrusage(RUSAGE_SELF, &used) == 0)

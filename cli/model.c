@@ -44,6 +44,39 @@ static void use_cell(model *m, int cell)
     m->lm.cell_opts = &cells[cell].opts;
 }
 
+double model_weights(const model *m)
+{
+    double H = (double)m->lm.hidden, V = (double)m->lm.V, E = (double)m->lm.embed;
+    double gates = m->cell < 2 ? 1 : m->cell < 4 ? 3 : 4, I = E > 0 ? E : V;
+    return V * E + gates * H * (I + H + 1) + ((double)m->lm.layers - 1) * gates * H * (2 * H + 1)
+         + H * V + V;
+}
+
+double params_bytes(rg_params *params)
+{
+    double sum = 0;
+    for (size_t i = 0; i < rg_params_count(params); i++) {
+        const rg_param_info p = rg_params_at(params, i);
+        const double item = p.dtype == RG_F64 || p.dtype == RG_I64 ? 8 : 4;
+        sum += item * (double)rg_shape_count(p.shape);
+    }
+    return sum;
+}
+
+/* Would training it on windows of so many rows and steps fit this machine? */
+static int fits(const model *m, int64_t batch, int64_t seq_len)
+{
+    const double item = m->real == RG_F64 ? 8 : 4, positions = (double)(batch * seq_len);
+    const double each = 3 * (double)m->lm.V + 20 * (double)(m->lm.hidden * m->lm.layers)
+                      + 2 * (double)m->lm.embed;
+    const double need = item * (4 * model_weights(m) + positions * each);
+    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (have <= 0 || need < have)
+        return DONE;
+    return fail(USAGE, "the model needs about %.1f GiB, this machine has %.1f (smaller --hidden, "
+                "--layers, --embed, --batch or --seq-len)", need / 0x1p30, have / 0x1p30);
+}
+
 int model_new(model *m, const settings *s, const rg_corpus *corpus)
 {
     *m = (model){ .bytes = corpus->bytes, .real = (rg_dtype)s->dtype };
@@ -57,6 +90,20 @@ int model_new(model *m, const settings *s, const rg_corpus *corpus)
     if (!m->symbol)
         return fail(RUN_TIME, "no memory");
     memcpy(m->symbol, corpus->symbol, corpus->V * sizeof *m->symbol);
+    int code = fits(m, s->batch, s->seq_len);
+    if (code == DONE && rg_params_create(&m->params, (uint64_t)s->seed,
+                                         &(rg_params_opts){ .real = m->real }))
+        code = fail(RUN_TIME, "no memory");
+    return code;
+}
+
+int model_trainer(rg_trainer **out, const model *m, rg_span text, const rg_trainer_opts *opts)
+{
+    rg_status st = rg_trainer_create(out, m->params, text, opts);
+    if (st)
+        return fail(exit_code(st), "%s%s", rg_params_message(m->params),
+                    opts->plan.budget_bytes && st == RG_ELIMIT
+                        ? " (larger --memory-budget, or smaller --batch or --seq-len)" : "");
     return DONE;
 }
 
@@ -76,27 +123,6 @@ const char *model_title(char *out, size_t size, const model *m)
     if (n > 0)
         (void)snprintf(out + n, size - (size_t)n, ", %lld symbols", (long long)m->lm.V);
     return out;
-}
-
-double model_weights(const model *m)
-{
-    double H = (double)m->lm.hidden, V = (double)m->lm.V, E = (double)m->lm.embed;
-    double gates = m->cell < 2 ? 1 : m->cell < 4 ? 3 : 4, I = E > 0 ? E : V;
-    return V * E + gates * H * (I + H + 1) + ((double)m->lm.layers - 1) * gates * H * (2 * H + 1)
-         + H * V + V;
-}
-
-int model_fits(const model *m, int64_t batch, int64_t seq_len)
-{
-    const double item = m->real == RG_F64 ? 8 : 4, positions = (double)(batch * seq_len);
-    const double each = 3 * (double)m->lm.V + 20 * (double)(m->lm.hidden * m->lm.layers)
-                      + 2 * (double)m->lm.embed;
-    const double need = item * (4 * model_weights(m) + positions * each);
-    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (have <= 0 || need < have)
-        return DONE;
-    return fail(USAGE, "the model needs about %.1f GiB, this machine has %.1f (smaller --hidden, "
-                "--layers, --embed, --batch or --seq-len)", need / 0x1p30, have / 0x1p30);
 }
 
 /* ---- As JSON -------------------------------------------------------------------------------- */

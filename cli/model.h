@@ -19,23 +19,24 @@ typedef struct model {
     rg_params  *params;
 } model;
 
-/* What of the settings makes a model, for the corpus; symbols are copied. */
+/* A new one as the settings say, for the corpus, whose symbols are copied; its store is empty.
+ * Refused where training it cannot fit this machine, before memory is touched. DONE or said why. */
 int  model_new(model *m, const settings *s, const rg_corpus *corpus);
 /* From a run folder (best, else last checkpoint) or a file, weights and all. */
 int  model_open(model *m, const char *path);
 void model_close(model *m);
+/* Its trainer on a text. DONE or said why. */
+int  model_trainer(rg_trainer **out, const model *m, rg_span text, const rg_trainer_opts *opts);
 
 /* The checkpoint's description of the model, as JSON text to be freed; NULL without memory. */
 char *model_description(const model *m);
 char *model_vocabulary(const model *m);
 /* "lstm 2x256, embedding 64, 81 symbols" */
 const char *model_title(char *out, size_t size, const model *m);
-/* Number of weights of a model, without making it; -1 beyond 2^62. */
+/* Number of weights of a model, without making it. */
 double model_weights(const model *m);
-
-/* Would training it on windows of so many rows and steps fit this machine? Asked before memory is
- * touched. DONE, or said what is too large. */
-int model_fits(const model *m, int64_t batch, int64_t seq_len);
+/* Bytes of a store's arrays. */
+double params_bytes(rg_params *params);
 
 /* Look a key up in a file's metadata; NULL if it is not there. */
 const char *meta_of(const rg_file *file, const char *key);

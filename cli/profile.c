@@ -22,11 +22,6 @@ static int invent(profile *p)
         corpus.symbol[v] = (uint32_t)v;
     int code = model_new(&p->m, s, &corpus);
     free(corpus.symbol);
-    if (code == DONE)
-        code = model_fits(&p->m, s->batch, s->seq_len);
-    if (code == DONE && rg_params_create(&p->m.params, (uint64_t)s->seed,
-                                         &(rg_params_opts){ .real = p->m.real }))
-        code = fail(RUN_TIME, "no memory");
     return code;
 }
 
@@ -206,14 +201,11 @@ static int measure(profile *p)
 
 profile_part profile_update(const profile *p)
 {
-    const double item = p->m.real == RG_F64 ? 8 : 4, weights = model_weights(&p->m);
-    rg_params *state = rg_optim_state(rg_trainer_optim(p->trainer));
-    double kept = 0;
-    for (size_t i = 0; i < rg_params_count(state); i++)
-        kept += item * (double)rg_shape_count(rg_params_at(state, i).shape);
-    return (profile_part){ .name = "update", .layer = "optimizer", .steps = 1,
-                           .seconds = p->update.least,
-                           .bytes = 3 * item * weights + 2 * kept };
+    return (profile_part){
+        .name = "update", .layer = "optimizer", .steps = 1, .seconds = p->update.least,
+        .bytes = 3 * params_bytes(p->m.params)
+               + 2 * params_bytes(rg_optim_state(rg_trainer_optim(p->trainer))),
+    };
 }
 
 double profile_total(const profile *p)
@@ -279,12 +271,7 @@ static int plan(profile *p, rg_span text)
                   .effort = (rg_effort)s->effort, .budget_bytes = (size_t)s->memory_budget,
                   .trace = &p->trace },
     };
-    rg_status st = rg_trainer_create(&p->trainer, p->m.params, text, &opts);
-    if (st)
-        return fail(exit_code(st), "%s%s", rg_params_message(p->m.params),
-                    s->memory_budget && st == RG_ELIMIT ? " (larger --memory-budget, or smaller "
-                                                          "--batch or --seq-len)" : "");
-    return DONE;
+    return model_trainer(&p->trainer, &p->m, text, &opts);
 }
 
 static int work(profile *p)

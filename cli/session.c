@@ -4,13 +4,10 @@
 #include "cli/session.h"
 #include "cli/config.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 rg_plan_opts session_plan(const session *x)
 {
@@ -128,21 +125,14 @@ static rg_trainer_opts trainer_opts(const session *x)
 static int build(session *x)
 {
     char title[128];
-    settings *s = x->s;
-    int code = model_new(&x->m, s, &x->corpus);
-    if (code == DONE)
-        code = model_fits(&x->m, s->batch, s->seq_len);
+    int code = model_new(&x->m, x->s, &x->corpus);
     if (code)
         return code;
-    double began = seconds();
-    if (rg_params_create(&x->m.params, (uint64_t)s->seed, &(rg_params_opts){ .real = x->m.real }))
-        return fail(RUN_TIME, "no memory");
-    rg_trainer_opts opts = trainer_opts(x);
-    rg_status st = rg_trainer_create(&x->trainer, x->m.params, x->train, &opts);
-    if (st)
-        return fail(exit_code(st), "%s%s", rg_params_message(x->m.params),
-                    s->memory_budget && st == RG_ELIMIT ? " (larger --memory-budget, or smaller "
-                                                          "--batch or --seq-len)" : "");
+    const double began = seconds();
+    const rg_trainer_opts opts = trainer_opts(x);
+    code = model_trainer(&x->trainer, &x->m, x->train, &opts);
+    if (code)
+        return code;
     rg_trainer_report r = rg_trainer_facts(x->trainer);
     note("model  %s: %.0f weights, %.1f MiB of memory for a step, planned in %.0f ms",
          model_title(title, sizeof title, &x->m), model_weights(&x->m),
