@@ -81,6 +81,14 @@ json_t *config_read(const char *path, int *code)
     return NULL;
 }
 
+json_t *config_of_run(char path[PATH_BYTES], const char *run, int *code)
+{
+    folder f = { .lock = -1 };
+    (void)snprintf(f.path, sizeof f.path, "%s", run);
+    *code = DONE;
+    return file_exists(folder_file(path, &f, "config.json")) ? config_read(path, code) : NULL;
+}
+
 /* A JSON value as it would be typed; NULL: of a kind that no option has. */
 static const char *typed(char *out, size_t size, const json_t *value)
 {

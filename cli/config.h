@@ -2,6 +2,7 @@
 #ifndef RG_CLI_CONFIG_H
 #define RG_CLI_CONFIG_H
 
+#include "cli/folder.h"
 #include "cli/options.h"
 
 #include <jansson.h>
@@ -10,6 +11,8 @@
 json_t *config_options(const settings *s);
 /* A JSON file of at most 1 MiB that holds an object; NULL: said why, *code is the exit code. */
 json_t *config_read(const char *path, int *code);
+/* The same from the folder of a run; NULL and DONE where it is none. @p path is the file's. */
+json_t *config_of_run(char path[PATH_BYTES], const char *run, int *code);
 /* Options from an object, or from its member "options". The command line wins, but in a resumed
  * run what is FIXED must agree with it. */
 int config_apply(settings *s, const json_t *object, const char *path, bool resumed);

@@ -16,15 +16,11 @@ static const double LN2 = 0.69314718055994530942;
 static int run_text(char **path, char sha256[65], const settings *s)
 {
     char file[PATH_BYTES];
-    folder f = { .lock = -1 };
-    int code = DONE;
-    (void)snprintf(f.path, sizeof f.path, "%s", s->operand[0]);
-    if (!file_exists(folder_file(file, &f, "config.json")))
-        return fail(USAGE, "--data is missing: %s is no run folder that knows its text",
-                    s->operand[0]);
-    json_t *config = config_read(file, &code);
+    int code;
+    json_t *config = config_of_run(file, s->operand[0], &code);
     if (!config)
-        return code;
+        return code ? code : fail(USAGE, "--data is missing: %s is no run folder that knows its "
+                                  "text", s->operand[0]);
     const char *data = NULL, *sha = NULL;
     (void)json_unpack(config, "{s:{s:s}, s:{s:s}}", "options", "data", &data, "data", "sha256",
                       &sha);

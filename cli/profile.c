@@ -29,13 +29,9 @@ static int invent(profile *p)
 static int take_windows(profile *p, const char *run)
 {
     char file[PATH_BYTES];
-    folder f = { .lock = -1 };
-    int code = DONE;
+    int code;
     json_int_t T = p->T, B = p->B;
-    (void)snprintf(f.path, sizeof f.path, "%s", run);
-    if (!file_exists(folder_file(file, &f, "config.json")))
-        return DONE;
-    json_t *config = config_read(file, &code);
+    json_t *config = config_of_run(file, run, &code);
     if (!config)
         return code;
     (void)json_unpack(config, "{s:{s?I, s?I}}", "options", "seq-len", &T, "batch", &B);
