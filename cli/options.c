@@ -86,7 +86,7 @@ static int set_size(int64_t *out, const char *text, const char *where)
 {
     static const char letters[] = "KMGT";
     const size_t n = strspn(text, ".0123456789");
-    const char *letter = text[n] ? strchr(letters, text[n] & ~0x20) : NULL;
+    const char *letter = memchr(letters, text[n] & ~0x20, sizeof letters - 1);
     const char *rest = text + n + (letter != NULL);
     char number[32];
     double x = 0;

@@ -9,7 +9,7 @@ typedef enum option_type {
     FLAG,    /* bool, no value */
     WHOLE,   /* int64_t */
     REAL,    /* double */
-    SIZE,    /* int64_t, bytes: a number, perhaps with K, M or G behind it */
+    SIZE,    /* int64_t, bytes: a number, perhaps with K, M, G or T behind it */
     CHOICE,  /* int: index into `value`, words between | */
     TEXT     /* const char * */
 } option_type;

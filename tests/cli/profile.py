@@ -117,7 +117,8 @@ def usage_errors_of_profile():
 def sizes_are_numbers_with_a_letter():
     for text in ("1G", "1.5g", "700MiB", "300MB", "900000K", "800000000", "1T", "800000000B"):
         good("profile", *SMALL, "-q", "--memory-budget", text)
-    for text in ("", "0", "12Q", "1GG", "G", "1.2.3M", "1Gi", "9" * 40, "5 M", "1e9"):
+    for text in ("", "0", "12Q", "1GG", "G", "1.2.3M", "1Gi", "9" * 40, "5 M", "1e9",
+                 "1 ", "0.5 ", "0.5 B"):
         done = run("profile", *SMALL, f"--memory-budget={text}")
         assert done.returncode == 2 and "--memory-budget: " in done.stderr, (text, done)
 
