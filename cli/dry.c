@@ -47,7 +47,22 @@ static memory memory_of(const session *x)
     return m;
 }
 
-static void tell(const session *x, const memory *m, double step, int n, double whole)
+/* What a run would take by the steps timed here; the first limit that is reached ends it. */
+typedef struct outlook {
+    double step, steps, seconds;
+    int    timed;
+    bool   by_clock;
+} outlook;
+
+static outlook outlook_of(const session *x, double step, int timed)
+{
+    const double total = (double)x->total, limit = 60 * x->s->minutes;
+    if (limit > 0 && (!x->total || limit < total * step))
+        return (outlook){ step, limit / step, limit, timed, true };
+    return (outlook){ step, total, total * step, timed, false };
+}
+
+static void tell(const session *x, const memory *m, const outlook *look)
 {
     const rg_plan_report r = rg_trainer_facts(x->trainer).plan;
     const double chars = (double)(x->s->batch * x->s->seq_len);
@@ -58,15 +73,17 @@ static void tell(const session *x, const memory *m, double step, int n, double w
            m->step / 0x1p20, m->weights / 0x1p20, m->optimizer / 0x1p20, m->text / 0x1p20,
            m->resident / 0x1p20);
     printf("time    %.3f ms a step, the median of %d timed here: %.0f characters a second, "
-           "%.1f GF/s\n", 1e3 * step, n, chars / step, 1e-9 * r.flop / step);
-    if (x->total)
-        printf("whole   %llu steps in about %.0f s, without evaluations\n",
-               (unsigned long long)x->total, whole);
+           "%.1f GF/s\n", 1e3 * look->step, look->timed, chars / look->step,
+           1e-9 * r.flop / look->step);
+    if (look->by_clock)
+        printf("whole   %.0f s, about %.0f steps, evaluations included\n", look->seconds,
+               look->steps);
     else
-        printf("whole   %.0f s, about %.0f steps, evaluations included\n", whole, whole / step);
+        printf("whole   %.0f steps in about %.0f s, without evaluations\n", look->steps,
+               look->seconds);
 }
 
-static int tell_json(const session *x, const memory *m, double step, int n, double whole)
+static int tell_json(const session *x, const memory *m, const outlook *look)
 {
     const rg_plan_report r = rg_trainer_facts(x->trainer).plan;
     json_t *o = json_pack("{s:i, s:I, s:I, s:f, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:i, s:f, s:f}",
@@ -74,9 +91,9 @@ static int tell_json(const session *x, const memory *m, double step, int n, doub
                           "flop", r.flop, "threads", r.threads, "arena_bytes",
                           (json_int_t)r.arena_bytes, "weights_bytes", m->weights,
                           "optimizer_bytes", m->optimizer, "text_bytes", m->text,
-                          "resident_bytes", m->resident, "step_ms", 1e3 * step, "timed", n,
-                          "total_steps", x->total ? (double)x->total : whole / step,
-                          "total_seconds", whole);
+                          "resident_bytes", m->resident, "step_ms", 1e3 * look->step,
+                          "timed", look->timed, "total_steps", look->steps, "total_seconds",
+                          look->seconds);
     return put_json(o, 9);
 }
 
@@ -87,9 +104,9 @@ int session_try(session *x)
     if (code)
         return code;
     const memory m = memory_of(x);
-    const double whole = x->total ? (double)x->total * step : 60 * x->s->minutes;
+    const outlook look = outlook_of(x, step, n);
     if (x->s->json)
-        return tell_json(x, &m, step, n, whole);
-    tell(x, &m, step, n, whole);
+        return tell_json(x, &m, &look);
+    tell(x, &m, &look);
     return DONE;
 }

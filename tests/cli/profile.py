@@ -146,6 +146,11 @@ def a_dry_run_tells_plan_memory_and_time():
     assert told["resident_bytes"] > told["arena_bytes"] > 0
     assert told["optimizer_bytes"] > 2 * told["weights_bytes"] > 0
     assert json.loads(good(*line, "--minutes", 2, "--json", "-q").stdout)["total_seconds"] == 120
+    both = json.loads(good(*line, "--steps", 10**9, "--minutes", 2, "--json", "-q").stdout)
+    assert both["total_seconds"] == 120 and near(both["total_steps"], 12e4 / both["step_ms"]), both
+    assert "whole   120 s, about" in good(*line, "--steps", 10**9, "--minutes", 2).stdout
+    both = json.loads(good(*line, "--steps", 70, "--minutes", 60, "--json", "-q").stdout)
+    assert both["total_steps"] == 70, both
     assert json.loads(good(*line, "--threads", 1, "--json", "-q").stdout)["threads"] == 1
     text = good(*line, "--steps", 70).stdout
     for part in ("plan    ", "memory  ", "time    ", "whole   70 steps"):
