@@ -204,9 +204,29 @@ profile_part profile_update(const profile *p)
     };
 }
 
+profile_part profile_rest(const profile *p)
+{
+    return (profile_part){ .seconds = p->traced - p->steps };
+}
+
 double profile_total(const profile *p)
 {
     return p->traced + p->update.least;
+}
+
+double profile_untraced(const profile *p)
+{
+    return p->run.least + p->update.least;
+}
+
+const char *profile_direction(const profile_part *part)
+{
+    return part->gradient ? "backward" : "forward";
+}
+
+double profile_rate(double amount, double seconds)
+{
+    return seconds > 0 ? 1e-9 * amount / seconds : 0;
 }
 
 static int order(const profile_part *a, const profile_part *b, unsigned by)

@@ -44,8 +44,15 @@ enum { BY_KERNEL = 1, BY_LAYER = 2, BY_DIRECTION = 4, BY_SHAPES = 8 };
 profile_part *profile_groups(size_t *n, const profile *p, unsigned by);
 /* What the optimizer does: reads weights, gradients and its state, writes all but the gradients. */
 profile_part profile_update(const profile *p);
-/* The time of a step of training as measured part by part. */
+/* What no step accounts for: starting the team, looking at inputs, meeting between steps. */
+profile_part profile_rest(const profile *p);
+/* The time of a step of training as measured part by part, and without. */
 double profile_total(const profile *p);
+double profile_untraced(const profile *p);
+/* "forward", "backward" */
+const char *profile_direction(const profile_part *part);
+/* So many operations, or bytes, as billions a second. */
+double profile_rate(double amount, double seconds);
 
 /* profile_show.c: tables, or lines of JSON, on stdout. DONE or said why. */
 int profile_show(const profile *p);

@@ -6,25 +6,15 @@
 
 enum { SLOWEST = 12 }; /* rows of the last table */
 
-static double rate(double amount, double seconds)
-{
-    return seconds > 0 ? 1e-9 * amount / seconds : 0;
-}
-
-static const char *direction(const profile_part *part)
-{
-    return part->gradient ? "backward" : "forward";
-}
-
 /* ---- For people ----------------------------------------------------------------------------- */
 
 /* Steps, ms, share of the whole, GF/s, share of the peak, GB/s. */
 static void numbers(const profile *p, const profile_part *part)
 {
-    const double flops = rate(part->flop, part->seconds);
+    const double flops = profile_rate(part->flop, part->seconds);
     printf("%7zu %10.3f %6.1f %8.1f %6.1f %8.1f\n", part->steps, 1e3 * part->seconds,
            100 * part->seconds / profile_total(p), flops, 100 * flops / p->peak,
-           rate(part->bytes, part->seconds));
+           profile_rate(part->bytes, part->seconds));
 }
 
 static void head(const char *what)
@@ -38,16 +28,15 @@ static void row(const profile *p, const char *label, const profile_part *part)
     numbers(p, part);
 }
 
-/* What no step accounts for: starting the team, looking at inputs, meeting between steps. */
 static void rest(const profile *p)
 {
-    const profile_part update = profile_update(p);
+    const profile_part update = profile_update(p), left = profile_rest(p);
     const rg_plan_report r = rg_trainer_facts(p->trainer).plan;
     const profile_part total = { .steps = p->n_step + 1, .seconds = profile_total(p),
                                  .flop = r.flop, .bytes = r.moved_bytes + update.bytes };
     row(p, "update of the weights", &update);
     printf("%-52s %7s %10.3f %6.1f\n", "unaccounted (starting, checking, meeting)", "",
-           1e3 * (p->traced - p->steps), 100 * (p->traced - p->steps) / profile_total(p));
+           1e3 * left.seconds, 100 * left.seconds / profile_total(p));
     row(p, "total", &total);
 }
 
@@ -65,7 +54,7 @@ static void layers(const profile *p, const profile_part *part, size_t n)
     head("layer");
     for (size_t i = 0; i < n; i++) {
         (void)snprintf(label, sizeof label, "%-42s %s", *part[i].layer ? part[i].layer : "-",
-                       direction(&part[i]));
+                       profile_direction(&part[i]));
         row(p, label, &part[i]);
     }
 }
@@ -76,7 +65,7 @@ static void slowest(const profile *p, const profile_part *part, size_t n)
     head("the slowest kinds of steps");
     for (size_t i = 0; i < n && i < SLOWEST; i++) {
         (void)snprintf(label, sizeof label, "%s %s  %s %s", part[i].name, part[i].shapes,
-                       *part[i].layer ? part[i].layer : "-", direction(&part[i]));
+                       *part[i].layer ? part[i].layer : "-", profile_direction(&part[i]));
         row(p, label, &part[i]);
     }
 }
@@ -86,30 +75,29 @@ static void title(const profile *p)
     char text[128];
     const rg_plan_report r = rg_trainer_facts(p->trainer).plan;
     const rg_build b = rg_build_info();
+    const double speed = profile_rate(r.flop, profile_untraced(p));
     printf("%s; %lld steps, %lld rows, %s\n", model_title(text, sizeof text, &p->m),
            (long long)p->T, (long long)p->B, p->m.real == RG_F64 ? "f64" : "f32");
     printf("%d thread%s, %s kernels, OpenBLAS %s; P = %.0f GF/s, measured in this run\n",
            r.threads, r.threads == 1 ? "" : "s", b.isa, b.blas_core, p->peak);
     printf("a training step: %.3f ms (median %.3f), %.3g flop, %.1f GF/s, %.1f %% of P; "
-           "arena %.1f MiB\n", 1e3 * (p->run.least + p->update.least),
-           1e3 * (p->run.median + p->update.median), r.flop,
-           rate(r.flop, p->run.least + p->update.least),
-           100 * rate(r.flop, p->run.least + p->update.least) / p->peak,
+           "arena %.1f MiB\n", 1e3 * profile_untraced(p),
+           1e3 * (p->run.median + p->update.median), r.flop, speed, 100 * speed / p->peak,
            (double)r.arena_bytes / 0x1p20);
     printf("part by part: %.3f ms; timing every step costs %.1f %%\n", 1e3 * profile_total(p),
-           100 * (p->traced - p->run.least) / (p->run.least + p->update.least));
+           100 * (p->traced - p->run.least) / profile_untraced(p));
 }
 
 /* ---- For programs --------------------------------------------------------------------------- */
 
 static json_t *figures(const profile *p, const char *what, const profile_part *part)
 {
-    const double flops = rate(part->flop, part->seconds);
+    const double flops = profile_rate(part->flop, part->seconds);
     return json_pack("{s:i, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "v", 1, "what", what,
                      "steps", (json_int_t)part->steps, "ms", 1e3 * part->seconds, "share",
                      part->seconds / profile_total(p), "flop", part->flop, "gflops", flops,
                      "peak_share", flops / p->peak, "bytes", part->bytes, "gbs",
-                     rate(part->bytes, part->seconds));
+                     profile_rate(part->bytes, part->seconds));
 }
 
 static int json_part(const profile *p, const char *what, const profile_part *part, unsigned by)
@@ -122,7 +110,7 @@ static int json_part(const profile *p, const char *what, const profile_part *par
     if (o && by & BY_LAYER)
         json_object_set_new(o, "layer", json_string(part->layer));
     if (o && by & BY_DIRECTION)
-        json_object_set_new(o, "direction", json_string(direction(part)));
+        json_object_set_new(o, "direction", json_string(profile_direction(part)));
     return put_json(o, 9);
 }
 
@@ -155,8 +143,8 @@ static int json_total(const profile *p)
     return put_json(json_pack("{s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "v", 1, "what",
                               "total", "ms", 1e3 * profile_total(p), "steps_ms", 1e3 * p->steps,
                               "update_ms", 1e3 * p->update.least, "unaccounted_ms",
-                              1e3 * (p->traced - p->steps), "untraced_ms",
-                              1e3 * (p->run.least + p->update.least), "untraced_ms_median",
+                              1e3 * profile_rest(p).seconds, "untraced_ms",
+                              1e3 * profile_untraced(p), "untraced_ms_median",
                               1e3 * (p->run.median + p->update.median), "tracing_ms",
                               1e3 * (p->traced - p->run.least)), 9);
 }
