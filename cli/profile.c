@@ -120,18 +120,15 @@ static int failed(const profile *p, rg_status st)
     return fail(exit_code(st), "%s", rg_trainer_message(p->trainer));
 }
 
-/* A run of the plan; its seconds, without what it takes to hear of its steps afterwards. */
+/* A run of the plan; its seconds, without what it takes to hear of its steps afterwards. An
+ * interpreter tells of them as it goes. */
 static rg_status timed_run(profile *p, bool traced, double *took)
 {
     p->trace.step = traced ? on_step : NULL;
     const double began = seconds();
     rg_status st = rg_plan_run(rg_trainer_plan(p->trainer));
     const double ended = seconds();
-    double sum = 0;
-    for (size_t i = 0; i < p->n_step && traced; i++)
-        sum += p->now[i];
-    const bool after = sum > 0 && p->told - began > sum; /* interpreters tell as they go */
-    *took = (after ? p->told : ended) - began;
+    *took = (traced && p->s->effort == RG_OPTIMIZE ? p->told : ended) - began;
     return st;
 }
 
