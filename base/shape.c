@@ -2,6 +2,7 @@
 #include "base/shape.h"
 
 #include "base/checked.h"
+#include "base/index.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -73,6 +74,21 @@ bool rg_shape_equal(rg_shape a, rg_shape b)
     if (a.rank != b.rank || a.rank < 0 || a.rank > RG_MAX_RANK)
         return false;
     return a.rank == 0 || memcmp(a.dim, b.dim, (size_t)a.rank * sizeof *a.dim) == 0;
+}
+
+const rg_shape *rg_shapes_keep(rg_shapes *s, rg_arena *arena, const rg_shape *shape)
+{
+    uint64_t hash = (uint64_t)shape->rank;
+    for (int i = 0; i < shape->rank; i++)
+        hash = rg_hash_mix(hash, (uint64_t)shape->dim[i]);
+    const rg_shape **kept = &s->kept[hash % RG_SHAPES_KEPT];
+    if (!*kept || !rg_shape_equal(**kept, *shape)) {
+        rg_shape *copy = rg_arena_get(arena, sizeof *copy);
+        if (copy)
+            *copy = *shape;
+        *kept = copy;
+    }
+    return *kept;
 }
 
 int64_t rg_shape_count(rg_shape s)

@@ -2,7 +2,7 @@
 #ifndef RG_BASE_SHAPE_H
 #define RG_BASE_SHAPE_H
 
-#include <retrograd/base.h>
+#include "base/memory.h"
 
 enum { RG_SHAPE_TEXT = 192 };
 
@@ -10,6 +10,16 @@ enum { RG_SHAPE_TEXT = 192 };
 const char *rg_shape_text(char text[RG_SHAPE_TEXT], const rg_shape *shape);
 const char *rg_kind_text(rg_kind kind);
 const char *rg_dtype_text(rg_dtype dtype);
+
+/* Shapes kept lately, by hash. Nearly all nodes of a graph have one of a few shapes: they share. */
+enum { RG_SHAPES_KEPT = 64 };
+typedef struct rg_shapes {
+    const rg_shape *kept[RG_SHAPES_KEPT];
+} rg_shapes;
+
+/* The kept shape that equals this one, or a copy in the arena, kept from now on; NULL without
+ * memory. */
+const rg_shape *rg_shapes_keep(rg_shapes *s, rg_arena *arena, const rg_shape *shape);
 
 /* The common shape of two that broadcast from the right; false if they do not. */
 bool rg_shape_broadcast(rg_shape *out, const rg_shape *a, const rg_shape *b);

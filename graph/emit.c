@@ -90,23 +90,12 @@ static uint32_t next_id(rg_graph *g)
     return id;
 }
 
-static const rg_shape *keep_shape(rg_graph *g, const rg_shape *shape)
-{
-    if (!g->last_shape || !rg_shape_equal(*g->last_shape, *shape)) {
-        rg_shape *copy = rg_arena_get(&g->arena, sizeof *copy);
-        if (copy)
-            *copy = *shape;
-        g->last_shape = copy;
-    }
-    return g->last_shape;
-}
-
 static rg_val append(rg_graph *g, const rg_op *op, const void *attr, const rg_val *in, size_t n,
                      const rg_sig *sig)
 {
     uint32_t id = next_id(g), *ids = n ? rg_arena_get(&g->arena, n * sizeof *ids) : NULL;
     void *kept = op->attr_bytes ? rg_arena_get(&g->arena, op->attr_bytes) : NULL;
-    const rg_shape *shape = keep_shape(g, &sig->shape);
+    const rg_shape *shape = rg_shapes_keep(&g->shapes, &g->arena, &sig->shape);
     if (!id || !shape || (n && !ids) || (op->attr_bytes && !kept))
         return rg_poison(g, RG_ENOMEM, "%s: no memory for node %u", op->name, (unsigned)g->n_node);
     for (size_t i = 0; i < n; i++)

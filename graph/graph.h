@@ -17,7 +17,7 @@
 typedef struct rg_node {
     const rg_op    *op;
     const void     *attr;     /* op->attr_bytes, in the graph's arena */
-    const rg_shape *shape;    /* in the graph's arena; equal shapes in a row share one */
+    const rg_shape *shape;    /* in the graph's arena; most equal shapes are one */
     const uint32_t *in;       /* n_in ids, all below this node's own */
     uint32_t        n_in;
     uint32_t        scope;    /* index into rg_graph.scope; 0 = none */
@@ -60,7 +60,7 @@ struct rg_graph {
     uint32_t  *input;            /* ids of the inputs */
     size_t     n_input, input_cap;
     rg_index   input_index;      /* name -> id */
-    const rg_shape *last_shape;
+    rg_shapes  shapes;    /* of nodes */
 
     rg_gradient_note *note;
     size_t     n_note, note_cap;

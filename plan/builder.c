@@ -189,12 +189,11 @@ const void *rg_builder_attr(rg_builder *b, const void *attr, size_t bytes)
     return copy;
 }
 
-/* Neighbours often have one shape, which they share. */
 const rg_shape *rg_builder_shape(rg_builder *b, const rg_shape *shape)
 {
-    if (!b->last_shape || !rg_shape_equal(*b->last_shape, *shape))
-        b->last_shape = rg_builder_attr(b, shape, sizeof *shape);
-    return b->last_shape;
+    const rg_shape *kept = rg_shapes_keep(&b->p->shapes, &b->p->arena, shape);
+    b->failed |= !kept;
+    return kept;
 }
 
 rg_node rg_builder_like(rg_builder *b, const rg_node *like, const rg_op *op, const void *attr,

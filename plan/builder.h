@@ -39,7 +39,6 @@ typedef struct rg_builder {
     rg_index   rules;    /* address of an op -> number of its first rule + 1 */
     int64_t  **offset;   /* new id of a concat -> where its parts begin; NULL = not yet asked */
     size_t     offset_cap;
-    const rg_shape *last_shape;
     uint32_t   few[RG_BUILDER_FEW], *many; /* operands of a node on its way */
     size_t     many_cap;
     bool       failed;   /* no memory: all later results are 0 */

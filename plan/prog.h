@@ -14,6 +14,7 @@
 typedef struct rg_prog {
     rg_alloc        alloc;     /* what passes work in */
     rg_arena        arena;     /* attributes, shapes; in the end everything */
+    rg_shapes       shapes;    /* of the nodes that passes make */
     bool            settled;   /* this is the end */
     rg_arena        in[2];     /* operand arrays: of this program, and of the one it is made from */
     int             side;

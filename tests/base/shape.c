@@ -108,6 +108,32 @@ RGT_TEST(shape, element_sizes_follow_kind_and_precision)
     RGT_CHECK(strcmp(rg_kind_text((rg_kind)99), "unknown") == 0);
 }
 
+RGT_TEST(shape, kept_shapes_are_shared_and_never_changed)
+{
+    static rg_shapes kept;
+    const rg_shape *first[400];
+    rgt_alloc memory = { 0 };
+    rg_alloc alloc = rgt_hooks(&memory);
+    rg_arena arena;
+    rg_arena_init(&arena, &alloc);
+    const rg_shape four = RG_SHAPE(4, 0);
+    memory.fail_at = memory.calls + 1;
+    RGT_CHECK(!rg_shapes_keep(&kept, &arena, &four));
+    memory.fail_at = 0;
+    for (int64_t i = 0; i < 400; i++) { /* more than are kept: some give way */
+        const rg_shape s = RG_SHAPE(4, i), again = s;
+        first[i] = rg_shapes_keep(&kept, &arena, &s);
+        RGT_CHECK(first[i] && first[i] == rg_shapes_keep(&kept, &arena, &again));
+    }
+    for (int64_t i = 0; i < 400; i++)
+        RGT_CHECK(rg_shape_equal(*first[i], RG_SHAPE(4, i)));
+    const rg_shape flat = RG_SHAPE(399 * 4), scalar = RG_SCALAR;
+    RGT_CHECK(rg_shapes_keep(&kept, &arena, &flat) != first[399]);
+    RGT_CHECK(rg_shapes_keep(&kept, &arena, &scalar)->rank == 0);
+    rg_arena_free(&arena);
+    RGT_CHECK(memory.live == 0);
+}
+
 RGT_TEST(shape, equality_looks_at_the_extents_in_use_only)
 {
     rg_shape a = RG_SHAPE(2, 3), b = a;
