@@ -25,8 +25,7 @@ static ref_lstm *hand(const rgb_shape *s, ref_products which, int threads)
     const int64_t n[] = { s->T * s->B * s->I, s->I * 4 * s->H, s->H * 4 * s->H };
     for (int k = 0; k < 3; k++)
         for (int64_t i = 0; i < n[k]; i++)
-            ref_lstm_array(r, (ref_array)k, &ld)[i] =
-                (float)(i * 7919 % 1009 - 504) / (k ? 10000.0f : 504.0f);
+            ref_lstm_array(r, (ref_array)k, &ld)[i] = rgb_value(k, i, k ? 0.05 : 1);
     return r;
 }
 

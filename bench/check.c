@@ -28,11 +28,6 @@ typedef struct oracle {
 
 static const char *const gate[] = { "i", "f", "c", "o" };
 
-static float value(int64_t i, double scale)
-{
-    return (float)(scale * ((double)(i * 7919 % 1009) / 504.5 - 1));
-}
-
 /* Weights of gate k are columns k·H .. of the matrix by hand. */
 static void fill(const oracle *o, ref_lstm *r)
 {
@@ -46,7 +41,7 @@ static void fill(const oracle *o, ref_lstm *r)
         (void)snprintf(name, sizeof name, "a.%c%s", part[p].letter, gate[g]);
         float *mine = rg_params_find(o->params, name).data;
         for (int64_t i = 0; i < part[p].rows * o->H; i++)
-            to[i / o->H * ld + g * o->H + i % o->H] = mine[i] = value(31 * k + i, 0.3);
+            to[i / o->H * ld + g * o->H + i % o->H] = mine[i] = rgb_value(k, i, 0.3);
     }
 }
 
@@ -125,7 +120,7 @@ static void check_step(int64_t T, int64_t B, int64_t I, int64_t H, ref_products 
         rgb_check(RG_ENOMEM, "the step by hand");
     float *x = ref_lstm_array(r, REF_X, &ld);
     for (int64_t i = 0; i < T * B * I; i++)
-        x[i] = value(i, 1);
+        x[i] = rgb_value(0, i, 1);
     open_oracle(&o, x);
     fill(&o, r);
     rgb_check(rg_plan_run(o.plan), rg_plan_message(o.plan));

@@ -1,6 +1,6 @@
 /* bench/gates.c -- the elementwise part of an lstm, 64 rows of 256 units: a plan's tile programs
  * against one loop written by hand. */
-#include "bench/bench.h"
+#include "bench/nets.h"
 #include "bench/ref/lstm.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static void open_gates(struct gates *n, bool both, int threads)
     if (!n->z || !n->c)
         rgb_check(RG_ENOMEM, "inputs");
     for (int i = 0; i < B * 4 * H; i++)
-        n->z[i] = (float)(i * 7919 % 1009) / 252.0f - 2;
+        n->z[i] = rgb_value(0, i, 2);
     rgb_check(rg_plan_bind(n->plan, Z, n->z, B * 4 * H * sizeof *n->z), rg_plan_message(n->plan));
     rgb_check(rg_plan_bind(n->plan, C, n->c, B * H * sizeof *n->c), rg_plan_message(n->plan));
 }

@@ -25,6 +25,11 @@ const rgb_cell *rgb_cell_of(const char *name)
     return &cells[k];
 }
 
+float rgb_value(int64_t k, int64_t i, double scale)
+{
+    return (float)(scale * ((double)((31 * k + i) * 7919 % 1009) / 504.5 - 1));
+}
+
 static rg_val outputs(rg_graph *g, const rgb_shape *s, rg_val X)
 {
     static const char *const group[] = { "a", "b", "c", "d" };

@@ -37,6 +37,9 @@ typedef struct rgb_net {
  * unless it had a budget. */
 void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts);
 void rgb_net_close(rgb_net *n);
+/* What arrays are filled with, array k, element i: within -scale .. scale. Every program that is
+ * compared fills its arrays like this (bench/peers/common.py). */
+float rgb_value(int64_t k, int64_t i, double scale);
 /* A run; takes a rgb_net *. */
 void rgb_net_run(void *net);
 

@@ -10,12 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Every program fills its arrays like this, array k of a layer, element i. */
-static float value(int64_t k, int64_t i, double scale)
-{
-    return (float)(scale * ((double)((31 * k + i) * 7919 % 1009) / 504.5 - 1));
-}
-
 /* U and W of the gates in order; biases are 0. */
 static void fill(const rgb_net *n, const rgb_shape *s)
 {
@@ -37,10 +31,10 @@ static void fill(const rgb_net *n, const rgb_shape *s)
             continue;
         const rg_param_info p = rg_params_find(n->params, name);
         for (int64_t i = 0; i < rg_shape_count(p.shape); i++)
-            ((float *)p.data)[i] = value(k, i, 0.1);
+            ((float *)p.data)[i] = rgb_value(k, i, 0.1);
     }
     for (int64_t i = 0; i < s->T * s->B * s->I; i++)
-        n->x[i] = value(0, i, 1);
+        n->x[i] = rgb_value(0, i, 1);
 }
 
 static double loss_of(const rgb_net *n, const rgb_shape *s)
