@@ -4,6 +4,7 @@
 
 #include <retrograd/retrograd.h>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 
 typedef struct rgb_opts {
@@ -29,8 +30,8 @@ extern const rgb_rows rgb_cells, rgb_against, rgb_gates, rgb_planning, rgb_eleme
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 
-double rgb_now(void);  /* seconds */
-double rgb_cpu(void);  /* seconds that this process has computed, all threads together */
+/* Seconds that this process has computed, all threads together. */
+double rgb_cpu(void);
 
 typedef struct rgb_time {
     double min, median;  /* seconds a call */

@@ -14,13 +14,6 @@
 static const rgb_rows *const all[] = { &rgb_cells, &rgb_against, &rgb_gates, &rgb_planning,
                                        &rgb_elementwise, &rgb_optimizers, &rgb_products };
 
-double rgb_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 double rgb_cpu(void)
 {
     struct timespec t;
@@ -45,10 +38,10 @@ rgb_time rgb_summary(rgb_round *round, int n, int threads)
 
 static rgb_round timed(void (*body)(void *arg), void *arg, int64_t calls)
 {
-    const double begin = rgb_now(), cpu = rgb_cpu();
+    const double begin = rg_seconds(), cpu = rgb_cpu();
     for (int64_t i = 0; i < calls; i++)
         body(arg);
-    return (rgb_round){ (rgb_now() - begin) / (double)calls, (rgb_cpu() - cpu) / (double)calls };
+    return (rgb_round){ (rg_seconds() - begin) / (double)calls, (rgb_cpu() - cpu) / (double)calls };
 }
 
 int64_t rgb_calls_of(const rgb_body *body)

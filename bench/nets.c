@@ -46,7 +46,7 @@ void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
     rg_val x[128], root[129];
     size_t n_root = 1;
     *n = (rgb_net){ .params = NULL };
-    const double begin = rgb_now();
+    const double begin = rg_seconds();
     rgb_check(rg_params_create(&n->params, 1, NULL), "store");
     rgb_check(rg_graph_create(&n->graph, n->params, NULL), "graph");
     rg_graph *g = n->graph;
@@ -60,7 +60,7 @@ void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
     }
     n->loss = root[0];
     rg_status st = rg_plan_create(&n->plan, root, n_root, opts);
-    n->compile = rgb_now() - begin;
+    n->compile = rg_seconds() - begin;
     if (!(opts->budget_bytes && st == RG_ELIMIT))
         rgb_check(st, rg_graph_message(g));
     if (!n->plan)

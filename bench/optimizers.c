@@ -17,10 +17,10 @@ static rgb_time steps(rg_plan *plan, rg_optim *optim, const rgb_opts *opts)
     rgb_round round[RGB_ROUNDS];
     for (int k = -WARM; k < rounds; k++) {
         rgb_check(rg_plan_run(plan), rg_plan_message(plan));
-        const double begin = rgb_now(), cpu = rgb_cpu();
+        const double begin = rg_seconds(), cpu = rgb_cpu();
         rgb_check(rg_optim_step(optim, plan), rg_plan_message(plan));
         if (k >= 0)
-            round[k] = (rgb_round){ rgb_now() - begin, rgb_cpu() - cpu };
+            round[k] = (rgb_round){ rg_seconds() - begin, rgb_cpu() - cpu };
     }
     return rgb_summary(round, rounds, opts->threads);
 }

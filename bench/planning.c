@@ -16,19 +16,19 @@ static struct times once(int64_t T, const rgb_opts *opts)
     rg_graph *g;
     rg_plan *plan;
     rg_val x[16], root[17];
-    const double begin = rgb_now(), cpu = rgb_cpu();
+    const double begin = rg_seconds(), cpu = rgb_cpu();
     rgb_check(rg_params_create(&ps, 1, NULL), "store");
     rgb_check(rg_graph_create(&g, ps, NULL), "graph");
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(T, 16, 64));
     rg_cell cell = rg_lstm(g, "lstm", 64, 128, NULL);
     root[0] = rg_mean(rg_square(rg_unroll(NULL, &cell, X, NULL, NULL)));
-    const double built = rgb_now();
+    const double built = rg_seconds();
     const size_t n = rg_graph_params(x, 16, g);
     rg_grad(root + 1, root[0], x, n);
-    const double derived = rgb_now();
+    const double derived = rg_seconds();
     rgb_check(rg_plan_create(&plan, root, 1 + n, &(rg_plan_opts){ .threads = opts->threads }),
               rg_graph_message(g));
-    const double planned = rgb_now();
+    const double planned = rg_seconds();
     const double used = rgb_cpu() - cpu;
     const rg_plan_report r = rg_plan_facts(plan);
     t = (struct times){ built - begin, derived - built, planned - derived, planned - begin,
