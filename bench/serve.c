@@ -1,7 +1,7 @@
 /* bench/serve.c -- rounds on demand, for comparisons with other programs that take turns with this
  * one (bench/peers): `rg_bench --serve`.
  *
- * A line in, a line out:   open WHAT CELL T B I H THREADS   ready LOSS, or: no REASON
+ * A line in, a line out:   open WHAT CELL T B I H THREADS   ready LOSS, or: no such request
  *                          round                            milliseconds a call, over some 20 ms
  *                          peak THREADS                     GF/s of multiply-adds
  * Weights and inputs are those of bench/peers/common.py, so that losses can be compared. */
@@ -10,15 +10,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* U and W of the gates in order; biases are 0. */
-static void fill(const rgb_net *n, const rgb_shape *s)
+/* The gates of a cell in order; NULL: of none that others have. */
+static const char *gates_of(const char *cell)
 {
     static const struct { const char *cell, *gates; } order[] = {
         { "lstm", "ifco" }, { "gru", "rug" }, { "gru-after", "rug" }, { "rnn", "" } };
-    const char *gates = "";
-    char name[16];
     for (size_t k = 0; k < sizeof order / sizeof *order; k++)
-        gates = strcmp(order[k].cell, s->cell) == 0 ? order[k].gates : gates;
+        if (strcmp(order[k].cell, cell) == 0)
+            return order[k].gates;
+    return NULL;
+}
+
+/* U and W of the gates; biases are 0. */
+static void fill(const rgb_net *n, const rgb_shape *s)
+{
+    const char *gates = gates_of(s->cell);
+    char name[16];
     for (size_t i = 0; i < rg_params_count(n->params); i++) {
         const rg_param_info p = rg_params_at(n->params, i);
         memset(p.data, 0, (size_t)rg_shape_count(p.shape) * sizeof(float));
@@ -55,7 +62,7 @@ static bool open_net(rgb_net *n, rgb_shape *s, char cell[32], const char *line)
     char what[16];
     int threads;
     if (sscanf(line, "open %15s %31s %ld %ld %ld %ld %d", what, cell, &T, &B, &I, &H,
-               &threads) != 7)
+               &threads) != 7 || !gates_of(cell))
         return false;
     *s = (rgb_shape){ cell, T, B, I, H, 1, strcmp(what, "forward") == 0 };
     rgb_net_open(n, s, &(rg_plan_opts){ .threads = threads });
