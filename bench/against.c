@@ -51,9 +51,7 @@ static void run_user_cell(const rgb_row *row, const rgb_opts *opts)
     rgb_begin(row);
     rgb_shape_line(s, opts->threads);
     rgb_times(race.time[0]);
-    rgb_number("gflops", rgb_flop(s) * 1e-9 / t);
-    rgb_number("p_fma", race.peak);
-    rgb_number("f_peak", rgb_flop(s) * 1e-9 / race.peak / t);
+    rgb_speed(s, t, race.peak);
     rgb_number("lstm_ms", 1e3 * least);
     rgb_number("per_flop", t / least / want);
     rgb_number("per_product_flop", t / least / (rgb_flop(s) / rgb_flop(&plain)));
@@ -79,9 +77,7 @@ static void run_threads(const rgb_row *row, const rgb_opts *opts)
     rgb_begin(row);
     rgb_shape_line(s, many.threads);
     rgb_times(race.time[0]);
-    rgb_number("gflops", rgb_flop(s) * 1e-9 / race.time[0].min);
-    rgb_number("p_fma", race.peak);
-    rgb_number("f_peak", rgb_flop(s) * 1e-9 / race.peak / race.time[0].min);
+    rgb_speed(s, race.time[0].min, race.peak);
     rgb_number("one_thread_ms", 1e3 * race.time[1].min);
     rgb_number("speedup", race.time[1].min / race.time[0].min);
     rgb_end();

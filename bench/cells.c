@@ -69,10 +69,8 @@ static void line(const rgb_row *row, const rgb_net *n, const rgb_race *race, con
     rgb_shape_line(s, opts->threads);
     rgb_text("effort", "optimize");
     rgb_times(race->time[0]);
-    rgb_number("gflops", flop * 1e-9 / t);
-    rgb_number("p_fma", race->peak);
+    rgb_speed(s, t, race->peak);
     rgb_number("p_gemm", rgb_gemm_speed(opts));
-    rgb_number("f_peak", flop * 1e-9 / race->peak / t);
     if (opts->threads == 1)
         rgb_number("f_peak_cpu", flop * 1e-9 / race->peak / race->time[0].cpu);
     if (has_hand(s)) {

@@ -118,6 +118,14 @@ double rgb_bytes(const rgb_net *n, const rgb_shape *s)
     return sum;
 }
 
+void rgb_speed(const rgb_shape *s, double seconds, double peak)
+{
+    const double gflops = rgb_flop(s) * 1e-9 / seconds;
+    rgb_number("gflops", gflops);
+    rgb_number("p_fma", peak);
+    rgb_number("f_peak", gflops / peak);
+}
+
 void rgb_shape_line(const rgb_shape *s, int threads)
 {
     rgb_text("what", s->forward ? "forward" : "train");

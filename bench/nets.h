@@ -50,6 +50,8 @@ double rgb_flop(const rgb_shape *s);
 double rgb_bytes_bound(const rgb_shape *s);
 /* Bytes of a run: arena, input, weights. */
 double rgb_bytes(const rgb_net *n, const rgb_shape *s);
+/* "gflops", "p_fma", "f_peak": operations of products in a time, the peak, the share of it. */
+void rgb_speed(const rgb_shape *s, double seconds, double peak);
 /* T, B, I, H, ... as keys of a line. */
 void rgb_shape_line(const rgb_shape *s, int threads);
 
