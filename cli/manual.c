@@ -133,22 +133,25 @@ static void bash_options(FILE *out, const command *c)
     fputs("\" ;;\n", out);
 }
 
+/* By what the table calls the value: a file, a folder, one of some words; nothing else is known. */
 static void bash_values(FILE *out, const command *c)
 {
     for (size_t i = 0; i < n_options; i++) {
         const option_spec *o = &options[i];
-        if (!option_of(o, c))
+        const bool folder = strcmp(o->value, "DIR") == 0;
+        if (!option_of(o, c) || o->type == FLAG)
             continue;
-        if (o->type == TEXT && strcmp(o->name, "prime") != 0)
-            fprintf(out, "    %s:--%s) compopt -o filenames;"
-                    " COMPREPLY=($(compgen -%c -- \"$cur\")); return ;;\n", c->name, o->name,
-                    strcmp(o->value, "DIR") == 0 ? 'd' : 'f');
+        fprintf(out, "    %s:--%s) ", c->name, o->name);
+        if (folder || strcmp(o->value, "FILE") == 0)
+            fprintf(out, "compopt -o filenames; COMPREPLY=($(compgen -%c -- \"$cur\")); ",
+                    folder ? 'd' : 'f');
         if (o->type == CHOICE) {
-            fprintf(out, "    %s:--%s) words=\"", c->name, o->name);
+            fputs("words=\"", out);
             for (const char *v = o->value; *v; v++)
                 fputc(*v == '|' ? ' ' : *v, out);
-            fputs("\"; COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return ;;\n", out);
+            fputs("\"; COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); ", out);
         }
+        fputs("return ;;\n", out);
     }
 }
 

@@ -74,6 +74,12 @@ def completion_completes():
     assert complete("retrograd", "train", "--hid") == ["--hidden"]
     assert complete("retrograd", "train", "--cell", "gru-") == ["gru-after"]
     assert "--temperature" in complete("retrograd", "sample", "--te")
+    os.mkdir("scrip")
+    assert sorted(complete("retrograd", "train", "--data", "scr")) == ["scrip", "script"]
+    assert complete("retrograd", "train", "--run", "scr") == ["scrip"]
+    for command, option in (("profile", "disable"), ("sample", "prime"), ("train", "hidden"),
+                            ("train", "memory-budget")):
+        assert complete("retrograd", command, f"--{option}", "scr") == [], option
 
 
 @case
