@@ -216,4 +216,4 @@ const option_spec options[] = {
 };
 const size_t n_options = sizeof options / sizeof *options;
 
-_Static_assert(sizeof options / sizeof *options <= MAX_OPTIONS, "settings.given is too short");
+_Static_assert(sizeof options / sizeof *options <= MAX_OPTIONS, "settings.from is too short");
