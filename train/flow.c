@@ -19,7 +19,7 @@ typedef struct probe {
     rg_plan  *plan;
     int64_t   T, R;
     size_t    S, count;     /* states; T·S */
-    rg_val   *state, *norm; /* [T·S] */
+    rg_val   *state, *norm; /* [T·S], of the graph */
     int32_t  *x, *y;        /* [T,R] */
 } probe;
 
@@ -50,6 +50,8 @@ static rg_status build(probe *p, const rg_lm_opts *model, const rg_plan_opts *op
     rg_val h = p->lm.last[p->S - p->S / (size_t)layers];
     rg_val v = direction(p, h);
     rg_val L = rg_sum(rg_mul(h, v));
+    if (!(p->norm = rg_graph_alloc(p->lm.graph, p->count * sizeof *p->norm)))
+        return rg_graph_status(p->lm.graph);
     rg_grad(p->norm, L, p->state, p->count);
     for (size_t i = 0; i < p->count; i++)
         p->norm[i] = rg_norm(p->norm[i]);
@@ -109,16 +111,12 @@ static void judge(rg_flow *flow, probe *p, size_t layers)
 
 static rg_status prepare(probe *p, rg_params *params, const rg_lm_opts *model, rg_err *err)
 {
-    int64_t layers = model->layers ? model->layers : 1;
-    size_t most = (size_t)(p->T * layers) * RG_LM_STATES;
     (void)rg_alloc_resolve(&p->alloc, NULL);
-    p->state = rg_get(&p->alloc, most * sizeof *p->state);
-    p->norm = rg_get(&p->alloc, most * sizeof *p->norm);
     p->x = rg_get(&p->alloc, (size_t)(p->T * p->R) * sizeof *p->x);
     p->y = rg_get(&p->alloc, (size_t)(p->T * p->R) * sizeof *p->y);
-    if (!p->state || !p->norm || !p->x || !p->y)
+    if (!p->x || !p->y)
         return rg_fail(err, RG_ENOMEM, "gradient flow: no memory");
-    rg_status st = rg_lm_build(&p->lm, params, model, p->T, p->R, p->state);
+    rg_status st = rg_lm_build(&p->lm, params, model, p->T, p->R, &p->state);
     p->S = p->lm.n_state;
     p->count = (size_t)p->T * p->S;
     if (st)
@@ -127,13 +125,11 @@ static rg_status prepare(probe *p, rg_params *params, const rg_lm_opts *model, r
     return RG_OK;
 }
 
-static void release(probe *p, int64_t layers)
+static void release(probe *p)
 {
-    size_t most = (size_t)(p->T * layers) * RG_LM_STATES, window = (size_t)(p->T * p->R);
+    size_t window = (size_t)(p->T * p->R);
     rg_plan_destroy(&p->plan);
     rg_lm_destroy(&p->lm);
-    rg_release(&p->alloc, p->state, most * sizeof *p->state);
-    rg_release(&p->alloc, p->norm, most * sizeof *p->norm);
     rg_release(&p->alloc, p->x, window * sizeof *p->x);
     rg_release(&p->alloc, p->y, window * sizeof *p->y);
 }
@@ -168,7 +164,7 @@ rg_status rg_lm_flow(rg_flow *flow, rg_params *params, const rg_lm_opts *model, 
         st = rg_fail(&err, RG_EARG, "gradient flow: needs 3 steps and a text of a window");
     } else {
         st = measure(flow, &p, params, model, text, plan, &err);
-        release(&p, layers);
+        release(&p);
     }
     if (st)
         memcpy(flow[0].message, err.text, sizeof err.text);

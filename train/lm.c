@@ -54,7 +54,7 @@ static const char *fault(const rg_lm_opts *o, int64_t T, int64_t B)
 }
 
 rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int64_t T, int64_t B,
-                      rg_val *states)
+                      rg_val **states)
 {
     if (!lm || !params)
         return RG_EARG;
@@ -76,7 +76,11 @@ rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int6
     st = state_inputs(lm, &cell, B);
     if (st)
         return st;
-    rg_val h = rg_unroll(lm->last, &cell, X, lm->first, &(rg_unroll_opts){ .states = states });
+    rg_unroll_opts unroll = { .states = NULL };
+    if (states && !(*states = unroll.states = rg_graph_alloc(g, (size_t)T * lm->n_state *
+                                                                    sizeof **states)))
+        return rg_graph_status(g);
+    rg_val h = rg_unroll(lm->last, &cell, X, lm->first, &unroll);
     if (opts->dropout > 0)
         h = rg_dropout(h, opts->dropout, "out");
     rg_scope_push(g, "out", RG_NO_STEP);

@@ -4,18 +4,16 @@
 
 #include <retrograd/train.h>
 
-/* rg_lm_create(), writing every state after every step to states[t·n_state + k] if that is not
- * NULL: room for T · RG_LM_STATES · layers values. */
+/* rg_lm_create(); if @p states is not NULL, every state after every step is (*states)[t·n_state + k],
+ * an array of the graph. */
 rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int64_t T, int64_t B,
-                      rg_val *states);
-
-enum { RG_LM_STATES = 8 }; /* of one layer, at most */
+                      rg_val **states);
 
 /* Layers for saving and loading: room for layers + 2. Names lie in @p names. */
-typedef struct rg_lm_names {
-    char group[64][16];
-} rg_lm_names;
 enum { RG_LM_LAYERS = 64 };
+typedef struct rg_lm_names {
+    char group[RG_LM_LAYERS][16];
+} rg_lm_names;
 size_t rg_lm_layers(rg_layer_desc *out, rg_lm_names *names, const rg_lm_opts *opts);
 
 #endif

@@ -408,6 +408,42 @@ RGT_TEST(train, gradient_flow_measures_known_decays)
     RGT_CHECK(rg_lm_flow(flow, NULL, NULL, t, 16, &f64) == RG_EARG);
 }
 
+enum { MANY = 11 };
+
+/* A delay line: what is new in state 0 reaches state 10 ten steps later. */
+static void delay_step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
+{
+    next[0] = rg_tanh(rg_gate_sum(weights, x, s[MANY - 1]));
+    for (int k = 1; k < MANY; k++)
+        next[k] = s[k - 1];
+}
+
+static rg_cell delay(rg_graph *g, const char *group, int64_t I, int64_t H, const rg_cell_opts *o)
+{
+    rg_gate *gate = rg_graph_alloc(g, sizeof *gate);
+    int64_t *width = rg_graph_alloc(g, MANY * sizeof *width);
+    (void)o;
+    RGT_CHECK(gate && width);
+    *gate = rg_gate_declare(g, group, "d", I, H, 0);
+    for (int k = 0; k < MANY; k++)
+        width[k] = H;
+    return (rg_cell){ "delay", MANY, width, delay_step, gate };
+}
+
+RGT_TEST(train, a_cell_may_have_any_number_of_states)
+{
+    rg_params *params;
+    rg_flow flow[2];
+    rg_span t = some_text();
+    rg_lm_opts model = { .cell = delay, .V = V, .hidden = 2, .layers = 2 };
+    rg_params_create(&params, 5, NULL);
+    RGT_CHECK_MSG(rg_lm_flow(flow, params, &model, t, 15, NULL) == RG_OK, "%s", flow[0].message);
+    RGT_CHECK(flow[0].ratio > 0 && flow[1].ratio > 0);
+    rg_lm_score score;
+    RGT_CHECK(rg_lm_evaluate(&score, params, &model, t, NULL) == RG_OK && score.count == N - 1);
+    rg_params_destroy(&params);
+}
+
 RGT_TEST(train, gradient_flow_tells_layers_apart_and_sees_a_cut)
 {
     rg_params *params;
