@@ -1,7 +1,6 @@
 /* train/evaluate.c -- how well a model predicts a text: every character once, summed in f64. */
 #include "train/lm.h"
 
-#include "base/error.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -75,23 +74,8 @@ static rg_status prepare(scoring *s, rg_params *params, const rg_lm_opts *model,
     if (st)
         return rg_fail(err, st, "%s", s->lm.graph ? rg_graph_message(s->lm.graph)
                                                   : rg_params_message(params));
-    rg_plan_opts plan = o->plan;
-    plan.mode = RG_EVALUATE;
-    if (s->R == 1)
-        plan.threads = 1; /* one row is too little to share */
-    rg_val *root = rg_graph_alloc(s->lm.graph, (1 + s->lm.n_state) * sizeof *root);
-    if (!root)
-        return rg_fail(err, RG_ENOMEM, "evaluation: no memory for its values");
-    root[0] = s->lm.nats;
-    memcpy(root + 1, s->lm.last, s->lm.n_state * sizeof *root);
-    st = rg_plan_create(&s->plan, root, 1 + s->lm.n_state, &plan);
-    if (st)
-        return rg_fail(err, st, "%s", rg_graph_message(s->lm.graph));
-    if ((st = rg_plan_bind(s->plan, s->lm.x, s->x, bytes)) ||
-        (st = rg_plan_bind(s->plan, s->lm.y, s->y, bytes)) ||
-        (st = rg_plan_carry(s->plan, s->lm.last, s->lm.first, s->lm.n_state)))
-        return rg_fail(err, st, "%s", rg_plan_message(s->plan));
-    return RG_OK;
+    st = rg_lm_plan(&s->plan, &s->lm, s->lm.nats, &o->plan, err);
+    return st ? st : rg_lm_bind(s->plan, &s->lm, s->x, s->y, bytes, err);
 }
 
 static rg_status score(rg_lm_score *out, scoring *s, const rg_lm_score_opts *o, rg_err *err)

@@ -98,6 +98,33 @@ rg_status rg_lm_create(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int
     return rg_lm_build(lm, params, opts, T, B, NULL);
 }
 
+rg_status rg_lm_plan(rg_plan **plan, const rg_lm *lm, rg_val value, const rg_plan_opts *opts,
+                     rg_err *err)
+{
+    const size_t n = 1 + lm->n_state;
+    rg_plan_opts own = *opts;
+    own.mode = RG_EVALUATE;
+    if (rg_dim(lm->x, 1) == 1)
+        own.threads = 1; /* one row is too little to share */
+    rg_val *root = rg_graph_alloc(lm->graph, n * sizeof *root);
+    rg_status st = RG_ENOMEM;
+    if (root) {
+        root[0] = value;
+        memcpy(root + 1, lm->last, lm->n_state * sizeof *root);
+        st = rg_plan_create(plan, root, n, &own);
+    }
+    return st ? rg_fail(err, st, "%s", rg_graph_message(lm->graph)) : RG_OK;
+}
+
+rg_status rg_lm_bind(rg_plan *plan, const rg_lm *lm, void *x, void *y, size_t bytes, rg_err *err)
+{
+    rg_status st;
+    if ((st = rg_plan_bind(plan, lm->x, x, bytes)) || (st = rg_plan_bind(plan, lm->y, y, bytes)) ||
+        (st = rg_plan_carry(plan, lm->last, lm->first, lm->n_state)))
+        return rg_fail(err, st, "%s", rg_plan_message(plan));
+    return RG_OK;
+}
+
 void rg_lm_destroy(rg_lm *lm)
 {
     if (!lm)

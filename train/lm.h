@@ -4,10 +4,18 @@
 
 #include <retrograd/train.h>
 
+#include "base/error.h"
+
 /* rg_lm_create(); if @p states is not NULL, every state after every step is (*states)[t·n_state + k],
  * an array of the graph. */
 rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int64_t T, int64_t B,
                       rg_val **states);
+
+/* A plan for evaluation of a value and of what the next run continues from. */
+rg_status rg_lm_plan(rg_plan **plan, const rg_lm *lm, rg_val value, const rg_plan_opts *opts,
+                     rg_err *err);
+/* Characters from x, those that follow from y, bytes each; states from run to run. */
+rg_status rg_lm_bind(rg_plan *plan, const rg_lm *lm, void *x, void *y, size_t bytes, rg_err *err);
 
 /* Layers for saving and loading: room for layers + 2. Names lie in @p names. */
 enum { RG_LM_LAYERS = 64 };

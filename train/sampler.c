@@ -30,25 +30,13 @@ static rg_status read_one(rg_sampler *s, int32_t id)
 
 static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model)
 {
-    rg_plan_opts plan = s->opts.plan;
-    plan.mode = RG_EVALUATE;
-    plan.threads = 1; /* one row is too little to share */
     rg_status st = rg_lm_create(&s->lm, params, model, 1, 1);
     if (st)
         return rg_fail(&s->err, st, "%s", s->lm.graph ? rg_graph_message(s->lm.graph)
                                                       : rg_params_message(params));
-    rg_val *root = rg_graph_alloc(s->lm.graph, (1 + s->lm.n_state) * sizeof *root);
-    if (!root)
-        return rg_fail(&s->err, RG_ENOMEM, "sampler: no memory");
-    root[0] = s->lm.z;
-    memcpy(root + 1, s->lm.last, s->lm.n_state * sizeof *root);
-    st = rg_plan_create(&s->plan, root, 1 + s->lm.n_state, &plan);
-    if (st)
-        return rg_fail(&s->err, st, "%s", rg_graph_message(s->lm.graph));
-    if ((st = rg_plan_bind(s->plan, s->lm.x, s->x, sizeof s->x)) ||
-        (st = rg_plan_bind(s->plan, s->lm.y, s->y, sizeof s->y)) ||
-        (st = rg_plan_carry(s->plan, s->lm.last, s->lm.first, s->lm.n_state)))
-        return rg_fail(&s->err, st, "%s", rg_plan_message(s->plan));
+    if ((st = rg_lm_plan(&s->plan, &s->lm, s->lm.z, &s->opts.plan, &s->err)) ||
+        (st = rg_lm_bind(s->plan, &s->lm, s->x, s->y, sizeof s->x, &s->err)))
+        return st;
     s->V = model->V;
     s->p = rg_get(&s->alloc, (size_t)s->V * sizeof *s->p);
     s->heap = rg_get(&s->alloc, (size_t)s->V * sizeof *s->heap);

@@ -71,11 +71,7 @@ static rg_status build(rg_trainer *t)
     t->y = rg_get(&t->alloc, window_bytes(t));
     if (!t->x || !t->y)
         return rg_fail(&t->params->err, RG_ENOMEM, "trainer: no memory for a window");
-    if ((st = rg_plan_bind(t->plan, t->lm.x, t->x, window_bytes(t))) ||
-        (st = rg_plan_bind(t->plan, t->lm.y, t->y, window_bytes(t))) ||
-        (st = rg_plan_carry(t->plan, t->lm.last, t->lm.first, t->lm.n_state)))
-        return rg_fail(&t->params->err, st, "%s", rg_plan_message(t->plan));
-    return RG_OK;
+    return rg_lm_bind(t->plan, &t->lm, t->x, t->y, window_bytes(t), &t->params->err);
 }
 
 rg_status rg_trainer_create(rg_trainer **out, rg_params *params, rg_span text,
