@@ -49,11 +49,6 @@ static rg_kernel_fn *kernel_of(const rg_graph *g, const rg_node *node)
                                     : reals ? NULL : node->op->kernel_f64;
 }
 
-static bool is_number(const rg_node *node)
-{
-    return node->op == &rg_op_constant || node->op == &rg_op_full;
-}
-
 static void widen(real *out, const double *in, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -101,7 +96,7 @@ static void run_node(struct rg_check_complex *p, uint32_t id)
 
 static bool computed(const rg_node *node)
 {
-    return node->op != &rg_op_input && !is_number(node);
+    return !rg_node_is_leaf(node);
 }
 
 /* Everything, or what moves. */
@@ -164,7 +159,7 @@ static rg_status place(rg_check *c, struct rg_check_complex *p)
 static void fill_leaves(const rg_check *c, struct rg_check_complex *p)
 {
     for (uint32_t id = 1; id <= p->top; id++)
-        if (p->value[id] && is_number(rg_node_at(p->g, id)))
+        if (p->value[id] && rg_node_is_constant(rg_node_at(p->g, id)))
             fill_constant(p->value[id], rg_node_at(p->g, id));
     for (size_t i = 0; i < c->split.n_bind; i++) {
         const rg_check_binding *b = &c->split.bind[i];

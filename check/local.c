@@ -60,22 +60,17 @@ static rg_val weighted(const rg_check *c, const rg_check_objective *o, rg_val y,
 
 /* ---- The graph ------------------------------------------------------------------------------- */
 
-static bool is_number(const rg_node *node)
-{
-    return node->op == &rg_op_constant || node->op == &rg_op_full;
-}
-
 static rg_val operand(const rg_check *c, const rg_check_objective *o, struct lone *l, uint32_t id)
 {
     const rg_node *from = rg_node_at(c->split.g, id);
     if (!l->single && l->of[id])
         return (rg_val){ l->g, l->of[id] };
-    rg_val v = !l->single && is_number(from)
+    rg_val v = !l->single && rg_node_is_constant(from)
                    ? rg_emit_in(l->g, from->op, from->attr, NULL, 0)
                    : rg_input(l->g, NULL, (rg_kind)from->kind, *from->shape);
     if (!l->single)
         l->of[id] = v.id;
-    if (!l->single && is_number(from))
+    if (!l->single && rg_node_is_constant(from))
         return v;
     l->from[l->n_in] = id;
     l->in[l->n_in++] = v;
