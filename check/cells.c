@@ -64,7 +64,7 @@ static rg_status list_cells(rg_check *c, const rg_check_objective *o, rg_check_c
     for (uint32_t id = 1; id <= o->value.id; id++)
         if (a->of[id]) {
             rg_check_cell *cell = &a->cell[a->of[id]];
-            ((uint32_t *)cell->node)[cell->n++] = id;
+            cell->node[cell->n++] = id;
         }
     return RG_OK;
 }

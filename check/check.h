@@ -140,6 +140,8 @@ typedef struct rg_check {
 rg_status rg_check_no_memory(rg_check *c);
 /* max |x|; a NaN does not count. */
 double rg_check_largest(const double *x, int64_t n);
+/* ‖x‖ of finite numbers of any size. */
+double rg_check_norm(const double *x, int64_t n);
 
 /* ---- tensors.c: what is checked, and where ------------------------------------------------- */
 
@@ -215,7 +217,7 @@ rg_status rg_check_control(rg_check *c, const rg_check_objective *o, rg_check_ju
 
 /* The nodes of one time step's scope that lie between blocks and value; or a single node. */
 typedef struct rg_check_cell {
-    const uint32_t *node;     /* ids in the split copy, ascending */
+    uint32_t *node;           /* ids in the split copy, ascending */
     size_t   n;
     uint8_t  verdict;         /* of local.c */
 } rg_check_cell;
@@ -242,6 +244,8 @@ rg_status rg_check_cells_make(rg_check *c, rg_check_objective *o);
 void rg_check_observe(rg_check *c, rg_check_law law, rg_gradcheck_law seen);
 /* It could not be asked, or not decided; a failure stays one. */
 void rg_check_law_open(rg_check *c, rg_check_law law, rg_verdict verdict, const char *reason);
+/* Σ ⟨a, b⟩ over n values of a plan's last run; *size grows by the sum of its terms' sizes. */
+double rg_check_inner(rg_plan *plan, const rg_val *a, double *const *b, size_t n, double *size);
 /* totals.c: the blocks of a tensor add up to its gradient, and the optimized plan computes it. */
 rg_status rg_check_totals(rg_check *c);
 /* single.c: the gradients of a plan in single precision. */

@@ -59,7 +59,8 @@ static bool reserve(rg_check *c, struct product *p)
     return true;
 }
 
-/* v in ±1/‖ḡ‖, so that tensors of small gradient count as much; but see second.c for zeros. */
+/* v in ±1/‖ḡ‖, so that tensors of small gradient count as much; but see second.c for zeros. In a
+ * copy of its own, since a graph in which no second derivative was found stays an error. */
 static rg_status build(rg_check *c, struct product *p)
 {
     double most = 0;
@@ -89,30 +90,25 @@ static rg_status build(rg_check *c, struct product *p)
     return RG_OK;
 }
 
-static double inner(const struct product *p, const rg_val *a, double *const *b, size_t n,
-                    double *size)
+/* ⟨Jᵀ·w, v⟩ and ⟨w, J·v⟩ */
+static double back(rg_check *c, const struct product *p, double *size)
 {
-    double sum = 0;
-    *size = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double *x = rg_plan_data(p->plan, a[i]);
-        for (int64_t k = 0; k < rg_shape_count(rg_shape_of(a[i])); k++) {
-            sum += x[k] * b[i][k];
-            *size += fabs(x[k] * b[i][k]);
-        }
-    }
-    return sum;
+    return rg_check_inner(p->plan, p->back, p->v_data, c->n_tensor, size);
+}
+
+static double forth(const struct product *p, double *size)
+{
+    return rg_check_inner(p->plan, p->forth, p->w_data, p->n_y, size);
 }
 
 /* To 1e-12 of the terms, or what rounding does to them. */
 static rg_status compare(rg_check *c, struct product *p)
 {
-    double left, right, rounding = 0;
+    double left = 0, right = 0, rounding = 0;
     rg_status st = rg_check_run(c, p->plan);
     if (st)
         return st;
-    const double one = inner(p, p->back, p->v_data, c->n_tensor, &left);
-    const double two = inner(p, p->forth, p->w_data, p->n_y, &right), off = fabs(one - two);
+    const double one = back(c, p, &left), two = forth(p, &right), off = fabs(one - two);
     const double size = fmax(left, right);
     if (!isfinite(off)) {
         rg_check_law_open(c, RG_LAW_DOT, RG_NOT_RUN, "a derivative is not finite");
@@ -120,8 +116,7 @@ static rg_status compare(rg_check *c, struct product *p)
     }
     for (uint64_t k = 0; k < RG_CHECK_DISTURBED && !st && off > 1e-12 * size; k++) {
         st = rg_check_run_disturbed(c, p->plan, RG_F64, k);
-        const double moved = fabs(inner(p, p->back, p->v_data, c->n_tensor, &left) - one) +
-                             fabs(inner(p, p->forth, p->w_data, p->n_y, &right) - two);
+        const double moved = fabs(back(c, p, &left) - one) + fabs(forth(p, &right) - two);
         rounding = fmax(rounding, RG_CHECK_SAFETY * moved);
     }
     if (!st)

@@ -18,6 +18,15 @@ double rg_check_largest(const double *x, int64_t n)
     return most;
 }
 
+double rg_check_norm(const double *x, int64_t n)
+{
+    const double most = rg_check_largest(x, n);
+    double sum = 0;
+    for (int64_t i = 0; i < n && most > 0; i++)
+        sum += x[i] / most * (x[i] / most);
+    return most * sqrt(sum);
+}
+
 /* ---- One objective -------------------------------------------------------------------------- */
 
 static rg_status make_results(rg_check *c, rg_check_objective *o)
@@ -83,7 +92,7 @@ static rg_status appeal(rg_check *c, rg_check_objective *o, rg_check_result *r)
     return st;
 }
 
-/* Differences; what they leave undecided, complex steps; what these do, each operation alone. */
+/* Differences; what they leave undecided, complex steps; what these do, each cell alone. */
 static rg_status check_block(rg_check *c, rg_check_objective *o, rg_check_result *r)
 {
     rg_status st = rg_check_difference(c, o, r);

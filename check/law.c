@@ -1,4 +1,5 @@
-/* check/law.c -- laws of the whole gradient: what was seen of them. docs/MATH.md 13.5, 13.8. */
+/* check/law.c -- laws of the whole gradient: what was seen of them. docs/MATH.md 13.5, 13.8,
+ * 13.9. */
 #include "check/check.h"
 
 #include <math.h>
@@ -33,4 +34,17 @@ void rg_check_law_open(rg_check *c, rg_check_law law, rg_verdict verdict, const 
         *kept = (rg_gradcheck_law){ .name = names[law], .tensor = "", .step = RG_NO_STEP };
     kept->verdict = verdict;
     kept->reason = reason;
+}
+
+double rg_check_inner(rg_plan *plan, const rg_val *a, double *const *b, size_t n, double *size)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double *x = rg_plan_data(plan, a[i]);
+        for (int64_t k = 0; k < rg_shape_count(rg_shape_of(a[i])); k++) {
+            sum += x[k] * b[i][k];
+            *size += fabs(x[k] * b[i][k]);
+        }
+    }
+    return sum;
 }

@@ -35,13 +35,10 @@ static void fill_weights(const rg_check *c, const rg_check_objective *o, double 
                          rg_val gradient)
 {
     const double *g = gradient.id && o->cells->plan ? rg_plan_data(o->cells->plan, gradient) : NULL;
-    const double most = g ? rg_check_largest(g, n) : 0;
-    double sum = 0;
-    for (int64_t i = 0; i < n && most > 0; i++)
-        sum += g[i] / most * (g[i] / most);
-    const bool given = most > 0 && isfinite(most) && isfinite(sum);
+    const double size = g ? rg_check_norm(g, n) : 0;
+    const bool given = size > 0 && isfinite(size);
     for (int64_t i = 0; i < n; i++)
-        w[i] = given ? g[i] / most / sqrt(sum)
+        w[i] = given ? g[i] / size
                      : 2 * rg_draw_uniform(c->seed, RG_DOMAIN_CHECK, rg_fnv1a("local"),
                                            (uint64_t)i) - 1;
 }
@@ -179,8 +176,7 @@ static rg_status check_alone(rg_check *c, const rg_check_objective *o, const rg_
 
 /* ---- The way of a block ---------------------------------------------------------------------- */
 
-/* Nodes through which the block reaches the value: first those that it moves, then, from the value
- * down, those of them that the value needs. */
+/* Nodes through which the block reaches the value: those that it moves and the value needs. */
 static uint8_t *path(rg_check *c, const rg_check_objective *o, rg_val leaf)
 {
     const rg_graph *g = c->split.g;

@@ -46,17 +46,9 @@ static rg_status make_objective(rg_check *c, double **u, double *size)
 }
 
 /* ⟨a, H·b⟩ and Σ|a∘(H·b)| where the last gradient run had u = b. */
-static double product(const rg_check *c, double *const *a, double *size)
+static double product(rg_check *c, double *const *a, double *size)
 {
-    double sum = 0;
-    for (size_t b = 0; b < c->n_block; b++) {
-        const double *hb = rg_plan_data(c->second.diff, c->second.grad[b]);
-        for (int64_t i = 0; i < c->block[b].tensor->n; i++) {
-            sum += a[b][i] * hb[i];
-            *size += fabs(a[b][i] * hb[i]);
-        }
-    }
-    return sum;
+    return rg_check_inner(c->second.diff, c->second.grad, a, c->n_block, size);
 }
 
 /* How far ⟨w, H·u⟩ moves by rounding alone. */

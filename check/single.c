@@ -1,6 +1,6 @@
 /* check/single.c -- what single precision makes of the gradients: an optimized f32 plan against
  * f64 at the same point, all numbers being floats. What rounding may do is measured in f64, every
- * value moving by as much as f32 would round it. docs/MATH.md 13.8. */
+ * value moving by as much as f32 would round it. docs/MATH.md 13.9. */
 #include "check/check.h"
 
 #include <math.h>
@@ -18,15 +18,6 @@ struct single {
     double **want;            /* by block: the gradient in f64 */
     double  *rounding;        /* by block: how far it moves */
 };
-
-static double norm(const double *x, int64_t n)
-{
-    const double most = rg_check_largest(x, n);
-    double sum = 0;
-    for (int64_t i = 0; i < n && most > 0; i++)
-        sum += x[i] / most * (x[i] / most);
-    return most * sqrt(sum);
-}
 
 /* ---- The point ------------------------------------------------------------------------------ */
 
@@ -142,7 +133,7 @@ static void compare_block(rg_check *c, const struct single *s, size_t b, size_t 
 {
     const rg_check_block *block = &c->block[b];
     const float *got = rg_plan_data(s->plan, c->first.grad[b]);
-    const double want = norm(s->want[b], block->tensor->n);
+    const double want = rg_check_norm(s->want[b], block->tensor->n);
     double off = 0, size = 0;
     if (want < LEAST || s->rounding[b] > HOPELESS * want || isnan(s->rounding[b]))
         return;
