@@ -173,7 +173,7 @@ rg_status rg_check_terms(rg_check *c, rg_val value, double **factor);
 /* One run, always as the first: random draws are the same every time. */
 rg_status rg_check_run(rg_check *c, rg_plan *plan);
 /* The same, every real value moving by one or two units of its last place, in one of many ways;
- * @p as: in which precision that place is. */
+ * @p as: in which precision that place is. Who asks runs the plan again for those who read it. */
 rg_status rg_check_run_disturbed(rg_check *c, rg_plan *plan, rg_dtype as, uint64_t which);
 /* Gradients, decisions, plans of o->value; refuses what is not pure. */
 rg_status rg_check_objective_make(rg_check *c, rg_check_objective *o);

@@ -68,16 +68,15 @@ static rg_status rounding_of(rg_check *c, double *const *w, double product_was, 
 static rg_status check_symmetry(rg_check *c, double **u, const double *size)
 {
     double **w = rg_arena_get(&c->arena, c->n_block * sizeof *w), sizes = 0, rounding = 0;
-    rg_status st = w ? rg_check_run(c, c->second.diff) : rg_check_no_memory(c);
-    for (size_t b = 0; b < c->n_block && !st; b++)
+    if (!w)
+        return rg_check_no_memory(c);
+    for (size_t b = 0; b < c->n_block; b++)
         if (!(w[b] = rg_arena_get(&c->arena, (size_t)c->block[b].tensor->n * sizeof **w)))
             return rg_check_no_memory(c);
-    if (st)
-        return st;
     draw(c, w, size, 2);
     const double one = product(c, w, &sizes);
     draw(c, u, size, 2);
-    st = rg_check_run(c, c->second.diff);
+    rg_status st = rg_check_run(c, c->second.diff);
     draw(c, w, size, 1);
     const double two = st ? one : product(c, w, &sizes), off = fabs(one - two);
     if (!st && !(off <= 1e-10 * sizes))
@@ -98,10 +97,10 @@ rg_status rg_check_second(rg_check *c)
 {
     double **u = rg_arena_get(&c->arena, c->n_block * sizeof *u);
     double *size = rg_arena_get(&c->arena, c->n_block * sizeof *size);
-    rg_status st;
     if (!u || !size)
         return rg_check_no_memory(c);
-    if ((st = rg_check_run(c, c->first.diff)) || (st = make_objective(c, u, size)))
+    rg_status st = make_objective(c, u, size);
+    if (st)
         return st;
     draw(c, u, size, 1);
     if ((st = rg_check_objective_make(c, &c->second)) || (st = check_symmetry(c, u, size)))
