@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 
-/* rg_lm_create(); if @p states is not NULL, every state after every step is (*states)[t·n_state + k],
- * an array of the graph. */
+/* rg_lm_create(); if @p states is not NULL, *states is an array of the graph: every state after
+ * every step, at t·n_state + k. */
 rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int64_t T, int64_t B,
                       rg_val **states);
 
