@@ -2,21 +2,7 @@
 #include "kernels/peak.h"
 
 #include "base/clock.h"
-#include "base/cpu.h"
 #include "kernels/team.h"
-
-static const rg_peak_kernels *table(void)
-{
-    switch (rg_cpu_isa()) {
-#if defined(RG_HAVE_AVX512)
-    case RG_ISA_AVX512: return &rg_peak_kernels_avx512;
-#endif
-#if defined(RG_HAVE_AVX2)
-    case RG_ISA_AVX2: return &rg_peak_kernels_avx2;
-#endif
-    default: return &rg_peak_kernels_portable;
-    }
-}
 
 /* Each core measures itself while the others do. */
 struct peak {
@@ -29,7 +15,7 @@ static void measure_core(void *arg, int rank, int size)
 {
     enum { TURNS = 50000, TIMES = 100 }; /* short ones: some meet no other program */
     struct peak *p = arg;
-    const rg_peak_kernels *k = table();
+    const rg_peak_kernels *k = RG_ISA_TABLE(rg_cpu_isa(), rg_peak_kernels);
     (void)size;
     p->sink[rank] = k->loop[p->real](10 * TURNS);
     for (int i = 0; i < TIMES; i++) {

@@ -3,20 +3,9 @@
 
 #include <string.h>
 
-extern const rg_product_kernels rg_product_portable, rg_product_avx2, rg_product_avx512;
-
 const rg_product_kernels *rg_product_table(rg_isa isa)
 {
-#if defined(RG_HAVE_AVX512)
-    if (isa >= RG_ISA_AVX512)
-        return &rg_product_avx512;
-#endif
-#if defined(RG_HAVE_AVX2)
-    if (isa >= RG_ISA_AVX2)
-        return &rg_product_avx2;
-#endif
-    (void)isa;
-    return &rg_product_portable;
+    return RG_ISA_TABLE(isa, rg_product);
 }
 
 int64_t rg_product_packed(const rg_product_kernels *kernels, int64_t k, int64_t n)
@@ -27,20 +16,19 @@ int64_t rg_product_packed(const rg_product_kernels *kernels, int64_t k, int64_t 
 /* Four rows of B that lie across, transposed. */
 typedef float four __attribute__((vector_size(16)));
 typedef float four_u __attribute__((vector_size(16), aligned(1), may_alias));
-typedef int32_t pick __attribute__((vector_size(16)));
 
 static void transpose(float *out, const float *b, int64_t b_n, int64_t panel)
 {
     const four r0 = *(const four_u *)b, r1 = *(const four_u *)(b + b_n);
     const four r2 = *(const four_u *)(b + 2 * b_n), r3 = *(const four_u *)(b + 3 * b_n);
-    const pick low = { 0, 4, 1, 5 }, high = { 2, 6, 3, 7 };
-    const pick left = { 0, 1, 4, 5 }, right = { 2, 3, 6, 7 };
-    const four a = __builtin_shuffle(r0, r1, low), c = __builtin_shuffle(r0, r1, high);
-    const four d = __builtin_shuffle(r2, r3, low), e = __builtin_shuffle(r2, r3, high);
-    *(four_u *)out = __builtin_shuffle(a, d, left);
-    *(four_u *)(out + panel) = __builtin_shuffle(a, d, right);
-    *(four_u *)(out + 2 * panel) = __builtin_shuffle(c, e, left);
-    *(four_u *)(out + 3 * panel) = __builtin_shuffle(c, e, right);
+    const four a = __builtin_shufflevector(r0, r1, 0, 4, 1, 5);
+    const four c = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+    const four d = __builtin_shufflevector(r2, r3, 0, 4, 1, 5);
+    const four e = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+    *(four_u *)out = __builtin_shufflevector(a, d, 0, 1, 4, 5);
+    *(four_u *)(out + panel) = __builtin_shufflevector(a, d, 2, 3, 6, 7);
+    *(four_u *)(out + 2 * panel) = __builtin_shufflevector(c, e, 0, 1, 4, 5);
+    *(four_u *)(out + 3 * panel) = __builtin_shufflevector(c, e, 2, 3, 6, 7);
 }
 
 /* Rows of a panel, `panel` apart, of which `width` columns are filled. */

@@ -9,7 +9,7 @@
 
 #include <retrograd/base.h>
 
-#include "base/cpu.h"
+#include "kernels/isa.h"
 
 /* C[m,n] (+)= A[m,k]·B[k,n]. Element (i,k) of A lies at a[i·a_row + k·a_k]: rows and columns are
  * alike, so a transposed A needs no copy. */
@@ -31,6 +31,7 @@ typedef struct rg_product_kernels {
     void (*run)(const rg_product *p, const float *a, const float *b, float *c, int64_t m0,
                 int64_t m1, int64_t n0, int64_t n1);
 } rg_product_kernels;
+RG_ISA_TABLES(rg_product_kernels, rg_product);
 
 /* Those for an instruction set; the next narrower one where the build has it not. */
 const rg_product_kernels *rg_product_table(rg_isa isa);

@@ -316,5 +316,4 @@ static void run(const rg_product *p, const float *a, const float *b, float *c, i
     } while (k0 < p->k);
 }
 
-const rg_product_kernels RG_SIMD_NAME(rg_product);
 const rg_product_kernels RG_SIMD_NAME(rg_product) = { RG_SIMD_ISA, PANEL, ROWS, RG_SIMD_FMA, run };

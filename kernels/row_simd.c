@@ -1,6 +1,5 @@
 /* kernels/row_simd.c -- loops over rows, compiled once per instruction set. */
 #include "kernels/rows.h"
-#include "kernels/row_tables.h"
 #include "kernels/simd_math.h"
 
 /* Element i of a sum goes to lane i mod 16. */

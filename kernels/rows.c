@@ -1,22 +1,12 @@
 /* kernels/rows.c -- the row loops of an instruction set; and moving elements, strided, by row
  * number, added by row number. */
 #include "kernels/rows.h"
-#include "kernels/row_tables.h"
 
 #include <string.h>
 
 const rg_row_kernels *rg_row_table(rg_isa isa)
 {
-#if defined(RG_HAVE_AVX512)
-    if (isa >= RG_ISA_AVX512)
-        return &rg_row_kernels_avx512;
-#endif
-#if defined(RG_HAVE_AVX2)
-    if (isa >= RG_ISA_AVX2)
-        return &rg_row_kernels_avx2;
-#endif
-    (void)isa;
-    return &rg_row_kernels_portable;
+    return RG_ISA_TABLE(isa, rg_row_kernels);
 }
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -8,7 +8,7 @@
 
 #include <retrograd/base.h>
 
-#include "base/cpu.h"
+#include "kernels/isa.h"
 
 /* rows x cols elements; row r of x begins at x + r·x_row, element c lies beside element c-1; of y
  * likewise. Results with one element per row lie at y + r. */
@@ -42,6 +42,7 @@ typedef struct rg_row_kernels {
     void (*matrix_vector[2])(int64_t m, int64_t k, const void *a, int64_t lda, const void *x,
                              void *y, bool accumulate);
 } rg_row_kernels;
+RG_ISA_TABLES(rg_row_kernels, rg_row_kernels);
 
 /* Those for an instruction set; the next narrower one where the build has it not. */
 const rg_row_kernels *rg_row_table(rg_isa isa);

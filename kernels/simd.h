@@ -10,23 +10,17 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/cpu.h"
+#include "kernels/isa.h"
 
 #if defined(RG_SIMD_AVX512) || defined(RG_SIMD_AVX2)
 #include <immintrin.h>
 #endif
 
 #if defined(RG_SIMD_AVX512)
-#define RG_SIMD_NAME(stem) stem##_avx512
-#define RG_SIMD_ISA RG_ISA_AVX512
 enum { RG_VECTOR = 64 };
 #elif defined(RG_SIMD_AVX2)
-#define RG_SIMD_NAME(stem) stem##_avx2
-#define RG_SIMD_ISA RG_ISA_AVX2
 enum { RG_VECTOR = 32 };
 #else
-#define RG_SIMD_NAME(stem) stem##_portable
-#define RG_SIMD_ISA RG_ISA_PORTABLE
 enum { RG_VECTOR = 16 };
 #endif
 enum { RG_F32_LANES = RG_VECTOR / 4, RG_F64_LANES = RG_VECTOR / 8 };

@@ -1,19 +1,9 @@
 /* kernels/tile.c -- tile programs: tables, names, and the rules a source must keep. */
 #include "kernels/tile_program.h"
-#include "kernels/tile_tables.h"
 
 const rg_tile_kernels *rg_tile_table(rg_isa isa)
 {
-#if defined(RG_HAVE_AVX512)
-    if (isa >= RG_ISA_AVX512)
-        return &rg_tile_kernels_avx512;
-#endif
-#if defined(RG_HAVE_AVX2)
-    if (isa >= RG_ISA_AVX2)
-        return &rg_tile_kernels_avx2;
-#endif
-    (void)isa;
-    return &rg_tile_kernels_portable;
+    return RG_ISA_TABLE(isa, rg_tile_kernels);
 }
 
 #define NAME(CODE, name, signature) #name,

@@ -14,7 +14,7 @@
 
 #include <retrograd/graph.h>
 
-#include "base/cpu.h"
+#include "kernels/isa.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -108,6 +108,7 @@ typedef struct rg_tile_kernels {
     rg_isa        isa;
     rg_tile_loop *loop[2][RG_TILE_CODE_COUNT];
 } rg_tile_kernels;
+RG_ISA_TABLES(rg_tile_kernels, rg_tile_kernels);
 
 /* The loops for an instruction set; the next narrower one where the build has it not. It is for the
  * caller to ask only for what rg_cpu_isa() allows. */

@@ -1,6 +1,6 @@
 /* kernels/tile_simd.c -- the loops of tile programs, compiled once per instruction set. */
 #include "kernels/simd_math.h"
-#include "kernels/tile_tables.h"
+#include "kernels/tile.h"
 
 static void and_loop(int64_t n, void *out, const void *const *in, const double *c)
 {

@@ -5,7 +5,7 @@
 
 #include <retrograd/base.h>
 
-#include "base/cpu.h"
+#include "kernels/isa.h"
 
 typedef enum rg_update_rule {
     RG_UPDATE_SGD = 0, RG_UPDATE_MOMENTUM, RG_UPDATE_ADAGRAD, RG_UPDATE_ADADELTA, RG_UPDATE_RMSPROP,
@@ -46,6 +46,7 @@ typedef struct rg_update_kernels {
         double (*largest)(const double *g, int64_t n);
     } f64;
 } rg_update_kernels;
+RG_ISA_TABLES(rg_update_kernels, rg_update_kernels);
 
 /* Those for an instruction set; the next narrower one where the build has it not. */
 const rg_update_kernels *rg_update_table(rg_isa isa);
