@@ -118,8 +118,8 @@ static bool find_sets(struct pack *s, rg_err *err)
 static bool find_columns(struct pack *s)
 {
     rg_prog *p = s->p;
-    const size_t n = p->n_node;
-    uint32_t *rights = rg_get(&p->alloc, (s->merge.n_set + 1) * sizeof *rights);
+    const size_t n = p->n_node, bytes = ((size_t)s->merge.n_set + 1) * sizeof(uint32_t);
+    uint32_t *rights = rg_get(&p->alloc, bytes); /* by set: its distinct right operands */
     s->rides = rg_get(&p->alloc, n * sizeof *s->rides);
     bool ok = rights && s->rides;
     for (uint32_t id = 1; id < n && ok; id++)
@@ -139,7 +139,7 @@ static bool find_columns(struct pack *s)
     for (uint32_t k = 1; k < s->columns.n && ok; k++)
         if (s->columns.bucket[k].n == rights[s->columns.bucket[k].key.word[0]])
             name_set(s, &s->columns, &s->columns.bucket[k]);
-    rg_release(&p->alloc, rights, (s->merge.n_set + 1) * sizeof *rights);
+    rg_release(&p->alloc, rights, bytes); /* n_set has grown */
     return ok;
 }
 

@@ -64,7 +64,10 @@ static bool in_order(const struct subject *s, const size_t *order, size_t n, boo
         ok = agrees(s, &p, &diff.passes[order[i]], where, &before);
     if (before.x != s->base.x)
         free(before.x);
-    program_free(&p);
+    if (!program_free(&p) && ok) {
+        (void)snprintf(diff.why, sizeof diff.why, "%s: memory came back in another size", where);
+        return false;
+    }
     return ok;
 }
 
@@ -248,7 +251,7 @@ size_t diff_failing(const random_graph *r, uint64_t seed, size_t only)
         return 0;
     }
     s.base = program_run(&p, r);
-    program_free(&p);
+    (void)program_free(&p);
     while (k < DIFF_CHECKS && !s.base.status && checks[k](&s))
         k = only < DIFF_CHECKS ? DIFF_CHECKS : k + 1;
     free(s.base.x);

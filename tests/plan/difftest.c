@@ -63,7 +63,7 @@ static void print_case(const random_graph *r)
         ok = !program_pass(&p, &diff.passes[i]);
     (void)printf("after all passes%s:\n", ok ? "" : " up to one that is refused");
     program_print(&p);
-    program_free(&p);
+    (void)program_free(&p);
 }
 
 static void print_ids(const char *option, const uint32_t *id, size_t n)

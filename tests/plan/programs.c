@@ -39,11 +39,26 @@ bool tested_passes_are_all(void)
 
 /* ---- Programs ------------------------------------------------------------------------------- */
 
+static void *count_get(void *user, size_t bytes, size_t align)
+{
+    program *p = user;
+    void *block = p->under.get(p->under.user, bytes, align);
+    p->taken += block ? bytes : 0;
+    return block;
+}
+
+static void count_release(void *user, void *block, size_t bytes)
+{
+    program *p = user;
+    p->taken -= bytes;
+    p->under.release(p->under.user, block, bytes);
+}
+
 rg_status program_make(program *p, const random_graph *r, bool fold, bool cse, bool dce)
 {
-    rg_alloc alloc;
-    p->err = (rg_err){ .status = RG_OK };
-    (void)rg_alloc_resolve(&alloc, NULL);
+    const rg_alloc alloc = { count_get, count_release, p };
+    *p = (program){ .made = false };
+    (void)rg_alloc_resolve(&p->under, NULL);
     rg_status st = rg_prog_create(&p->prog, r->graph, r->root, r->n_root, RG_TRAIN, RG_F64, &alloc,
                                   &alloc, &p->err);
     p->made = !st;
@@ -59,11 +74,12 @@ rg_status program_pass(program *p, const tested_pass *pass)
     return st ? st : rg_prog_verify(&p->prog, &p->err);
 }
 
-void program_free(program *p)
+bool program_free(program *p)
 {
     if (p->made)
         rg_prog_destroy(&p->prog);
     p->made = false;
+    return p->taken == 0;
 }
 
 void program_print(const program *p)

@@ -26,9 +26,11 @@ extern const size_t n_tested_passes;
 bool tested_passes_are_all(void);
 
 typedef struct program {
-    rg_prog prog;
-    rg_err  err;
-    bool    made;
+    rg_prog  prog;
+    rg_err   err;
+    rg_alloc under;
+    size_t   taken;           /* bytes of it: what was taken less what came back */
+    bool     made;
 } program;
 
 /* An f64 program of the roots, nothing done to it; what folds and merges behind the passes is
@@ -36,7 +38,8 @@ typedef struct program {
 rg_status program_make(program *p, const random_graph *r, bool fold, bool cse, bool dce);
 /* One pass, then verification. */
 rg_status program_pass(program *p, const tested_pass *pass);
-void program_free(program *p);
+/* Did all memory come back, in the sizes in which it was taken? */
+bool program_free(program *p);
 /* Node by node, as the second run of a plan. */
 root_values program_run(program *p, const random_graph *r);
 void program_print(const program *p);
