@@ -1,5 +1,7 @@
-/* base/index.c -- open addressing with linear probing. */
+/* base/index.c -- open addressing with linear probing; bytes into a hash. */
 #include "base/index.h"
+
+#include <string.h>
 
 static uint32_t fold(uint64_t hash)
 {
@@ -60,4 +62,19 @@ void rg_index_free(rg_index *index, const rg_alloc *alloc)
 {
     rg_release(alloc, index->slot, index->cap * sizeof *index->slot);
     *index = (rg_index){ .slot = NULL };
+}
+
+uint64_t rg_hash_bytes(uint64_t hash, const void *data, size_t n)
+{
+    uint64_t word;
+    for (; n >= sizeof word; n -= sizeof word, data = (const char *)data + sizeof word) {
+        memcpy(&word, data, sizeof word);
+        hash = rg_hash_mix(hash, word);
+    }
+    if (n) {
+        word = 0;
+        memcpy(&word, data, n);
+        hash = rg_hash_mix(hash, word);
+    }
+    return hash;
 }

@@ -33,5 +33,7 @@ static inline uint64_t rg_hash_mix(uint64_t a, uint64_t b)
                  UINT64_C(0xff51afd7ed558ccd);
     return h ^ h >> 33;
 }
+/* Bytes into a hash, eight at a time. */
+uint64_t rg_hash_bytes(uint64_t hash, const void *data, size_t n);
 
 #endif

@@ -82,7 +82,7 @@ static int call(const struct machine *m, const rg_tile_step *step, const struct 
                             .out = narrow ? wide : out, .in = in, .n_in = step->n_in,
                             .in_shape = call->in_shape, .out_shape = call->out_shape,
                             .attr = call->attr, .item = step->out_size, .seed = m->run->seed,
-                             .run = m->run->run };
+                            .run = m->run->run };
     rg_kernel_fn *kernel = p->real == RG_F32 && !convert ? call->op->kernel_f32
                                                           : call->op->kernel_f64;
     int status = kernel(&args);

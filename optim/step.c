@@ -124,7 +124,7 @@ static rg_status prepare(rg_optim *optim, rg_plan *plan, uint32_t objective)
     }
     return st ? rg_fail(&plan->err, st, "step: %s",
                         st == RG_ENOMEM ? "no memory for optimizer state"
-                                                    : optim->state->err.text) : RG_OK;
+                                        : optim->state->err.text) : RG_OK;
 }
 
 /* ---- What a thread does --------------------------------------------------------------------- */

@@ -11,22 +11,12 @@ struct rg_known_program {
     const rg_tile_program *program;
 };
 
-static uint64_t hash_words(uint64_t h, const void *data, size_t bytes)
-{
-    uint64_t word;
-    for (size_t i = 0; i + sizeof word <= bytes; i += sizeof word) {
-        memcpy(&word, (const char *)data + i, sizeof word);
-        h = rg_hash_mix(h, word);
-    }
-    return h;
-}
-
 static uint64_t hash_source(const rg_tile_source *s)
 {
     uint64_t h = rg_hash_mix((uint64_t)s->rows, (uint64_t)s->cols);
-    h = hash_words(h, s->in, s->n_in * sizeof *s->in);
-    h = hash_words(h, s->ins, s->n_ins * sizeof *s->ins);
-    return hash_words(h, s->out, s->n_out * sizeof *s->out);
+    h = rg_hash_bytes(h, s->in, s->n_in * sizeof *s->in);
+    h = rg_hash_bytes(h, s->ins, s->n_ins * sizeof *s->ins);
+    return rg_hash_bytes(h, s->out, s->n_out * sizeof *s->out);
 }
 
 /* Compared by bytes: all three arrays come zeroed and are filled member by member. */

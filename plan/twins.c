@@ -5,34 +5,19 @@
 
 enum { FEW = 8 };  /* readers that are compared one by one */
 
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
-{
-    uint64_t word;
-    for (; n >= sizeof word; n -= sizeof word, data = (const char *)data + sizeof word) {
-        memcpy(&word, data, sizeof word);
-        h = rg_hash_mix(h, word);
-    }
-    if (n) {
-        word = 0;
-        memcpy(&word, data, n);
-        h = rg_hash_mix(h, word);
-    }
-    return h;
-}
-
 /* Constants are compared by content up to this size. */
 enum { CONTENT = 4096 };
 
 static uint64_t hash_attr(uint64_t h, const rg_node *n)
 {
     if (n->op == &rg_op_full)
-        return hash_bytes(h, &((const rg_attr_full *)n->attr)->value, sizeof(double));
+        return rg_hash_bytes(h, &((const rg_attr_full *)n->attr)->value, sizeof(double));
     if (n->op == &rg_op_constant) {
         const rg_attr_constant *c = n->attr;
-        return c->bytes <= CONTENT ? hash_bytes(h, c->data, c->bytes)
+        return c->bytes <= CONTENT ? rg_hash_bytes(h, c->data, c->bytes)
                                    : rg_hash_mix(h, (uint64_t)(uintptr_t)c->data);
     }
-    return n->op->attr_bytes ? hash_bytes(h, n->attr, n->op->attr_bytes) : h;
+    return n->op->attr_bytes ? rg_hash_bytes(h, n->attr, n->op->attr_bytes) : h;
 }
 
 /* Operands and attributes tell the shape of all but leaves. */
@@ -40,8 +25,8 @@ static uint64_t hash_of(const rg_node *n)
 {
     uint64_t h = rg_hash_mix((uint64_t)(uintptr_t)n->op, n->n_in);
     if (n->n_in == 0)
-        h = hash_bytes(h, n->shape->dim, (size_t)n->shape->rank * sizeof *n->shape->dim);
-    h = hash_bytes(h, n->in, n->n_in * sizeof *n->in);
+        h = rg_hash_bytes(h, n->shape->dim, (size_t)n->shape->rank * sizeof *n->shape->dim);
+    h = rg_hash_bytes(h, n->in, n->n_in * sizeof *n->in);
     return hash_attr(h, n);
 }
 

@@ -2,8 +2,7 @@
  *
  * Needs    pack before it (better at irregular ends; fewer groups).
  * Leaves   inputs hoisted over time, dX of all steps, stacked layers, both directions, look-ups in
- *          one
- *          table: whatever has one right operand and equal depth in its group, as one product.
+ *          one table: whatever has one right operand and equal depth in its group, as one product.
  * Law      the same sums in the same order of k; exact with kernels whose rows do not depend on the
  *          number of rows.
  *

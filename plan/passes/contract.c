@@ -99,7 +99,6 @@ static void run(rg_contraction *c, struct walk *w, rg_prog *p, const rg_uses *u,
             do
                 id = pop(w->partial, &w->n_partial);
             while (!w->count[set_of[id]]);
-            c->splits++;
         }
         emit(c, w, set_of, id, &done);
         release_users(c, w, p, u, set_of);

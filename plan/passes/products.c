@@ -360,10 +360,8 @@ void rg_sort_ids(uint32_t *id, size_t n)
 
 bool rg_bucket_put(rg_buckets *b, const rg_alloc *alloc, const rg_key *key, uint32_t id)
 {
-    uint64_t h = 0;
+    const uint64_t h = rg_hash_bytes(0, key, sizeof *key);
     uint32_t at;
-    for (int i = 0; i < RG_KEY_WORDS; i++)
-        h = rg_hash_mix(h, key->word[i]);
     for (size_t probe = 0; (at = rg_index_next(&b->index, h, &probe));)
         if (memcmp(&b->bucket[at].key, key, sizeof *key) == 0)
             break;

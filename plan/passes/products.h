@@ -130,7 +130,7 @@ uint32_t rg_stacks_map(rg_stacks *old, rg_stacks *made, rg_builder *b, uint32_t 
 typedef struct rg_contraction {
     uint32_t *node;        /* all nodes, item by item in a legal order */
     uint32_t *first;       /* node[first[k] .. first[k+1]-1] is item k: one node, or a set */
-    uint32_t  n_item, n_node, splits;
+    uint32_t  n_item, n_node;
 } rg_contraction;
 
 /* @p set_of names the set of each node, 0 = none; sets are 1 .. n_set. Where nothing is ready, one

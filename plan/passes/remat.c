@@ -16,12 +16,12 @@
 #include "plan/passes/fusible.h"
 #include "plan/passes/products.h"
 
-#include <string.h>
+enum { AS_IT_IS, AGAIN, IN_WINDOWS }; /* what is done to a value */
+enum { FAR = 4, MOST_IN = 2, MOST_CHAIN = 4 };
 
 /* Hundredths of nanoseconds for an element; to write it and to read it is worth KEEP, at about 20
- * GB/s. In f64 the last four are calls. */
-enum { AS_IT_IS, AGAIN, IN_WINDOWS };
-enum { KEEP = 40, FAR = 4, MOST_IN = 2, MOST_CHAIN = 4 };
+ * GB/s. In f64 the last three are calls. */
+enum { KEEP = 40 };
 static const struct price {
     const rg_op *op;
     int          f32, f64;
@@ -109,8 +109,7 @@ static bool operands_live(const struct remat *r, uint32_t id, uint32_t at)
     uint64_t longer = 0;
     for (uint32_t k = 0; k < node->n_in; k++) {
         const uint32_t in = node->in[k];
-        if (!rg_node_is_leaf(&r->p->node[in]) && r->kind[in] != AGAIN &&
-            r->last[in] < at)
+        if (!rg_node_is_leaf(&r->p->node[in]) && r->kind[in] != AGAIN && r->last[in] < at)
             longer += at - r->last[in];
     }
     return 2 * longer <= at - r->level[id];

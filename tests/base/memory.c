@@ -127,6 +127,21 @@ RGT_TEST(memory, in_a_debug_arena_a_sanitizer_sees_the_border_of_every_object)
 #endif
 }
 
+RGT_TEST(memory, a_hash_of_bytes_depends_on_each_of_them_and_on_what_was_before)
+{
+    uint8_t data[21];
+    for (size_t n = 0; n <= sizeof data; n++) {
+        memset(data, 7, sizeof data);
+        const uint64_t h = rg_hash_bytes(3, data, n);
+        RGT_CHECK(n ? h != rg_hash_bytes(4, data, n) : h == 3);
+        for (size_t i = 0; i < sizeof data; i++) {
+            data[i] ^= 1;
+            RGT_CHECK((h == rg_hash_bytes(3, data, n)) == (i >= n));
+            data[i] ^= 1;
+        }
+    }
+}
+
 RGT_TEST(memory, an_index_finds_every_value_also_where_hashes_are_equal)
 {
     enum { N = 20000 };
