@@ -199,11 +199,10 @@ static rg_val close_slices(struct sweep *s, uint32_t id, size_t n)
             if (s->part[at].axis >= 0)
                 p[k++] = s->part[at];
         sort_parts(p, n);
-        /* merging rewrites p, so the fallback reads it afresh only when nothing was merged */
         size_t kept = merge_equal(p, n, g);
         if (kept) {
             out = concat_parts(p, kept, parts, g, &shape);
-        } else {
+        } else { /* merging has rewritten p */
             k = 0;
             for (uint32_t at = s->first[id]; at; at = s->part[at].next)
                 if (s->part[at].axis >= 0)

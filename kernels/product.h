@@ -1,5 +1,5 @@
-/* kernels/product.h -- our own f32 products, for weights that serve many steps: packed once, then
- * multiplied with few rows at a time.
+/* kernels/product.h -- our own f32 products: the right operand packed once for many steps, or as it
+ * lies in rows.
  *
  * Every element of C has one accumulator that starts at zero and runs over ascending k with
  * fused multiply-adds; C is added at the end where asked. So the bits of a row depend on that row
