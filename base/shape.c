@@ -78,9 +78,8 @@ bool rg_shape_equal(rg_shape a, rg_shape b)
 
 const rg_shape *rg_shapes_keep(rg_shapes *s, rg_arena *arena, const rg_shape *shape)
 {
-    uint64_t hash = (uint64_t)shape->rank;
-    for (int i = 0; i < shape->rank; i++)
-        hash = rg_hash_mix(hash, (uint64_t)shape->dim[i]);
+    const uint64_t hash = rg_hash_bytes((uint64_t)shape->rank, shape->dim,
+                                        (size_t)shape->rank * sizeof *shape->dim);
     const rg_shape **kept = &s->kept[hash % RG_SHAPES_KEPT];
     if (!*kept || !rg_shape_equal(**kept, *shape)) {
         rg_shape *copy = rg_arena_get(arena, sizeof *copy);
