@@ -19,12 +19,6 @@ typedef struct picture {
     uint32_t   *stack;   /* values on the way back to those that steps make */
 } picture;
 
-static const char *leaf_name(const rg_node *node)
-{
-    return node->op == &rg_op_input ? ((const rg_attr_input *)node->attr)->name
-         : node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name : NULL;
-}
-
 /* Text that may stand in a label; places as numbers. */
 static void print_label(const picture *p, const char *text)
 {
@@ -113,7 +107,7 @@ static void join(picture *p, uint32_t from, uint32_t to)
 
 static void join_leaf(picture *p, uint32_t id, uint32_t to)
 {
-    const char *name = leaf_name(&p->plan->prog.node[id]);
+    const char *name = rg_leaf_name(&p->plan->prog.node[id]);
     if (!name || p->met[id] == to + 1)
         return;
     p->met[id] = to + 1;
@@ -171,7 +165,7 @@ static void print_flow(picture *p)
     const rg_prog *prog = &p->plan->prog;
     char shape[RG_SHAPE_TEXT];
     for (uint32_t id = 1; id < prog->n_node; id++) {
-        const char *name = leaf_name(&prog->node[id]);
+        const char *name = rg_leaf_name(&prog->node[id]);
         if (!name)
             continue;
         rg_out_printf(&p->out, "  v%u [shape=ellipse, fillcolor=\"%s\", label=\"", (unsigned)id,
@@ -227,7 +221,7 @@ void rg_dot_nodes(const rg_plan *plan, rg_write_fn *write, void *user)
     const rg_out out = { write, user };
     for (uint32_t id = 1; id < plan->prog.n_node; id++) {
         const rg_node *node = &plan->prog.node[id];
-        const char *name = leaf_name(node);
+        const char *name = rg_leaf_name(node);
         rg_out_printf(&out, "  n%u [label=\"%s\\n%s\", fillcolor=\"%s\"];\n", (unsigned)id,
                       name ? name : node->op->name, rg_shape_text(shape, node->shape),
                       name ? "#fff3c4" : node->origin ? "#f6e0cf" : "#d8e7f5");

@@ -8,21 +8,15 @@
 
 /* ---- Effort interpret: every node is a step ------------------------------------------------- */
 
-static const char *leaf_name(const rg_node *node)
-{
-    return node->op == &rg_op_input ? ((const rg_attr_input *)node->attr)->name
-         : node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name
-         : node->op->name;
-}
-
 void rg_print_nodes(const rg_plan *plan, rg_write_fn *write, void *user)
 {
     const rg_out out = { write, user };
     char shape[RG_SHAPE_TEXT], scope[RG_SCOPE_TEXT];
     for (uint32_t id = 1; id < plan->prog.n_node; id++) {
         const rg_node *node = &plan->prog.node[id];
+        const char *name = rg_leaf_name(node);
         rg_out_printf(&out, " %%%u%s = %s", (unsigned)id, rg_shape_text(shape, node->shape),
-                      leaf_name(node));
+                      name ? name : node->op->name);
         for (uint32_t k = 0; k < node->n_in; k++)
             rg_out_printf(&out, " %%%u", (unsigned)node->in[k]);
         rg_scope_text(scope, plan->graph, node->scope);

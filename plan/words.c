@@ -56,11 +56,10 @@ const char *rg_amount(char text[RG_NUMBER_TEXT], double x)
 
 /* ---- Names of places ------------------------------------------------------------------------ */
 
-static const char *leaf_name(const rg_node *node)
+const char *rg_leaf_name(const rg_node *node)
 {
     return node->op == &rg_op_input ? ((const rg_attr_input *)node->attr)->name
-         : node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name
-         : node->op->name;
+         : node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name : NULL;
 }
 
 static void say_ref(rg_words *out, const rg_speaker *sp, const rg_ref *r)
@@ -71,8 +70,8 @@ static void say_ref(rg_words *out, const rg_speaker *sp, const rg_ref *r)
     double c;
     if (leaf && rg_node_is_number(leaf, &c))
         rg_words_add(out, "%s", rg_number(number, c, 6));
-    else if (leaf && (leaf->op == &rg_op_input || leaf->op == &rg_op_param))
-        rg_words_add(out, "%.200s%c%016" PRIx64, leaf_name(leaf), RG_MARK_SHIFT,
+    else if (leaf && rg_leaf_name(leaf))
+        rg_words_add(out, "%.200s%c%016" PRIx64, rg_leaf_name(leaf), RG_MARK_SHIFT,
                      (uint64_t)r->offset);
     else
         rg_words_add(out, "%c%016" PRIx64, RG_MARK_PLACE,
