@@ -2,7 +2,7 @@
 #include "plan/words.h"
 
 #include "ops/ops.h"
-#include "plan/trace.h"
+#include "plan/made.h"
 
 #include <string.h>
 
@@ -79,7 +79,7 @@ static void print_intervals(picture *p)
 
 static bool is_packing(const picture *p, const rg_task *s)
 {
-    return s->shape && rg_is_product_node(&p->plan->prog.node[s->node]);
+    return s->shape && rg_is_matmul(&p->plan->prog.node[s->node]);
 }
 
 static void find_makers(picture *p)
@@ -154,7 +154,7 @@ static void join_operands(picture *p, uint32_t step)
         for (uint32_t k = 0; k < prog->node[m].n_in; k++)
             if (!cluster || prog->cluster[prog->node[m].in[k]] != cluster)
                 join_value(p, prog->node[m].in[k], step);
-    for (uint32_t i = 0; rg_is_product_node(node) && i < step; i++) /* what was packed for it */
+    for (uint32_t i = 0; rg_is_matmul(node) && i < step; i++) /* what was packed for it */
         if (is_packing(p, &p->code->step[i]) && s->n_in > 1 &&
             p->code->step[i].arg[1].base == s->arg[1].base)
             join(p, i, step);

@@ -24,7 +24,6 @@ rg_status rg_lower_view(rg_code *c, uint32_t node);
 
 /* ---- lower_product.c ------------------------------------------------------------------------ */
 
-bool rg_is_matmul(const rg_node *node);
 rg_status rg_lower_matmul(rg_code *c, uint32_t node);
 /* One of the last two axes is contiguous, and the other does not fold over it. */
 bool rg_matrix_lies(const int64_t *stride, const rg_shape *shape);

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "kernels/product.h"
 #include "ops/ops.h"
+#include "plan/made.h"
 
 bool rg_own_kernel(const rg_code *c)
 {

@@ -13,11 +13,6 @@
 
 #include <string.h>
 
-bool rg_is_matmul(const rg_node *node)
-{
-    return node->op == &rg_op_matmul || node->op == &rg_op_matmul_add;
-}
-
 /* Leading axes in which the rows of A and C go on become rows, if B is the same for them. */
 static void merge_rows(struct rg_extents *e)
 {

@@ -1,6 +1,7 @@
 /* plan/trace.c -- what a step is, in words and numbers. */
 #include "plan/trace.h"
 
+#include "plan/made.h"
 #include "plan/passes/fusible.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 const char *rg_shapes_text(char text[RG_SHAPES_TEXT], const rg_prog *p, const rg_node *node)
 {
     char a[RG_SHAPE_TEXT], b[RG_SHAPE_TEXT];
-    if (!rg_is_product_node(node)) {
+    if (!rg_is_matmul(node)) {
         (void)snprintf(text, RG_SHAPES_TEXT, "%s", rg_shape_text(a, node->shape));
         return text;
     }
@@ -23,7 +24,7 @@ const char *rg_shapes_text(char text[RG_SHAPES_TEXT], const rg_prog *p, const rg
 double rg_node_flop(const rg_prog *p, const rg_node *node)
 {
     double most = (double)rg_shape_count(*node->shape);
-    if (rg_is_product_node(node)) {
+    if (rg_is_matmul(node)) {
         const rg_shape *a = p->node[node->in[0]].shape;
         const bool across = ((const rg_attr_matmul *)node->attr)->transpose_a;
         return 2 * most * (double)a->dim[a->rank - (across ? 2 : 1)];

@@ -5,13 +5,6 @@
 #include "plan/plan.h"
 
 #include "base/shape.h"
-#include "plan/made.h"
-
-/* A product, or one on top of what it is added to. */
-static inline bool rg_is_product_node(const rg_node *node)
-{
-    return node->op == &rg_op_matmul || node->op == &rg_op_matmul_add;
-}
 
 enum { RG_SHAPES_TEXT = 2 * RG_SHAPE_TEXT + 16 };
 /* Of a product its operands, "[8,16] x [16,64]" (a ' behind what is read transposed), else the

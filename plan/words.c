@@ -4,7 +4,6 @@
 #include "base/checked.h"
 #include "plan/made.h"
 #include "plan/passes/fusible.h"
-#include "plan/trace.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -309,7 +308,7 @@ void rg_say_step(rg_words *out, const rg_speaker *sp, const rg_task *s)
         rg_words_add(out, k ? ", " : "");
         say_ref(out, sp, &s->arg[s->n_in + k]);
     }
-    if (rg_is_product_node(node) && !s->shape && s->n_in >= 2)
+    if (rg_is_matmul(node) && !s->shape && s->n_in >= 2)
         say_product(out, sp, s);
     else
         say_others(out, sp, s);
