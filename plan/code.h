@@ -204,6 +204,8 @@ rg_status rg_code_views(rg_code *c);
 bool rg_views_settle(rg_code *c);
 /* Strides of a value, dense or not. */
 void rg_view_strides(int64_t stride[RG_MAX_RANK], const rg_view *v, const rg_shape *shape);
+/* Where the elements of a value lie in its storage. */
+rg_layout rg_layout_of(const rg_code *c, uint32_t id);
 /* Where the elements of a view node lie, from where those of its operand do; false: no strides will
  * do it. */
 bool rg_layout_of_view(const rg_code *c, const rg_node *node, rg_layout *out);
@@ -211,6 +213,8 @@ bool rg_layout_of_view(const rg_code *c, const rg_node *node, rg_layout *out);
 bool rg_strides_reshape(int64_t out[RG_MAX_RANK], const rg_shape *to, const int64_t *stride,
                         const rg_shape *from);
 bool rg_strides_dense(const int64_t *stride, const rg_shape *shape);
+/* The same, but for extents of one, whose strides say nothing? */
+bool rg_strides_equal(const int64_t *a, const int64_t *b, const rg_shape *shape);
 
 /* ---- slots.c: parts of a concat that are written where they belong -------------------------- */
 
@@ -218,8 +222,8 @@ bool rg_strides_dense(const int64_t *stride, const rg_shape *shape);
  * added to. RG_ENOMEM. */
 rg_status rg_code_on_top(rg_code *c, const uint8_t *dense);
 rg_status rg_code_slots(rg_code *c, const uint8_t *dense);
-/* Where a part of a concat belongs: the first, the one after part k, and does part k lie there? */
-rg_layout rg_slot_first(const rg_code *c, uint32_t concat);
+/* Where a part of a concat belongs: the first where the concat lies; the one after part k; and does
+ * part k lie there? */
 void rg_slot_next(const rg_code *c, uint32_t concat, uint32_t k, rg_layout *at);
 bool rg_slot_holds(const rg_code *c, uint32_t concat, uint32_t k, const rg_layout *at);
 /* A computed value that is a concat whose parts all lie in place has none. */

@@ -28,7 +28,7 @@ static void find_readers(rg_deaths *s, bool placed)
         const bool slots = placed && node->op == &rg_op_concat && c->form[id] == RG_COMPUTED;
         rg_layout at = { 0 };
         if (slots)
-            at = rg_slot_first(c, id);
+            at = rg_layout_of(c, id);
         for (uint32_t k = 0; k < node->n_in; k++) {
             const uint32_t in = node->in[k];
             const bool passes = c->form[id] == RG_VIEW ||

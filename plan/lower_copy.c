@@ -103,22 +103,15 @@ static rg_status copy(rg_code *c, uint32_t node, const rg_shape *shape, uint32_t
     return RG_OK;
 }
 
-static rg_layout layout_of(const rg_code *c, uint32_t id)
-{
-    rg_layout l = { .offset = c->view[id].offset };
-    rg_view_strides(l.stride, &c->view[id], c->p->node[id].shape);
-    return l;
-}
-
 rg_status rg_lower_concat(rg_code *c, uint32_t id)
 {
     const rg_node *node = &c->p->node[id];
-    rg_layout at = rg_slot_first(c, id);
+    rg_layout at = rg_layout_of(c, id);
     rg_status st = RG_OK;
     if (c->window[id])
         return st;
     for (uint32_t k = 0; k < node->n_in && !st; rg_slot_next(c, id, k++, &at)) {
-        const rg_layout from = layout_of(c, node->in[k]);
+        const rg_layout from = rg_layout_of(c, node->in[k]);
         if (!rg_slot_holds(c, id, k, &at))
             st = copy(c, id, c->p->node[node->in[k]].shape, node->in[k], &from, &at);
     }
@@ -128,7 +121,7 @@ rg_status rg_lower_concat(rg_code *c, uint32_t id)
 rg_status rg_lower_fill(rg_code *c, const rg_fill *fill)
 {
     const rg_shape *shape = c->p->node[fill->value].shape;
-    const rg_layout from = layout_of(c, fill->value);
+    const rg_layout from = rg_layout_of(c, fill->value);
     rg_layout to = { .offset = fill->offset };
     rg_shape_strides(to.stride, shape, shape);
     rg_status st = copy(c, fill->value, shape, fill->value, &from, &to);
@@ -146,7 +139,7 @@ rg_status rg_lower_view(rg_code *c, uint32_t id)
 {
     const rg_node *node = &c->p->node[id];
     const rg_shape *shape = node->shape;
-    rg_layout from = layout_of(c, node->in[0]), to = layout_of(c, id);
+    rg_layout from = rg_layout_of(c, node->in[0]), to = rg_layout_of(c, id);
     if (node->op == &rg_op_reshape) {
         shape = c->p->node[node->in[0]].shape;
         rg_shape_strides(to.stride, shape, shape);

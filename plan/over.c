@@ -72,14 +72,6 @@ static rg_layout place_of(const struct over *s, uint32_t id, uint32_t *base)
     return at;
 }
 
-static bool same_strides(const rg_layout *a, const rg_layout *b, const rg_shape *shape)
-{
-    for (int i = 0; i < shape->rank; i++)
-        if (shape->dim[i] != 1 && a->stride[i] != b->stride[i])
-            return false;
-    return true;
-}
-
 /* Elements from the first to the last, counting only axes of smaller strides than @p below. */
 static int64_t extent(const rg_layout *l, const rg_shape *shape, int64_t below)
 {
@@ -303,7 +295,8 @@ static uint32_t under_part(struct over *s, uint32_t part, uint32_t base, int64_t
                 !may_go(s, in, program, part))
                 continue;
             const rg_layout l = place_of(s, in, &there);
-            if (same_strides(&at, &l, c->p->node[part].shape) && !read_beside(s, in, program))
+            if (rg_strides_equal(at.stride, l.stride, c->p->node[part].shape) &&
+                !read_beside(s, in, program))
                 return in;
         }
     }

@@ -285,13 +285,6 @@ static bool make_slabs(struct slots *s)
 
 /* ---- Blocks of columns, and stacks that are no window --------------------------------------- */
 
-rg_layout rg_slot_first(const rg_code *c, uint32_t concat)
-{
-    rg_layout at = { .offset = c->view[concat].offset };
-    rg_view_strides(at.stride, &c->view[concat], c->p->node[concat].shape);
-    return at;
-}
-
 void rg_slot_next(const rg_code *c, uint32_t concat, uint32_t k, rg_layout *at)
 {
     const rg_node *node = &c->p->node[concat];
@@ -309,10 +302,7 @@ bool rg_slot_holds(const rg_code *c, uint32_t concat, uint32_t k, const rg_layou
     if (c->view[part].base != c->view[concat].base || c->view[part].offset != at->offset)
         return false;
     rg_view_strides(stride, &c->view[part], shape);
-    for (int i = 0; i < shape->rank; i++)
-        if (shape->dim[i] != 1 && stride[i] != at->stride[i])
-            return false;
-    return true;
+    return rg_strides_equal(stride, at->stride, shape);
 }
 
 bool rg_has_work(const rg_code *c, uint32_t id)
@@ -322,7 +312,7 @@ bool rg_has_work(const rg_code *c, uint32_t id)
         return true;
     if (c->window[id])
         return false;
-    rg_layout at = rg_slot_first(c, id);
+    rg_layout at = rg_layout_of(c, id);
     for (uint32_t k = 0; k < node->n_in; rg_slot_next(c, id, k++, &at))
         if (!rg_slot_holds(c, id, k, &at))
             return true;
@@ -375,7 +365,7 @@ static bool fill_slots(struct slots *s, uint32_t id)
 {
     rg_code *c = s->c;
     const rg_node *node = &c->p->node[id];
-    rg_layout at = rg_slot_first(c, id);
+    rg_layout at = rg_layout_of(c, id);
     for (uint32_t k = 0; k < node->n_in; k++) {
         rg_layout slot = at;
         const uint32_t from = count_of(s, node->in[k]) ? producer(s, node->in[k], &slot) : 0;

@@ -139,11 +139,8 @@ static rg_status each_word(struct contents *s, uint32_t id, const rg_layout *l,
 
 static rg_status each_word_of(struct contents *s, uint32_t id, visit_fn *visit)
 {
-    const rg_view *v = &s->c->view[id];
-    const rg_shape *shape = s->c->p->node[id].shape;
-    rg_layout l = { .offset = v->offset };
-    rg_view_strides(l.stride, v, shape);
-    return each_word(s, id, &l, shape, v->base, visit);
+    const rg_layout l = rg_layout_of(s->c, id);
+    return each_word(s, id, &l, s->c->p->node[id].shape, s->c->view[id].base, visit);
 }
 
 static rg_status visit_read(struct contents *s, size_t word, uint32_t id)
@@ -199,7 +196,7 @@ static rg_status read_all(struct contents *s, uint32_t unit)
         const bool slots = node->op == &rg_op_concat;
         rg_layout at = { 0 };
         if (slots)
-            at = rg_slot_first(c, c->member[m]);
+            at = rg_layout_of(c, c->member[m]);
         for (uint32_t k = 0; k < node->n_in && !st; k++) {
             const uint32_t in = node->in[k];
             const bool placed = slots && rg_slot_holds(c, c->member[m], k, &at);
@@ -219,7 +216,7 @@ static rg_status write_parts(struct contents *s, uint32_t id)
 {
     const rg_code *c = s->c;
     const rg_node *node = &c->p->node[id];
-    rg_layout at = rg_slot_first(c, id);
+    rg_layout at = rg_layout_of(c, id);
     rg_status st = RG_OK;
     for (uint32_t k = 0; k < node->n_in && !st; rg_slot_next(c, id, k++, &at))
         if (!rg_slot_holds(c, id, k, &at))

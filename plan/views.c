@@ -18,6 +18,21 @@ void rg_view_strides(int64_t stride[RG_MAX_RANK], const rg_view *v, const rg_sha
         rg_shape_strides(stride, shape, shape);
 }
 
+rg_layout rg_layout_of(const rg_code *c, uint32_t id)
+{
+    rg_layout l = { .offset = c->view[id].offset };
+    rg_view_strides(l.stride, &c->view[id], c->p->node[id].shape);
+    return l;
+}
+
+bool rg_strides_equal(const int64_t *a, const int64_t *b, const rg_shape *shape)
+{
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->dim[i] != 1 && a[i] != b[i])
+            return false;
+    return true;
+}
+
 bool rg_strides_dense(const int64_t *stride, const rg_shape *shape)
 {
     int64_t step = 1;
@@ -109,10 +124,8 @@ static void reverse_of(rg_layout *s, const rg_node *node)
 
 bool rg_layout_of_view(const rg_code *c, const rg_node *node, rg_layout *s)
 {
-    const rg_view *from = &c->view[node->in[0]];
     const rg_shape *shape = c->p->node[node->in[0]].shape;
-    s->offset = from->offset;
-    rg_view_strides(s->stride, from, shape);
+    *s = rg_layout_of(c, node->in[0]);
     if (node->op == &rg_op_reshape) {
         const rg_layout old = *s;
         return rg_strides_reshape(s->stride, node->shape, old.stride, shape);
