@@ -12,6 +12,14 @@ uint32_t rg_reader_number(const rg_code *c, uint32_t id)
     return cluster ? cluster : c->p->n_cluster + id;
 }
 
+bool rg_has_views(const rg_code *c, const rg_uses *uses, uint32_t id)
+{
+    for (uint32_t k = uses->first[id]; k < uses->first[id + 1]; k++)
+        if (c->form[uses->user[k]] == RG_VIEW)
+            return true;
+    return false;
+}
+
 static void add_reader(uint32_t *reader, uint32_t unit)
 {
     if (unit)

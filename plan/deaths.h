@@ -17,6 +17,8 @@ typedef struct rg_deaths {
 rg_status rg_deaths_make(rg_deaths *r, rg_code *c, bool placed);
 void rg_deaths_free(rg_deaths *r);
 
+/* Does a view show the value? */
+bool rg_has_views(const rg_code *c, const rg_uses *uses, uint32_t id);
 /* What computes a node, as a number: tile programs first. */
 uint32_t rg_reader_number(const rg_code *c, uint32_t id);
 /* Are the elements of a computed value read there only, whatever they are windows of? */

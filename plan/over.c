@@ -66,9 +66,8 @@ static int64_t start_of(const struct over *s, uint32_t id, uint32_t *base)
 /* Where a value lies, after what has moved so far. (What takes another's place has no views.) */
 static rg_layout place_of(const struct over *s, uint32_t id, uint32_t *base)
 {
-    rg_layout at = { .offset = start_of(s, id, base) };
-    id = lowest(s, id);
-    rg_view_strides(at.stride, &s->c->view[id], s->c->p->node[id].shape);
+    rg_layout at = rg_layout_of(s->c, lowest(s, id));
+    at.offset = start_of(s, id, base);
     return at;
 }
 
@@ -172,14 +171,6 @@ static void find_near(struct over *s, uint32_t id, uint32_t program)
     s->far[id] += s->near[id] != 0;
 }
 
-static bool has_views(const struct over *s, uint32_t id)
-{
-    for (uint32_t k = s->deaths.uses.first[id]; k < s->deaths.uses.first[id + 1]; k++)
-        if (s->c->form[s->deaths.uses.user[k]] == RG_VIEW)
-            return true;
-    return false;
-}
-
 /* Products and row kernels read rows apart, but not elements apart. */
 static bool in_rows(const struct over *s, uint32_t id)
 {
@@ -189,14 +180,15 @@ static bool in_rows(const struct over *s, uint32_t id)
     return shape->rank != 2 || (l.stride[1] == 1 && l.stride[0] >= shape->dim[1]);
 }
 
-/* The nearer of two results gets the operand. */
+/* The nearer of two results gets the operand. Not one with a product on top, which would go along:
+ * a root that shows the product, or what else reads it dense, counts on where it lies now. */
 static void claim(struct over *s, uint32_t id)
 {
     const rg_code *c = s->c;
     const uint32_t under = s->near[id];
     if (!under || s->taker[under] == MANY || !s->deaths.reader[id] || c->readable[id] ||
-        s->dense[id] || has_views(s, id) ||
-        s->under[id] || c->view[id].base != id || !in_rows(s, under) ||
+        s->dense[id] || rg_has_views(c, &s->deaths.uses, id) || s->under[id] ||
+        c->view[id].base != id || !in_rows(s, under) ||
         c->p->node[id].kind != c->p->node[under].kind)
         return;
     const uint32_t other = s->taker[under];

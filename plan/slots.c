@@ -319,14 +319,6 @@ bool rg_has_work(const rg_code *c, uint32_t id)
     return false;
 }
 
-static bool has_views(const struct slots *s, uint32_t id)
-{
-    for (uint32_t k = s->uses.first[id]; k < s->uses.first[id + 1]; k++)
-        if (s->c->form[s->uses.user[k]] == RG_VIEW)
-            return true;
-    return false;
-}
-
 /* What computes part @p id, if it can write to this slot. A slot that lies as the value would
  * anyhow suits everybody; in rows apart, nobody else may count on how the value lies. */
 static uint32_t producer(const struct slots *s, uint32_t id, rg_layout *slot)
@@ -339,7 +331,7 @@ static uint32_t producer(const struct slots *s, uint32_t id, rg_layout *slot)
     }
     if (c->form[id] != RG_COMPUTED || s->moved[id])
         return 0;
-    if (!dense && (s->dense[id] || c->readable[id] || has_views(s, id) ||
+    if (!dense && (s->dense[id] || c->readable[id] || rg_has_views(c, &s->uses, id) ||
                    !rg_writes_rows(c->p, &c->p->node[id])))
         return 0;
     return id;

@@ -57,7 +57,7 @@ static rg_status paint(const rg_code *c, uint32_t i, uint32_t *owner, rg_err *er
     return RG_OK;
 }
 
-/* Over what it takes over: born when that one was read last, and no longer. */
+/* What takes over a buffer lies exactly there, and is no larger; `contents` judges the rest. */
 static rg_status check_takeovers(const rg_code *c, rg_err *err)
 {
     for (size_t i = 1; i < c->n_buffer; i++) {
