@@ -11,8 +11,8 @@
 
 #include "base/checked.h"
 #include "plan/fit.h"
+#include "plan/passes/products.h"
 
-#include <string.h>
 
 /* ---- Lives ---------------------------------------------------------------------------------- */
 
@@ -108,16 +108,15 @@ struct place {
     uint32_t *born, *dead;            /* by interval: first buffer; 0 = none */
     uint32_t *next_born, *next_dead;  /* by buffer */
     uint32_t *piece;                  /* by buffer */
-    uint32_t *sorted;                 /* those of one interval */
+    uint32_t *sorted;                 /* those of one interval, the larger first */
+    uint64_t *key;
     uint32_t  n;
     uint32_t  idle[1 + MOST_SIZES];   /* died in this region, by next_dead: [0] for nobody yet */
     size_t    size[1 + MOST_SIZES];
     int       n_size;
 };
 
-/* What lies over a buffer lives on in its memory; later ones have been decided later, and their
- * buffers are born later, so one descending sweep over intervals is not needed: follow the
- * chain. */
+/* The buffer in whose memory this one lies, over others in between. */
 static uint32_t bottom_of(const rg_code *c, uint32_t i)
 {
     while (c->buffer[i].same_as)
@@ -150,38 +149,6 @@ static void list_buffers(struct place *p)
             continue;
         p->next_dead[i] = p->dead[b->death];
         p->dead[b->death] = i;
-    }
-}
-
-/* Larger first; equal ones by number. */
-static bool before(const rg_code *c, uint32_t a, uint32_t b)
-{
-    const size_t x = c->buffer[a].bytes, y = c->buffer[b].bytes;
-    return x != y ? x > y : a < b;
-}
-
-static void sink(const rg_code *c, uint32_t *v, size_t i, size_t n)
-{
-    for (size_t child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && before(c, v[child], v[child + 1]))
-            child++;
-        if (!before(c, v[i], v[child]))
-            return;
-        const uint32_t t = v[i];
-        v[i] = v[child];
-        v[child] = t;
-    }
-}
-
-static void sort(const rg_code *c, uint32_t *v, size_t n)
-{
-    for (size_t i = n / 2; i-- > 0;)
-        sink(c, v, i, n);
-    for (size_t end = n; end-- > 1;) {
-        const uint32_t t = v[0];
-        v[0] = v[end];
-        v[end] = t;
-        sink(c, v, 0, end);
     }
 }
 
@@ -250,9 +217,11 @@ static bool place_all(struct place *p)
     for (uint32_t t = 0; t < c->n_interval; t++) {
         size_t n = 0;
         give_back(p, t);
-        for (uint32_t i = p->born[t]; i; i = p->next_born[i])
+        for (uint32_t i = p->born[t]; i; i = p->next_born[i]) {
+            p->key[n] = UINT64_MAX - c->buffer[i].bytes;
             p->sorted[n++] = i;
-        sort(c, p->sorted, n);
+        }
+        rg_sort_by(p->sorted, p->key, n);
         for (size_t k = 0; k < n; k++)
             if (!take(p, p->sorted[k]))
                 return false;
@@ -268,8 +237,8 @@ rg_status rg_code_place(rg_code *c)
 {
     const size_t n = c->n_buffer, t = c->n_interval, words = 4 * n + 2 * t;
     uint32_t *memory = rg_get(&c->alloc, words * sizeof *memory);
-    struct place p = { .c = c, .n = (uint32_t)n };
-    bool ok = memory != NULL;
+    struct place p = { .c = c, .n = (uint32_t)n, .key = rg_get(&c->alloc, n * sizeof *p.key) };
+    bool ok = memory && p.key;
     rg_fit_init(&p.fit, &c->alloc);
     if (ok) {
         p.next_born = memory;
@@ -283,5 +252,6 @@ rg_status rg_code_place(rg_code *c)
     }
     rg_fit_free(&p.fit);
     rg_release(&c->alloc, memory, words * sizeof *memory);
+    rg_release(&c->alloc, p.key, n * sizeof *p.key);
     return ok ? RG_OK : rg_fail(c->err, RG_ENOMEM, "plan: no memory to place %zu buffers", n);
 }
