@@ -237,6 +237,10 @@ rg_status rg_code_over(rg_code *c, const uint8_t *dense);
 /* ---- schedule.c: units, their order, intervals ---------------------------------------------- */
 
 rg_status rg_code_schedule(rg_code *c);
+/* Ids by the set they belong to (1 .. n_set-1; 0 = none), in rising order: set k has
+ * member[first[k]] .. member[first[k+1]-1]. first: n_set + 2 numbers, zero. */
+void rg_list_members(uint32_t *first, uint32_t *member, const uint32_t *set, uint32_t n_set,
+                     uint32_t n_node);
 static inline uint32_t rg_unit_first(const rg_code *c, uint32_t unit)
 {
     return c->member[c->first[unit]];

@@ -12,8 +12,6 @@
 #include "base/checked.h"
 #include "ops/ops.h"
 
-#include <string.h>
-
 enum { MANY = UINT32_MAX };
 
 struct over {
@@ -40,7 +38,7 @@ struct over {
 
 static bool in_program(const rg_code *c, uint32_t id, uint32_t program)
 {
-    return c->form[id] == RG_COMPUTED && c->p->cluster[id] == program;
+    return c->p->cluster[id] == program;
 }
 
 /* ---- Places ---------------------------------------------------------------------------------- */
@@ -342,31 +340,17 @@ static void follow(const struct over *s)
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-static bool list_members(struct over *s)
+static void list_programs(struct over *s)
 {
     const rg_prog *p = s->c->p;
-    const uint32_t *cluster = p->cluster;
-    for (uint32_t id = 1; id < s->n_node; id++)
-        if (s->c->form[id] == RG_COMPUTED && cluster[id])
-            s->first[cluster[id] + 1]++;
-    for (uint32_t k = 1; k <= p->n_cluster; k++)
-        s->first[k] += s->first[k - 1];
-    uint32_t *at = rg_get(&p->alloc, p->n_cluster * sizeof *at);
-    if (!at)
-        return false;
-    memcpy(at, s->first, p->n_cluster * sizeof *at);
-    for (uint32_t id = 1; id < s->n_node; id++)
-        if (s->c->form[id] == RG_COMPUTED && cluster[id])
-            s->member[at[cluster[id]]++] = id;
-    rg_release(&p->alloc, at, p->n_cluster * sizeof *at);
+    rg_list_members(s->first, s->member, p->cluster, p->n_cluster, s->n_node);
     for (uint32_t id = 1; id < s->n_node; id++) {
-        const uint32_t k = cluster[id];
-        if (!k || s->first[k] == s->first[k + 1] || s->member[s->first[k + 1] - 1] != id)
+        const uint32_t k = p->cluster[id];
+        if (!k || s->member[s->first[k + 1] - 1] != id)
             continue;
         s->rank[k] = s->n_order;
         s->order[s->n_order++] = k;
     }
-    return true;
 }
 
 static bool take_memory(struct over *s, rg_arena *arena)
@@ -390,13 +374,14 @@ static bool take_memory(struct over *s, rg_arena *arena)
     s->under = rg_arena_get(arena, n);
     return s->first && s->member && s->near && s->far && s->taker &&
            s->dying && s->slab && s->after && s->next && s->piece && s->home && s->shift &&
-           s->fixed && s->under && s->order && s->rank && list_members(s);
+           s->fixed && s->under && s->order && s->rank;
 }
 
 static void take_places(struct over *s)
 {
     for (uint32_t id = 1; id < s->n_node; id++)
         s->under[s->c->over[id]] = 1;
+    list_programs(s);
     list_pieces(s);
     list_slabs(s);
     for (uint32_t i = 0; i < s->n_order; i++) {

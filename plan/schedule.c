@@ -9,7 +9,6 @@
 #include "ops/ops.h"
 #include "plan/passes/fusible.h"
 
-#include <string.h>
 
 /* ---- Units ---------------------------------------------------------------------------------- */
 
@@ -37,28 +36,17 @@ static rg_status number_units(rg_code *c)
     return RG_OK;
 }
 
-/* Members by unit: a counting sort, so that ids stay in order. */
-static bool list_members(rg_code *c)
+void rg_list_members(uint32_t *first, uint32_t *member, const uint32_t *set, uint32_t n_set,
+                     uint32_t n_node)
 {
-    const uint32_t n = c->p->n_node;
-    c->first = rg_arena_get(&c->work, ((size_t)c->n_unit + 1) * sizeof *c->first);
-    c->member = rg_arena_get(&c->work, n * sizeof *c->member);
-    if (!c->first || !c->member)
-        return false;
-    for (uint32_t id = 1; id < n; id++)
-        if (c->unit[id])
-            c->first[c->unit[id] + 1]++;
-    for (uint32_t u = 1; u <= c->n_unit; u++)
-        c->first[u] += c->first[u - 1];
-    uint32_t *at = rg_get(&c->alloc, c->n_unit * sizeof *at);
-    if (!at)
-        return false;
-    memcpy(at, c->first, c->n_unit * sizeof *at);
-    for (uint32_t id = 1; id < n; id++)
-        if (c->unit[id])
-            c->member[at[c->unit[id]]++] = id;
-    rg_release(&c->alloc, at, c->n_unit * sizeof *at);
-    return true;
+    for (uint32_t id = 1; id < n_node; id++)
+        if (set[id])
+            first[set[id] + 2]++;
+    for (uint32_t k = 2; k <= n_set + 1; k++)
+        first[k] += first[k - 1];
+    for (uint32_t id = 1; id < n_node; id++)
+        if (set[id])
+            member[first[set[id] + 1]++] = id; /* which ends as the next one begins */
 }
 
 /* ---- Order ---------------------------------------------------------------------------------- */
@@ -206,9 +194,13 @@ static void find_intervals(rg_code *c)
 
 rg_status rg_code_schedule(rg_code *c)
 {
-    c->unit = rg_arena_get(&c->work, c->p->n_node * sizeof *c->unit);
-    if (!c->unit || number_units(c) || !list_members(c))
+    const uint32_t n = c->p->n_node;
+    c->unit = rg_arena_get(&c->work, n * sizeof *c->unit);
+    c->member = rg_arena_get(&c->work, n * sizeof *c->member);
+    if (!c->unit || !c->member || number_units(c) ||
+        !(c->first = rg_arena_get(&c->work, ((size_t)c->n_unit + 2) * sizeof *c->first)))
         return rg_fail(c->err, RG_ENOMEM, "plan: no memory to schedule");
+    rg_list_members(c->first, c->member, c->unit, c->n_unit, n);
     c->order = rg_arena_get(&c->work, c->n_unit * sizeof *c->order);
     c->interval = rg_arena_get(&c->work, c->n_unit * sizeof *c->interval);
     c->ready = rg_arena_get(&c->work, c->n_unit * sizeof *c->ready);
