@@ -259,7 +259,7 @@ bool rg_suits(const rg_code *c, uint32_t id, uint32_t k);
 /* Could it read it in rows apart, the elements of a row together? */
 bool rg_reads_rows(const rg_prog *p, const rg_node *node, uint32_t k);
 /* Can it write its result so? */
-bool rg_writes_rows(const rg_prog *p, const rg_node *node);
+bool rg_writes_rows(const rg_node *node);
 /* Which right operands of products are worth packing; before scheduling. */
 rg_status rg_code_packs(rg_code *c);
 /* Does the product read one? Then its packing needs an interval before it. */

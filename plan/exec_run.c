@@ -188,18 +188,11 @@ static void run_all(void *arg, int rank, int size)
 /* What the earliest step that failed has to say. */
 static rg_status complain(rg_plan *plan, const rg_code *c)
 {
-    char scope[RG_SCOPE_TEXT];
     const rg_failure *f = &c->failure[0];
     for (int r = 1; r < plan->threads; r++)
         if (c->failure[r].step && (!f->step || c->failure[r].step < f->step))
             f = &c->failure[r];
-    const rg_node *node = &plan->prog.node[f->node];
-    const bool index = node->op->index != NULL;
-    rg_scope_text(scope, plan->graph, node->scope);
-    return rg_fail(&plan->err, index ? RG_EINDEX : RG_EUSER,
-                   index ? "%s%s%s: a computed index is out of range (%d)"
-                         : "%s%s%s: its kernel returned %d",
-                   scope, *scope ? ": " : "", node->op->name, f->code);
+    return rg_plan_kernel_failed(plan, f->node, f->code);
 }
 
 static void trace_steps(const rg_plan *plan, const rg_code *c)

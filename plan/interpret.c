@@ -167,10 +167,20 @@ static const void *prepare(const rg_plan *plan, const struct interpreter *it, co
     return real ? it->scratch[k] : data;
 }
 
+rg_status rg_plan_kernel_failed(rg_plan *plan, uint32_t id, int code)
+{
+    char scope[RG_SCOPE_TEXT];
+    const rg_op *op = plan->prog.node[id].op;
+    rg_scope_text(scope, plan->graph, plan->prog.node[id].scope);
+    return rg_fail(&plan->err, op->index ? RG_EINDEX : RG_EUSER,
+                   op->index ? "%s%s%s: a computed index is out of range (%d)"
+                             : "%s%s%s: its kernel returned %d",
+                   scope, *scope ? ": " : "", op->name, code);
+}
+
 static rg_status run_node(rg_plan *plan, const struct interpreter *it, uint32_t id, uint64_t run)
 {
     const rg_node *node = &plan->prog.node[id];
-    char scope[RG_SCOPE_TEXT];
     bool convert;
     rg_kernel_fn *kernel = rg_plan_kernel(node->op, plan->opts.real, &convert);
     bool back = convert && node->kind == RG_F;
@@ -191,11 +201,7 @@ static rg_status run_node(rg_plan *plan, const struct interpreter *it, uint32_t 
             rg_convert(plan->value[id], out, args.n, false);
         return RG_OK;
     }
-    rg_scope_text(scope, plan->graph, node->scope);
-    return rg_fail(&plan->err, node->op->index ? RG_EINDEX : RG_EUSER,
-                   node->op->index ? "%s%s%s: a computed index is out of range (%d)"
-                                   : "%s%s%s: its kernel returned %d",
-                   scope, *scope ? ": " : "", node->op->name, code);
+    return rg_plan_kernel_failed(plan, id, code);
 }
 
 struct job {

@@ -77,10 +77,9 @@ bool rg_reads_rows(const rg_prog *p, const rg_node *node, uint32_t k)
     return reads == MATRIX || rg_rows_lie(apart, x, node);
 }
 
-bool rg_writes_rows(const rg_prog *p, const rg_node *node)
+bool rg_writes_rows(const rg_node *node)
 {
     const struct lowering *l = lowering_of(node);
-    (void)p;
     return rg_node_is_fusible(node) || (rg_node_is_view(node) && node->op != &rg_op_reshape) ||
            (l && l->writes_rows);
 }

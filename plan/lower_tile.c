@@ -173,11 +173,10 @@ static void find_operands(struct tile *t)
         }
 }
 
-static const struct tile_op *op_of(const rg_code *c, const rg_node *node)
+static const struct tile_op *op_of(const rg_node *node)
 {
     if (node->op == &rg_op_where && node->kind != RG_F)
         return NULL;
-    (void)c;
     for (size_t i = 0; i < sizeof tile_op / sizeof *tile_op; i++)
         if (tile_op[i].op == node->op)
             return &tile_op[i];
@@ -207,7 +206,7 @@ static bool add_instruction(struct tile *t, uint32_t id)
 {
     rg_code *c = t->c;
     const rg_node *node = &c->p->node[id];
-    const struct tile_op *known = op_of(c, node);
+    const struct tile_op *known = op_of(node);
     rg_tile_ins *ins = &t->ins[t->n_ins];
     ins->code = known ? known->code : RG_TILE_CALL;
     if (!known && !(ins->call = call_of(c, node)))

@@ -110,6 +110,8 @@ void rg_dot_steps(const rg_plan *plan, rg_write_fn *write, void *user);
 size_t rg_plan_bytes(const rg_plan *plan, uint32_t id);
 /* The kernel to call in the plan's precision; *convert: it is the f64 one in an f32 plan. */
 rg_kernel_fn *rg_plan_kernel(const rg_op *op, rg_dtype real, bool *convert);
+/* A run ends since the kernel of this node returned @p code: says so. */
+rg_status rg_plan_kernel_failed(rg_plan *plan, uint32_t id, int code);
 /* Every op has one? RG_EARG names the op that has none. */
 rg_status rg_plan_check_kernels(const rg_plan *plan, rg_err *err);
 /* Elements of a leaf that lies in the plan's own memory: numbers and constants, filled once. */

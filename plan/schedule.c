@@ -9,7 +9,6 @@
 #include "ops/ops.h"
 #include "plan/passes/fusible.h"
 
-
 /* ---- Units ---------------------------------------------------------------------------------- */
 
 /* Clusters first come, first numbered; without fusion each node is alone. */

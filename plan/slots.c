@@ -332,7 +332,7 @@ static uint32_t producer(const struct slots *s, uint32_t id, rg_layout *slot)
     if (c->form[id] != RG_COMPUTED || s->moved[id])
         return 0;
     if (!dense && (s->dense[id] || c->readable[id] || rg_has_views(c, &s->uses, id) ||
-                   !rg_writes_rows(c->p, &c->p->node[id])))
+                   !rg_writes_rows(&c->p->node[id])))
         return 0;
     return id;
 }

@@ -4,12 +4,6 @@
 
 #include "plan/plan.h"
 
-#include "base/shape.h"
-
-enum { RG_SHAPES_TEXT = 2 * RG_SHAPE_TEXT + 16 };
-/* Of a product its operands, "[8,16] x [16,64]" (a ' behind what is read transposed), else the
- * shape of the result; returns text. */
-const char *rg_shapes_text(char text[RG_SHAPES_TEXT], const rg_prog *p, const rg_node *node);
 
 /* Operations that a node takes, as rg_timed_step counts them: two for each term of a product, else
  * one for each element read or, where that is more, made; none where elements are only moved. */
