@@ -54,6 +54,10 @@ rg_ref rg_ref_of(rg_code *c, uint32_t id);
 /* Every thread must have so much scratch. */
 void rg_need_scratch(rg_code *c, size_t bytes);
 size_t rg_round_up(size_t bytes, size_t to);
+static inline int64_t rg_div_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
 rg_status rg_lower_no_memory(rg_code *c);
 
 /* Loops over arrays of one shape that lie differently: extents of 1 are dropped, axes that continue

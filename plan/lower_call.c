@@ -138,7 +138,7 @@ rg_status rg_lower_call(rg_code *c, uint32_t id)
     d.in_kind = kind;
     s->arg[n] = rg_ref_of(c, id);
     d.a_part = may_cut(&d, n) ? PIECE : d.count;
-    s->parts = (d.count + d.a_part - 1) / d.a_part;
+    s->parts = rg_div_up(d.count, d.a_part);
     s->flop = (double)d.count;
     s->bytes += (double)d.count * (double)rg_kind_size((rg_kind)node->kind, d.real);
     s->unit = 1 + (uint64_t)((s->flop + s->bytes) / (double)s->parts);

@@ -70,7 +70,7 @@ static void set_detail(struct detail *d, rg_task *s, int64_t *stride, const rg_s
     const int64_t cols = d->nest.dim[d->nest.rank - 1];
     d->rows = d->nest.dim[d->nest.rank - 2];
     d->a_part = d->rows > 1 ? 1 + PIECE / cols : PIECE;
-    d->parts_a_turn = ((d->rows > 1 ? d->rows : cols) + d->a_part - 1) / d->a_part;
+    d->parts_a_turn = rg_div_up(d->rows > 1 ? d->rows : cols, d->a_part);
     d->copy = (rg_copy){ item, cols, to[0], to[1], from[0], from[1] };
     s->parts = rg_nest_outer(&d->nest) * d->parts_a_turn;
     s->bytes = 2 * (double)rg_shape_count(*shape) * (double)item;

@@ -162,21 +162,16 @@ static bool add_rows(rg_code *c, rg_task *s, const struct own *d)
     return true;
 }
 
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Parts of about COLUMNS operations: at most 256 rows, then as many panels as make one up. */
 static void cut_own(struct own *d, rg_task *s)
 {
     const int64_t panel = d->kernels->panel;
-    d->rows_a_part = div_up(d->p.m, div_up(d->p.m, 256));
+    d->rows_a_part = rg_div_up(d->p.m, rg_div_up(d->p.m, 256));
     const double work = 2.0 * (double)d->rows_a_part * (double)panel * (double)(d->p.k + 1);
     const int64_t panels = work < COLUMNS ? (int64_t)(COLUMNS / work) : 1;
     d->cols_a_part = panels * panel;
-    d->row_parts = div_up(d->p.m, d->rows_a_part);
-    d->col_parts = div_up(d->p.n, d->cols_a_part);
+    d->row_parts = rg_div_up(d->p.m, d->rows_a_part);
+    d->col_parts = rg_div_up(d->p.n, d->cols_a_part);
     s->parts = turns(&d->e) * d->row_parts * d->col_parts;
 }
 

@@ -10,11 +10,6 @@
 /* Rows of a part: about so many elements. */
 enum { PIECE = 2048, COLUMNS = 64 };
 
-static int64_t div_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* An array as `outer` blocks of n rows of `inner` elements, the axis being the middle one. */
 struct block {
     int64_t outer, n, inner;
@@ -147,7 +142,7 @@ static rg_status lower_last(rg_code *c, uint32_t id, const struct block *b)
     d->node = id;
     d->classes = b->n;
     d->rows_a_part = 1 + PIECE / (b->n + 1);
-    s->parts = div_up(b->outer, d->rows_a_part);
+    s->parts = rg_div_up(b->outer, d->rows_a_part);
     s->n_in = node->n_in;
     s->n_out = 1;
     for (uint32_t k = 0; k < node->n_in; k++)
@@ -207,7 +202,7 @@ static rg_status lower_columns(rg_code *c, uint32_t id, const struct block *b)
         return rg_lower_no_memory(c);
     struct columns *d = (struct columns *)(uintptr_t)s->detail;
     *d = (struct columns){ rg_row_table(rg_cpu_isa())->column_sum[c->p->real], *b,
-                           rg_dtype_size(c->p->real), div_up(b->inner, COLUMNS) };
+                           rg_dtype_size(c->p->real), rg_div_up(b->inner, COLUMNS) };
     s->parts = b->outer * d->parts_a_turn;
     s->n_in = s->n_out = 1;
     s->arg[0] = rg_ref_of(c, c->p->node[id].in[0]);
@@ -316,7 +311,7 @@ rg_status rg_lower_gather(rg_code *c, uint32_t id)
     d->limit = table->dim[0];
     d->width = rg_shape_inner(table, 0);
     d->a_part = 1 + PIECE / d->width;
-    s->parts = div_up(d->n, d->a_part);
+    s->parts = rg_div_up(d->n, d->a_part);
     s->bytes = 2 * (double)(d->n * d->width) * (double)d->item;
     s->unit = 1 + (uint64_t)(s->bytes / (double)s->parts / 16);
     rg_line *line = rg_task_rows(c, s, gather_rows, d->n);
@@ -338,7 +333,7 @@ rg_status rg_lower_scatter(rg_code *c, uint32_t id)
     d->limit = y->dim[0];
     d->width = rg_shape_inner(y, 0);
     d->a_part = COLUMNS;
-    s->parts = div_up(d->width, d->a_part);
+    s->parts = rg_div_up(d->width, d->a_part);
     s->flop = (double)(d->n * d->width);
     s->bytes = (3 * s->flop + (double)(d->limit * d->width)) * (double)d->item;
     s->unit = 1 + (uint64_t)(s->bytes / (double)s->parts / 16);

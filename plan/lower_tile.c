@@ -323,8 +323,8 @@ enum { PIECE = 512 };
 static void cut(struct detail *d, rg_task *s, size_t n_ins)
 {
     const int64_t all = d->rows > 1 ? d->rows : d->cols;
-    d->a_part = d->rows > 1 && d->cols ? (PIECE + d->cols - 1) / d->cols : PIECE;
-    d->parts_a_turn = (all + d->a_part - 1) / d->a_part;
+    d->a_part = d->rows > 1 && d->cols ? rg_div_up(PIECE, d->cols) : PIECE;
+    d->parts_a_turn = rg_div_up(all, d->a_part);
     s->parts = rg_nest_outer(&d->nest) * d->parts_a_turn;
     s->flop = (double)rg_nest_outer(&d->nest) * (double)d->rows * (double)d->cols * (double)n_ins;
     s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 8);
