@@ -13,7 +13,6 @@
 #include "plan/fit.h"
 #include "plan/passes/products.h"
 
-
 /* ---- Lives ---------------------------------------------------------------------------------- */
 
 static void read_at(rg_code *c, uint32_t base, uint32_t unit)

@@ -4,7 +4,6 @@
 
 #include "plan/plan.h"
 
-
 /* Operations that a node takes, as rg_timed_step counts them: two for each term of a product, else
  * one for each element read or, where that is more, made; none where elements are only moved. */
 double rg_node_flop(const rg_prog *p, const rg_node *node);
