@@ -11,6 +11,13 @@
 
 #include "kernels/isa.h"
 
+/* What will be read soon after a product: rows of `width` bytes, `pitch` bytes apart. Computing
+ * fetches it into the second-level cache; results do not depend on it. */
+typedef struct rg_soon {
+    const char *at;
+    int64_t     rows, pitch, width;
+} rg_soon;
+
 /* C[m,n] (+)= A[m,k]·B[k,n]. Element (i,k) of A lies at a[i·a_row + k·a_k]: rows and columns are
  * alike, so a transposed A needs no copy. */
 typedef struct rg_product {
@@ -19,6 +26,8 @@ typedef struct rg_product {
     int64_t b_k;          /* row k of B begins at b + k·b_k; 0 = B lies in panels */
     int64_t ldc;
     bool    accumulate;
+    const rg_soon *soon;  /* n_soon of them */
+    int64_t n_soon;
 } rg_product;
 
 typedef struct rg_product_kernels {

@@ -31,7 +31,7 @@ struct fetch {
     const char *at;
     int64_t     step, n;
 };
-enum { C_TILE, NEXT_B, NEXT_A, FETCHES };
+enum { C_TILE, NEXT_B, NEXT_A, SOON, FETCHES };
 
 /* What one call of a block needs; strides in bytes, but for C's. */
 struct block {
@@ -145,6 +145,7 @@ RG_INLINE void block(const struct block *o, const int R, const int V, const bool
     FETCHING(C_TILE, 3)
     FETCHING(NEXT_B, 2)
     FETCHING(NEXT_A, 3)
+    FETCHING(SOON, 2)
     for (; k > 0; k--) {
         STEP();
     }
@@ -227,10 +228,19 @@ enum {
     STRETCH = ROWS < 7 ? 128 : 256 /* of k, where B lies in rows: most of a first-level cache */
 };
 
+/* What is to be fetched for later, piece by piece: as many SPANs of one row, or as many rows at one
+ * place in each, whichever are more. */
+struct ahead {
+    const rg_soon *soon, *end;
+    int64_t piece, at;    /* of *soon; what has been fetched of the piece */
+    int64_t spans, calls; /* not yet fetched; blocks that are still to come */
+};
+
 /* Rows m0 .. m1 fall into nearly equal blocks; `group` of them meet a panel in turn. */
 struct order {
     int64_t m0, m, blocks, group, depth;
     bool    fetch_b;
+    struct ahead *ahead;
 };
 
 static struct order order_of(const rg_product *p, int64_t m0, int64_t m1, int64_t cols)
@@ -244,6 +254,48 @@ static struct order order_of(const rg_product *p, int64_t m0, int64_t m1, int64_
     const int64_t rows = NEAR / item / (o.depth > 0 ? o.depth : 1);
     o.group = rows < 4 * ROWS ? 4 : rows / ROWS;
     return o;
+}
+
+static int64_t spans_of(int64_t width)
+{
+    return (width + SPAN - 1) / SPAN;
+}
+
+static struct ahead ahead_of(const rg_product *p, int64_t calls)
+{
+    struct ahead h = { .soon = p->soon, .end = p->soon + p->n_soon, .calls = calls };
+    for (const rg_soon *s = h.soon; s < h.end; s++)
+        h.spans += s->rows * spans_of(s->width);
+    return h;
+}
+
+/* A block's share of it. */
+static struct fetch next_share(struct ahead *h, int64_t k)
+{
+    struct fetch f = { 0 };
+    const int64_t share = h->spans > 0 ? (h->spans + h->calls - 1) / h->calls : 0;
+    h->calls -= h->calls > 1;
+    if (share == 0 || h->soon == h->end)
+        return f;
+    const rg_soon *s = h->soon;
+    const int64_t spans = spans_of(s->width);
+    const bool along = spans >= s->rows; /* rows; else across them */
+    const int64_t all = along ? spans : s->rows, left = all - h->at;
+    f.n = share < k ? share : k;
+    f.n = f.n < left ? f.n : left;
+    f.step = along ? SPAN : s->pitch;
+    f.at = s->at + h->piece * (along ? s->pitch : SPAN) + h->at * f.step;
+    h->at += f.n;
+    h->spans -= f.n;
+    if (h->at == all) {
+        h->at = 0;
+        h->piece++;
+        if (h->piece == (along ? s->rows : spans)) {
+            h->piece = 0;
+            h->soon++;
+        }
+    }
+    return f;
 }
 
 /* What the block after this one reads of A: a line or two of every k, if blocks are so high that
@@ -275,6 +327,7 @@ static void panel_rows(struct block o, const struct order *at, int64_t g, int64_
                                           o.ldc * (int64_t)sizeof *c, rows };
         o.fetch[NEXT_B] = (struct fetch){ next_b.at + b0 * next_b.step, next_b.step, b1 - b0 };
         o.fetch[NEXT_A] = i + 1 < at->blocks ? rows_ahead(&o, rows, fresh) : (struct fetch){ 0 };
+        o.fetch[SOON] = next_share(at->ahead, o.k);
         blocks[edge][wide][rows - 1](&o);
     }
 }
@@ -308,7 +361,11 @@ static void run(const rg_product *p, const float *a, const float *b, float *c, i
 {
     if (m1 - m0 == 1)
         n0 = one_row(p, a + m0 * p->a_row, b, c + m0 * p->ldc, n0, n1);
-    const struct order at = order_of(p, m0, m1, n1 - n0);
+    struct order at = order_of(p, m0, m1, n1 - n0);
+    const int64_t panels = (n1 - n0 + PANEL - 1) / PANEL;
+    const int64_t stretches = at.depth > 0 ? (p->k + at.depth - 1) / at.depth : 1;
+    struct ahead ahead = ahead_of(p, at.blocks * panels * stretches);
+    at.ahead = &ahead;
     int64_t k0 = 0;
     do {
         stretch(p, &at, a, b, c, k0, n0, n1);

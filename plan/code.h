@@ -47,6 +47,12 @@ typedef struct rg_line {
     int64_t pitch, width;
 } rg_line;
 
+/* Rows of memory that the steps after this one will read: see soon.c. */
+typedef struct rg_next {
+    rg_ref  ref;
+    rg_line line;
+} rg_next;
+
 struct rg_task {
     rg_task_fn *run;
     const char *name;       /* of the kernel, for printouts */
@@ -67,6 +73,11 @@ struct rg_task {
     rg_line    *line;       /* by argument, operands and results */
     double      shared;     /* bytes that every row reads */
     int64_t     a_row;      /* in a region: rows that make one of its rows; 0 = runs by parts */
+
+    bool           fetches; /* while it computes: next_rows rows of n_next places */
+    const rg_next *next;
+    uint32_t       n_next;
+    int64_t        next_rows;
 };
 
 /* Steps first .. end-1, between which the team need not meet: see regions.c. */
@@ -274,6 +285,11 @@ void rg_code_choose(rg_code *c, int threads);
 /* Nothing reads what another step of its interval writes, and no two rows of a region touch the
  * same bytes of the arena, unless both only read. After placing. */
 rg_status rg_code_verify_regions(const rg_code *c, rg_err *err);
+
+/* ---- soon.c: what products fetch for the steps after them ----------------------------------- */
+
+/* After lowering. RG_ENOMEM. */
+rg_status rg_code_soon(rg_code *c);
 
 /* ---- place.c: lives and offsets ------------------------------------------------------------- */
 

@@ -61,7 +61,7 @@ static rg_status compile(rg_code *c)
         (st = rg_code_lives(c)) || (st = rg_code_lower(c)))
         return st;
     rg_code_settle(c);
-    if ((st = rg_code_regions(c)) || (st = rg_code_place(c)))
+    if ((st = rg_code_regions(c)) || (st = rg_code_soon(c)) || (st = rg_code_place(c)))
         return st;
     c->scratch_bytes = rg_round_up(c->scratch_bytes, RG_ALIGN);
     if (c->opts->verify && !(st = rg_code_verify(c, c->err)))

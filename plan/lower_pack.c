@@ -48,23 +48,6 @@ static bool count_use(rg_code *c, const rg_node *node, uint32_t id)
     return true;
 }
 
-/* Packing costs about as much as 16 rows of the product. It is needed where B lies across, and pays
- * where B serves several products of few rows, or where its rows are a multiple of 4096 bytes
- * apart, which all fall into the same lines of the cache. A B with more rows than it meets is no
- * weight: our kernel reads it in stretches. */
-enum { STRETCH = 512 };  /* of k: so much is near in any case */
-static bool worth_packing(const rg_code *c, const rg_packed *p)
-{
-    const struct rg_extents e = rg_extents_of(c, &c->p->node[p->node], p->node);
-    const bool across = e.b_n != 1 && e.n > 1;
-    if (e.k == 0 || e.n == 0)
-        return false;
-    if (across)
-        return c->opts->portable || p->rows >= 32;
-    return p->rows >= 32 && (p->rows >= e.k || e.k <= STRETCH) &&
-           (p->uses > 1 || (e.b_k % 1024 == 0 && e.k > 64));
-}
-
 /* Is a concat nothing but leaves side by side? */
 static bool of_leaves(const rg_code *c, uint32_t id)
 {
@@ -76,6 +59,24 @@ static bool of_leaves(const rg_code *c, uint32_t id)
         if (c->form[c->source[node->in[k]]] != RG_LEAF)
             return false;
     return true;
+}
+
+/* Packing costs about as much as 16 rows of the product. It is needed where B lies across, and pays
+ * where B serves several products of few rows, or where its rows are a multiple of 4096 bytes
+ * apart, which all fall into the same lines of the cache, or where it would be copied together
+ * anyhow. A B with more rows than it meets is no
+ * weight: our kernel reads it in stretches. */
+enum { STRETCH = 512 };  /* of k: so much is near in any case */
+static bool worth_packing(const rg_code *c, const rg_packed *p)
+{
+    const struct rg_extents e = rg_extents_of(c, &c->p->node[p->node], p->node);
+    const bool across = e.b_n != 1 && e.n > 1;
+    if (e.k == 0 || e.n == 0)
+        return false;
+    if (across)
+        return c->opts->portable || p->rows >= 32;
+    return p->rows >= 32 && (p->rows >= e.k || e.k <= STRETCH) &&
+           (p->uses > 1 || (e.b_k % 1024 == 0 && e.k > 64) || of_leaves(c, p->value));
 }
 
 /* Weights side by side that only packing would read are packed one by one, and not copied

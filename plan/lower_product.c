@@ -93,12 +93,35 @@ struct own {
 
 enum { COLUMNS = 1 << 20 };  /* operations that are worth a part */
 
+/* Rows m0 .. m1, columns n0 .. n1 of a turn, and a share of what the next steps read: as much of it
+ * as this is of all rows, or columns. */
+static void multiply(const rg_machine *m, const rg_task *s, int64_t turn, int64_t m0, int64_t m1,
+                     int64_t n0, int64_t n1)
+{
+    enum { MOST = 16 };
+    const struct own *d = s->detail;
+    const float *a = rg_at(m, &s->arg[0]), *b = rg_at(m, &s->arg[1]);
+    float *c = rg_at(m, &s->arg[s->n_in]);
+    rg_soon soon[MOST];
+    rg_product p = d->p;
+    const int64_t first = m0 + (m1 - m0) * n0 / p.n, last = m0 + (m1 - m0) * n1 / p.n;
+    const int64_t r0 = first * s->next_rows / p.m, r1 = last * s->next_rows / p.m;
+    for (uint32_t k = 0; k < s->n_next && k < MOST && r0 < r1; k++) {
+        const rg_line l = s->next[k].line;
+        const bool dense = l.width == l.pitch;
+        const char *at = (const char *)rg_at(m, &s->next[k].ref) + r0 * l.pitch;
+        soon[p.n_soon++] = (rg_soon){ at, dense ? 1 : r1 - r0, l.pitch,
+                                      dense ? (r1 - r0) * l.width : l.width };
+    }
+    p.soon = soon;
+    d->kernels->run(&p, a + turn_offset(&d->e, 0, turn), b + turn_offset(&d->e, 1, turn),
+                    c + turn_offset(&d->e, 2, turn), m0, m1, n0, n1);
+}
+
 static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct own *d = s->detail;
     const int64_t parts = d->row_parts * d->col_parts;
-    const float *a = rg_at(m, &s->arg[0]), *b = rg_at(m, &s->arg[1]);
-    float *c = rg_at(m, &s->arg[s->n_in]);
     (void)rank;
     while (first < last) {
         /* neighbouring columns of the same rows run as one */
@@ -109,9 +132,9 @@ static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t
         const int64_t m_end = m0 + d->rows_a_part, n_end = n0 + n * d->cols_a_part;
         const int64_t m1 = m_end < d->p.m ? m_end : d->p.m, n1 = n_end < d->p.n ? n_end : d->p.n;
         if (d->onto)
-            bring((char *)c, d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, m0, m1, n0, n1, 4);
-        d->kernels->run(&d->p, a + turn_offset(&d->e, 0, turn), b + turn_offset(&d->e, 1, turn),
-                        c + turn_offset(&d->e, 2, turn), m0, m1, n0, n1);
+            bring(rg_at(m, &s->arg[s->n_in]), d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, m0, m1,
+                  n0, n1, 4);
+        multiply(m, s, turn, m0, m1, n0, n1);
         first += n;
     }
     return 0;
@@ -123,12 +146,12 @@ static int run_own_rows(const rg_machine *m, const rg_task *s, int64_t first, in
 {
     const struct own *d = s->detail;
     const int64_t turns = s->parts / s->rows;
-    float *c = rg_at(m, &s->arg[s->n_in]);
     if (d->e.batch > 0)
         return run_own(m, s, first * turns, last * turns, rank);
     if (d->onto)
-        bring((char *)c, d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, first, last, 0, d->p.n, 4);
-    d->kernels->run(&d->p, rg_at(m, &s->arg[0]), rg_at(m, &s->arg[1]), c, first, last, 0, d->p.n);
+        bring(rg_at(m, &s->arg[s->n_in]), d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, first, last,
+              0, d->p.n, 4);
+    multiply(m, s, 0, first, last, 0, d->p.n);
     return 0;
 }
 
@@ -288,8 +311,11 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, 
     rg_task *s = rg_task_new(c, run_own, "product", id, 4, sizeof d);
     if (!s)
         return rg_lower_no_memory(c);
-    d.p = (rg_product){ e->m, e->n, e->k, e->a_m, e->a_k, packed ? 0 : leading(e->k, e->n, e->b_k),
-                        leading(e->m, e->n, e->c_m), node->op == &rg_op_matmul_add };
+    d.p = (rg_product){ .m = e->m, .n = e->n, .k = e->k, .a_row = e->a_m, .a_k = e->a_k,
+                        .b_k = packed ? 0 : leading(e->k, e->n, e->b_k),
+                        .ldc = leading(e->m, e->n, e->c_m),
+                        .accumulate = node->op == &rg_op_matmul_add };
+    s->fetches = e->batch == 0;
     d.onto_row = d.onto ? onto_row(c, node) : 0;
     set_args(c, s, id, packed, d.onto);
     if (packed && c->buffer[packed->buffer].death < interval)

@@ -126,9 +126,10 @@ static void multiply(const ref_lstm *r, const product *p, int64_t n0, int64_t n1
     if (n1 <= n0)
         return;
     if (r->own) {
-        const rg_product own = { p->m, p->n, p->k, p->a_across ? 1 : p->lda,
-                                 p->a_across ? p->lda : 1, p->packed ? 0 : p->ldb, p->ldc,
-                                 p->add };
+        const rg_product own = { .m = p->m, .n = p->n, .k = p->k,
+                                 .a_row = p->a_across ? 1 : p->lda,
+                                 .a_k = p->a_across ? p->lda : 1, .b_k = p->packed ? 0 : p->ldb,
+                                 .ldc = p->ldc, .accumulate = p->add };
         r->own->run(&own, p->a, p->packed ? p->packed : p->b, p->c, 0, p->m, n0, n1);
         return;
     }
