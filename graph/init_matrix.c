@@ -41,47 +41,83 @@ static double tau_of(const tall *a, int64_t k)
     return 2 / square;
 }
 
-/* H of column k applied to the columns right of it: A -= τ·v·(vᵀA), some columns at a time. */
-static void reflect(const tall *a, int64_t k)
+/* s += v·row and row -= v·s, for some elements of a row, `col` apart. */
+static void add_row(double *restrict s, double v, const double *restrict row, int64_t n,
+                    int64_t col)
 {
-    enum { COLUMNS = 64 };
-    const double *v = a->w + k * (a->row + a->col);
-    double tau = tau_of(a, k), s[COLUMNS];
-    for (int64_t j = k + 1; j < a->n; j += COLUMNS) {
-        double *top = a->w + k * a->row + j * a->col;
-        int64_t width = a->n - j < COLUMNS ? a->n - j : COLUMNS;
-        memset(s, 0, sizeof s);
-        for (int64_t i = 0; i < a->m - k; i++)
-            for (int64_t c = 0; c < width; c++)
-                s[c] += (i ? v[i * a->row] : 1) * top[i * a->row + c * a->col];
-        for (int64_t i = 0; i < a->m - k; i++)
-            for (int64_t c = 0; c < width; c++)
-                top[i * a->row + c * a->col] -= tau * (i ? v[i * a->row] : 1) * s[c];
-    }
+    if (col == 1)
+        for (int64_t c = 0; c < n; c++)
+            s[c] += v * row[c];
+    else
+        for (int64_t c = 0; c < n; c++)
+            s[c] += v * row[c * col];
 }
 
-/* Column k becomes ±H·e_k; what R left in row k goes. */
+static void subtract_from_row(double *restrict row, double v, const double *restrict s, int64_t n,
+                              int64_t col)
+{
+    if (col == 1)
+        for (int64_t c = 0; c < n; c++)
+            row[c] -= v * s[c];
+    else
+        for (int64_t c = 0; c < n; c++)
+            row[c * col] -= v * s[c];
+}
+
+enum { COLUMNS = 64 };  /* that go through all reflections together, so that they stay in a cache */
+
+/* H of column k applied to columns j0..j1-1, right of it: A -= τ·v·(vᵀA). */
+static void reflect(const tall *a, int64_t k, int64_t j0, int64_t j1)
+{
+    const double *v = a->w + k * (a->row + a->col);
+    double *top = a->w + k * a->row + j0 * a->col;
+    double tau = tau_of(a, k), s[COLUMNS] = { 0 };
+    for (int64_t i = 0; i < a->m - k; i++)
+        add_row(s, i ? v[i * a->row] : 1, top + i * a->row, j1 - j0, a->col);
+    for (int64_t i = 0; i < a->m - k; i++)
+        subtract_from_row(top + i * a->row, tau * (i ? v[i * a->row] : 1), s, j1 - j0, a->col);
+}
+
+/* Column k becomes ±H·e_k. */
 static void column_of_q(const tall *a, int64_t k)
 {
     double *v = a->w + k * (a->row + a->col);
-    for (int64_t j = 1; j < a->n - k; j++)
-        v[j * a->col] = 0;
-    reflect(a, k);
     double sign = v[0] < 0 ? -1 : 1, tau = tau_of(a, k);
     for (int64_t i = 1; i < a->m - k; i++)
         v[i * a->row] *= -sign * tau;
     v[0] = sign * (1 - tau);
 }
 
+/* R, and reflections below it, in columns j0..j1-1; what is left of them is ready. */
+static void to_r(const tall *a, int64_t j0, int64_t j1)
+{
+    for (int64_t k = 0; k < j1; k++) {
+        if (k >= j0)
+            reflector(a, k);
+        reflect(a, k, k < j0 ? j0 : k + 1, j1);
+    }
+}
+
+/* Q in these columns, which are ready; reflections are still what they were left of them. */
+static void to_q(const tall *a, int64_t j0, int64_t j1)
+{
+    for (int64_t k = j1 - 1; k >= 0; k--) {
+        const int64_t from = k < j0 ? j0 : k + 1;
+        for (int64_t j = from; j < j1; j++)
+            a->w[k * a->row + j * a->col] = 0;
+        reflect(a, k, from, j1);
+        if (k >= j0)
+            column_of_q(a, k);
+    }
+}
+
 void rg_orthonormalize(double *w, int64_t m, int64_t n)
 {
-    tall a = m >= n ? (tall){ w, m, n, n, 1 } : (tall){ w, n, m, 1, n };
-    for (int64_t k = 0; k < a.n; k++) {
-        reflector(&a, k);
-        reflect(&a, k);
-    }
-    for (int64_t k = a.n - 1; k >= 0; k--)
-        column_of_q(&a, k);
+    const tall a = m >= n ? (tall){ w, m, n, n, 1 } : (tall){ w, n, m, 1, n };
+    for (int64_t j = 0; j < a.n; j += COLUMNS)
+        to_r(&a, j, j + COLUMNS < a.n ? j + COLUMNS : a.n);
+    for (int64_t j = (a.n - 1) / COLUMNS * COLUMNS; j >= 0; j -= COLUMNS)
+        to_q(&a, j, j + COLUMNS < a.n ? j + COLUMNS : a.n);
 }
 
 /* ---- Spectral radius ------------------------------------------------------------------------- */
