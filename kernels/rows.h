@@ -31,6 +31,7 @@ typedef struct rg_row_kernels {
     rg_rows_fn *softmax[2];      /* y = e^(x-m)/Σ */
     rg_rows_fn *softmax_or_zero[2]; /* the same; a row of nothing but -∞ gives 0 */
     rg_rows_fn *log_softmax[2];  /* y = (x-m) - ln Σ */
+    rg_rows_fn *spread[3];       /* y[r,c] = x[r], elements of 1, 4, 8 bytes */
     /* y[r] = ln Σ e^(x-m) - (x[label[r]] - m); labels are in range. */
     void (*cross_entropy[2])(const rg_rows *a, const int32_t *label);
     /* y[c] (+)= Σ_r x[r,c] in f64 and in order of r, for columns c0 .. c1: some for each thread. */

@@ -7,8 +7,9 @@ const rg_tile_kernels *rg_tile_table(rg_isa isa)
 }
 
 #define NAME(CODE, name, signature) #name,
+#define ROW_NAME(CODE, name) #name,
 #define SIGNATURE(CODE, name, signature) signature,
-static const char *const code_name[] = { RG_TILE_CODES(NAME) "call" };
+static const char *const code_name[] = { RG_TILE_CODES(NAME) "call", RG_TILE_ROW_CODES(ROW_NAME) };
 static const char *const code_signature[] = { RG_TILE_CODES(SIGNATURE) };
 
 const char *rg_tile_code_text(rg_tile_code code)
@@ -34,13 +35,25 @@ bool rg_tile_signature_of(rg_tile_signature *out, const rg_tile_ins *ins)
             out->in[i] = call->in_kind[i];
         return true;
     }
-    if ((unsigned)ins->code >= RG_TILE_CALL)
+    if ((unsigned)ins->code >= RG_TILE_CODE_COUNT)
         return false;
-    const char *s = code_signature[ins->code];
+    const char *s = ins->code > RG_TILE_CALL ? "R:R" : code_signature[ins->code];
     out->out = kind_of_letter(s[0]);
     for (s += 2; *s; s++)
         out->in[out->n_in++] = kind_of_letter(*s);
     return true;
+}
+
+rg_rows_fn *rg_tile_rows_of(rg_tile_code code, rg_dtype real, rg_isa isa)
+{
+    const rg_row_kernels *k = rg_row_table(isa);
+    switch (code) {
+#define ROW_CASE(CODE, name) case RG_TILE_##CODE: return k->name[real];
+        RG_TILE_ROW_CODES(ROW_CASE)
+#undef ROW_CASE
+    default:
+        return NULL;
+    }
 }
 
 /* Strides that walk the rows x cols elements alike. */

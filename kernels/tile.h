@@ -1,9 +1,14 @@
-/* kernels/tile.h -- fused elementwise programs, run tile by tile.
+/* kernels/tile.h -- fused programs, elementwise and along rows, run tile by tile.
  *
  * A program is a list of instructions over values, each defined once: values 0 .. n_in-1 are the
  * operands, value n_in + k is what instruction k computes. The iteration space is rows x cols;
  * operands and results are views of it with a row and a column stride (0 broadcasts). Values live
  * in registers, tiles of a few hundred elements that together fit half of the L1 cache.
+ *
+ * A value may be narrow, one element for each row: the sum of a row, what is computed from such
+ * values alone, an operand with column stride 0. Where an element of the space is computed from it,
+ * it is spread over its row first. A program that computes narrow values or works along rows runs
+ * in tiles of whole rows.
  *
  * Bits: exact operations (add, mul, compare, ...) equal the reference kernels, also inside the
  * merged instructions, which round after each operation. exp, log, tanh and sigmoid in f32 are our
@@ -45,6 +50,10 @@
     X(SLOPE, slope, "R:R")                  /* (1 - a)·(a + 1) */                                \
     X(MUL_SLOPE, mul_slope, "R:RR")         /* a·((1 - b)·(b + 1)) */                            \
     X(ADD_SIGMOID, add_sigmoid, "R:RR") X(ADD_TANH, add_tanh, "R:RR")
+/* X(CODE, name): along each row, by the kernel of that name in rows.h; up to logsumexp narrow. */
+#define RG_TILE_ROW_CODES(X)                                                                     \
+    X(SUM, sum) X(MAX, max) X(LOGSUMEXP, logsumexp)                                              \
+    X(SOFTMAX, softmax) X(SOFTMAX_OR_ZERO, softmax_or_zero) X(LOG_SOFTMAX, log_softmax)
 
 /* Any other elementwise op (power, sin, cos, comparison of integers, yours) joins a program through
  * RG_TILE_CALL. */
@@ -53,6 +62,9 @@ typedef enum rg_tile_code {
     RG_TILE_CODES(RG_TILE_ENUM)
 #undef RG_TILE_ENUM
     RG_TILE_CALL,       /* the reference kernel, on a tile */
+#define RG_TILE_ROW_ENUM(CODE, name) RG_TILE_##CODE,
+    RG_TILE_ROW_CODES(RG_TILE_ROW_ENUM)
+#undef RG_TILE_ROW_ENUM
     RG_TILE_CODE_COUNT
 } rg_tile_code;
 
@@ -73,6 +85,7 @@ typedef struct rg_tile_ins {
     uint32_t     in[RG_TILE_MAX_IN];  /* values */
     double       c0, c1;
     const rg_tile_call *call;         /* for RG_TILE_CALL */
+    bool         narrow;              /* as its operands are, or one number everywhere; or SUM .. */
 } rg_tile_ins;
 
 /* An operand: element (r,c) lies at data[r·row + c·col]. */
@@ -81,7 +94,7 @@ typedef struct rg_tile_operand {
     int64_t row, col;
 } rg_tile_operand;
 
-/* A result: which value goes where. It may lie exactly over an operand (same data, same strides) if
+/* A result: which value goes where; col is 0 for a narrow one. It may lie exactly over an operand (same data, same strides) if
  * rg_tile_may_overwrite(): it is then written when nothing of a tile reads that operand any more.
  * Any other overlap is wrong. */
 typedef struct rg_tile_result {
@@ -106,14 +119,14 @@ typedef struct rg_tile_source {
 typedef void rg_tile_loop(int64_t n, void *out, const void *const *in, const double *c);
 typedef struct rg_tile_kernels {
     rg_isa        isa;
-    rg_tile_loop *loop[2][RG_TILE_CODE_COUNT];
+    rg_tile_loop *loop[2][RG_TILE_CALL];
 } rg_tile_kernels;
 RG_ISA_TABLES(rg_tile_kernels, rg_tile_kernels);
 
 /* The loops for an instruction set; the next narrower one where the build has it not. It is for the
  * caller to ask only for what rg_cpu_isa() allows. */
 const rg_tile_kernels *rg_tile_table(rg_isa isa);
-/* "add", ...; "call". */
+/* "add", ...; "call"; "sum", ... */
 const char *rg_tile_code_text(rg_tile_code code);
 
 typedef struct rg_tile_program rg_tile_program;
@@ -140,7 +153,7 @@ rg_tile_facts rg_tile_report(const rg_tile_program *program);
 typedef struct rg_tile_run {
     void *const *data;           /* n_in operands (not written), then n_out results */
     int64_t  row0, row1;         /* the part of the iteration space to do; whole rows run fastest */
-    int64_t  col0, col1;
+    int64_t  col0, col1;         /* all columns, if a tile is whole rows */
     int64_t  first;              /* index of element (0,0) in the whole ops: what calls are told */
     uint64_t seed, run;          /* likewise */
     void    *scratch;            /* rg_tile_scratch() bytes of this thread, aligned to RG_ALIGN */

@@ -12,9 +12,10 @@ enum {
 struct compile {
     const rg_tile_source *s;
     rg_tile_program *p;
-    rg_tile_node    *node;   /* n_in operands, then instructions */
+    rg_tile_node    *node;   /* n_in operands, instructions, then what spreads narrow ones */
     uint32_t        *free;   /* slots to use again */
-    uint32_t         n_in, n_ins, n_out, n_value, n_free;
+    uint32_t         n_in, n_ins, n_out, n_value, n_node, n_free;
+    const rg_tile_kernels *kernels;
     rg_err          *err;
 };
 
@@ -23,7 +24,24 @@ static size_t kind_size(const struct compile *c, rg_kind kind)
     return kind == RG_BOOL ? 1 : kind == RG_INT ? 4 : c->s->real == RG_F32 ? 4 : 8;
 }
 
+static bool is_number(const rg_tile_data *d) { return d->row == 0 && d->col == 0; }
+
 /* ---- Reading the source ---------------------------------------------------------------------- */
+
+/* One element a row where it must be, and of what has no more. */
+static bool form_is_right(const struct compile *c, const rg_tile_node *node)
+{
+    if (node->ins.code > RG_TILE_CALL)
+        return node->narrow == (node->ins.code <= RG_TILE_LOGSUMEXP);
+    for (uint32_t i = 0; i < node->n_in && node->narrow; i++) {
+        const uint32_t in = node->ins.in[i];
+        const rg_tile_node *from = &c->node[in];
+        if (!from->narrow && (from->operand ? !is_number(&c->p->data[in])
+                                            : from->ins.code != RG_TILE_FILL))
+            return false;
+    }
+    return true;
+}
 
 static rg_status read_instruction(struct compile *c, uint32_t v)
 {
@@ -34,12 +52,15 @@ static rg_status read_instruction(struct compile *c, uint32_t v)
     node->n_in = (uint32_t)sig.n_in;
     node->kind = sig.out;
     node->limit = AFTER_ALL;
+    node->narrow = node->ins.narrow;
     for (uint32_t i = 0; i < node->n_in; i++) {
         RG_INVARIANT(node->ins.in[i] < v, c->err);
         rg_tile_node *from = &c->node[node->ins.in[i]];
         RG_INVARIANT(from->kind == sig.in[i], c->err);
         from->uses++;
     }
+    RG_INVARIANT(form_is_right(c, node), c->err);
+    c->p->whole = c->p->whole || node->narrow || node->ins.code > RG_TILE_CALL;
     return RG_OK;
 }
 
@@ -48,7 +69,10 @@ static rg_status read_result(struct compile *c, uint32_t j)
 {
     const rg_tile_result *out = &c->s->out[j];
     RG_INVARIANT(out->value < c->n_value && out->over <= c->n_in, c->err);
-    RG_INVARIANT((c->s->rows <= 1 || out->row != 0) && (c->s->cols <= 1 || out->col != 0), c->err);
+    const bool narrow = c->node[out->value].narrow && out->col == 0;
+    RG_INVARIANT(c->s->rows <= 1 || out->row != 0, c->err);
+    RG_INVARIANT(c->s->cols <= 1 || out->col != 0 || narrow, c->err);
+    c->p->whole = c->p->whole || narrow;
     c->node[out->value].uses += 2;
     if (out->over > 0) {
         RG_INVARIANT(rg_tile_may_overwrite(c->s, j, out->over - 1), c->err);
@@ -62,7 +86,7 @@ static rg_status read_result(struct compile *c, uint32_t j)
 static rg_tile_data data_of(const struct compile *c, int64_t row, int64_t col, rg_kind kind)
 {
     const bool scalar = (c->s->rows <= 1 || row == 0) && (c->s->cols <= 1 || col == 0);
-    rg_tile_data d = { row, col, kind_size(c, kind), false };
+    rg_tile_data d = { .row = row, .col = col, .size = kind_size(c, kind) };
     if (scalar)
         d.row = d.col = 0;
     else if (c->s->cols <= 1)
@@ -78,6 +102,7 @@ static rg_status read_source(struct compile *c)
         const rg_tile_operand *in = &c->s->in[j];
         c->node[j] = (rg_tile_node){ .kind = in->kind, .limit = AFTER_ALL, .operand = true };
         c->p->data[j] = data_of(c, in->row, in->col, in->kind);
+        c->p->data[j].narrow = c->node[j].narrow = c->p->data[j].row != 0 && c->p->data[j].col == 0;
     }
     for (uint32_t v = c->n_in; v < c->n_value; v++) {
         rg_status status = read_instruction(c, v);
@@ -91,13 +116,41 @@ static rg_status read_source(struct compile *c)
         const rg_tile_result *out = &c->s->out[j];
         rg_tile_data *d = &c->p->data[c->n_in + j];
         *d = data_of(c, out->row, out->col, c->node[out->value].kind);
-        if (c->s->rows <= 1 && c->s->cols <= 1)
+        d->narrow = c->node[out->value].narrow && out->col == 0;
+        if (c->s->rows <= 1 && (c->s->cols <= 1 || d->narrow))
             d->row = d->col = 1; /* one number is contiguous, not broadcast */
     }
     return RG_OK;
 }
 
 /* ---- Lives ----------------------------------------------------------------------------------- */
+
+/* Where an instruction needs narrow values in every column, it reads what spreads them. */
+static void spread_narrow(struct compile *c)
+{
+    c->n_node = c->n_value;
+    for (uint32_t v = c->n_in; v < c->n_value; v++) {
+        rg_tile_node *node = &c->node[v];
+        const bool as_they_are = node->narrow && node->ins.code <= RG_TILE_CALL;
+        for (uint32_t i = 0; i < node->n_in && node->uses > 0 && !as_they_are; i++) {
+            rg_tile_node *from = &c->node[node->ins.in[i]];
+            if (!from->narrow)
+                continue;
+            if (!from->wide) {
+                from->wide = c->n_node++;
+                c->node[from->wide] = (rg_tile_node){ .ins = { .in = { node->ins.in[i] } },
+                                                      .kind = from->kind };
+            }
+            node->ins.in[i] = from->wide;
+        }
+    }
+}
+
+static void read_by(rg_tile_node *node, uint32_t v)
+{
+    if (node->last != AFTER_ALL)
+        node->last = v;
+}
 
 /* Who reads what last; a fill keeps its slot for ever, since it runs once. */
 static void find_lives(struct compile *c)
@@ -106,9 +159,12 @@ static void find_lives(struct compile *c)
         rg_tile_node *node = &c->node[v];
         if (node->uses == 0)
             continue;
-        for (uint32_t i = 0; i < node->n_in; i++)
-            if (c->node[node->ins.in[i]].last != AFTER_ALL)
-                c->node[node->ins.in[i]].last = v;
+        for (uint32_t i = 0; i < node->n_in; i++) {
+            rg_tile_node *from = &c->node[node->ins.in[i]];
+            if (node->ins.in[i] >= c->n_value && from->last == 0) /* spread for v */
+                read_by(&c->node[from->ins.in[0]], v);
+            read_by(from, v);
+        }
         if (node->ins.code == RG_TILE_FILL)
             node->last = AFTER_ALL;
     }
@@ -127,8 +183,6 @@ static void drop_dead(struct compile *c)
 
 /* ---- Tiles ----------------------------------------------------------------------------------- */
 
-static bool is_number(const rg_tile_data *d) { return d->row == 0 && d->col == 0; }
-
 static bool is_contiguous(const rg_tile_data *d, const rg_tile_source *s)
 {
     return d->col == 1 && (d->row == s->cols || s->rows <= 1);
@@ -138,14 +192,19 @@ static bool is_contiguous(const rg_tile_data *d, const rg_tile_source *s)
 static void find_direct(struct compile *c)
 {
     rg_tile_program *p = c->p;
-    p->flat = true;
+    p->flat = !p->whole;
     for (uint32_t j = 0; j < p->n_data; j++)
         p->flat = p->flat && (is_number(&p->data[j]) || is_contiguous(&p->data[j], c->s));
     /* Rows shorter than the smallest tile go several to a tile. */
-    const bool narrow = !p->flat && c->s->cols <= TILE_MIN && c->s->rows > 1;
-    p->block = narrow ? TILE_MAX : 1;
-    for (uint32_t j = 0; j < p->n_data; j++)
-        p->data[j].direct = narrow ? is_contiguous(&p->data[j], c->s) : p->data[j].col == 1;
+    const bool several = !p->flat && c->s->cols <= TILE_MIN && c->s->rows > 1;
+    p->block = several ? TILE_MAX : 1;
+    for (uint32_t j = 0; j < p->n_data; j++) {
+        rg_tile_data *d = &p->data[j];
+        if (d->narrow)
+            d->direct = !several || d->row == 1;
+        else
+            d->direct = several ? is_contiguous(d, c->s) : d->col == 1;
+    }
 }
 
 static int64_t at_most(int64_t x, int64_t limit) { return x < limit ? x : limit; }
@@ -157,7 +216,7 @@ static void choose_tile(struct compile *c)
     rg_tile_program *p = c->p;
     size_t at_once = p->n_slot;
     for (uint32_t j = 0; j < p->n_data; j++)
-        at_once += p->data[j].direct;
+        at_once += p->data[j].direct && !p->data[j].narrow;
     const int64_t real = c->s->real == RG_F32 ? 4 : 8;
     int64_t tile = TILE_BYTES / ((int64_t)(at_once ? at_once : 1) * real) / TILE_MIN * TILE_MIN;
     tile = tile < TILE_MIN ? TILE_MIN : at_most(tile, TILE_MAX);
@@ -165,6 +224,8 @@ static void choose_tile(struct compile *c)
     if (p->block > 1) {
         p->width = c->s->cols > 0 ? c->s->cols : 1;
         p->block = at_most(tile / p->width, c->s->rows);
+    } else if (p->whole) {
+        p->width = cols > 0 ? cols : 1;
     } else {
         int64_t parts = cols > 0 ? div_up(cols, tile) : 1;
         p->width = at_most(div_up(div_up(cols, parts), TILE_MIN) * TILE_MIN, tile);
@@ -182,6 +243,14 @@ static rg_tile_place take_slot(struct compile *c)
     return c->n_free > 0 ? c->free[--c->n_free] : c->p->n_slot++;
 }
 
+static void free_slot(struct compile *c, rg_tile_node *node)
+{
+    if (node->place & DATA)
+        return;
+    c->free[c->n_free++] = node->place;
+    node->last = 0;
+}
+
 /* Operands that value v is the last to read give their slots back, those of one size with the
  * result, or the others. */
 static void give_back(struct compile *c, uint32_t v, bool same_size)
@@ -191,10 +260,8 @@ static void give_back(struct compile *c, uint32_t v, bool same_size)
         rg_tile_node *from = &c->node[self->ins.in[i]];
         const bool same = self->ins.code != RG_TILE_CALL &&
                           kind_size(c, from->kind) == kind_size(c, self->kind);
-        if (from->last != v || same != same_size || (from->place & DATA))
-            continue;
-        c->free[c->n_free++] = from->place;
-        from->last = 0;
+        if (from->last == v && same == same_size)
+            free_slot(c, from);
     }
 }
 
@@ -214,7 +281,7 @@ static void place_operands(struct compile *c, bool once)
         node->place = take_slot(c);
         if (once)
             node->last = AFTER_ALL;
-        p->load[p->n_load++] = (rg_tile_move){ j, node->place };
+        p->load[p->n_load++] = (rg_tile_move){ j, node->place, node->narrow };
     }
 }
 
@@ -229,25 +296,29 @@ static void place_results(struct compile *c)
         const bool apart = out->over == 0 ||
                            (node->ins.code != RG_TILE_CALL &&
                             c->node[out->over - 1].limit != AFTER_ALL);
-        if (!node->operand && c->p->data[c->n_in + j].direct && apart)
+        const rg_tile_data *d = &c->p->data[c->n_in + j];
+        if (!node->operand && d->direct && d->narrow == node->narrow && apart)
             node->place = DATA | (c->n_in + j);
     }
 }
 
-static void add_step(struct compile *c, const rg_tile_kernels *kernels, uint32_t v)
+static void add_step(struct compile *c, uint32_t v)
 {
     rg_tile_program *p = c->p;
     const rg_tile_node *node = &c->node[v];
     rg_tile_step *step = &p->step[p->n_step++];
     *step = (rg_tile_step){ .call = node->ins.call, .c = { node->ins.c0, node->ins.c1 },
-                            .source = v - c->n_in, .out = node->place, .n_in = node->n_in };
+                            .rows = rg_tile_rows_of(node->ins.code, c->s->real, c->kernels->isa),
+                            .source = v - c->n_in, .out = node->place, .n_in = node->n_in,
+                            .narrow = node->narrow };
     for (uint32_t i = 0; i < node->n_in; i++)
         step->in[i] = c->node[node->ins.in[i]].place;
     step->out_size = kind_size(c, node->kind);
-    if (node->ins.code != RG_TILE_CALL) {
-        step->loop = kernels->loop[c->s->real][node->ins.code];
+    if (node->ins.code != RG_TILE_CALL)
         step->call = NULL;
-    } else if (c->s->real == RG_F32 && !step->call->op->kernel_f32) {
+    if (node->ins.code < RG_TILE_CALL) {
+        step->loop = c->kernels->loop[c->s->real][node->ins.code];
+    } else if (step->call && c->s->real == RG_F32 && !step->call->op->kernel_f32) {
         if (p->call_bytes < node->n_in + 1)
             p->call_bytes = node->n_in + 1; /* tiles of double; bytes in finish() */
         if (node->kind == RG_F)
@@ -255,9 +326,30 @@ static void add_step(struct compile *c, const rg_tile_kernels *kernels, uint32_t
     }
 }
 
+/* Operands of value v that are still to be spread. */
+static void add_spreads(struct compile *c, uint32_t v)
+{
+    rg_tile_program *p = c->p;
+    rg_rows_fn *const *spread = rg_row_table(c->kernels->isa)->spread;
+    for (uint32_t i = 0; i < c->node[v].n_in; i++) {
+        const uint32_t in = c->node[v].ins.in[i];
+        rg_tile_node *wide = &c->node[in], *from = &c->node[wide->ins.in[0]];
+        if (in < c->n_value || wide->uses > 0)
+            continue;
+        const size_t size = kind_size(c, wide->kind);
+        wide->uses = 1;
+        wide->place = take_slot(c);
+        p->step[p->n_step++] = (rg_tile_step){ .rows = spread[size == 1 ? 0 : size == 4 ? 1 : 2],
+                                               .out = wide->place, .in = { from->place },
+                                               .n_in = 1 };
+        if (from->last == v)
+            free_slot(c, from);
+    }
+}
+
 /* Linear scan: slots are given in order and come back after the last use. Fills run once, so theirs
  * are taken first and kept. */
-static void give_places(struct compile *c, const rg_tile_kernels *kernels)
+static void give_places(struct compile *c)
 {
     rg_tile_program *p = c->p;
     place_operands(c, true);
@@ -269,23 +361,24 @@ static void give_places(struct compile *c, const rg_tile_kernels *kernels)
         if (node->uses == 0 || node->ins.code != RG_TILE_FILL)
             continue;
         node->place = take_slot(c);
-        add_step(c, kernels, v);
+        add_step(c, v);
     }
     p->n_fill = p->n_step;
     for (uint32_t v = c->n_in; v < c->n_value; v++) {
         rg_tile_node *node = &c->node[v];
         if (node->uses == 0 || node->ins.code == RG_TILE_FILL)
             continue;
+        add_spreads(c, v);
         give_back(c, v, true);
         if (!(node->place & DATA))
             node->place = take_slot(c);
         give_back(c, v, false);
-        add_step(c, kernels, v);
+        add_step(c, v);
     }
     for (uint32_t j = 0; j < c->n_out; j++) {
-        rg_tile_place place = c->node[c->s->out[j].value].place;
-        if (place != (DATA | (c->n_in + j)))
-            p->store[p->n_store++] = (rg_tile_move){ c->n_in + j, place };
+        const rg_tile_node *node = &c->node[c->s->out[j].value];
+        if (node->place != (DATA | (c->n_in + j)))
+            p->store[p->n_store++] = (rg_tile_move){ c->n_in + j, node->place, node->narrow };
     }
 }
 
@@ -318,12 +411,11 @@ static rg_status take_memory(struct compile *c, rg_arena *arena)
     p->n_data = c->n_in + c->n_out;
     p->data = rg_arena_get(arena, p->n_data * sizeof *p->data);
     p->load = rg_arena_get(arena, c->n_in * sizeof *p->load);
-    p->step = rg_arena_get(arena, c->n_ins * sizeof *p->step);
     p->store = rg_arena_get(arena, c->n_out * sizeof *p->store);
-    return p->data && p->load && p->step && p->store ? RG_OK : RG_ENOMEM;
+    return p->data && p->load && p->store ? RG_OK : RG_ENOMEM;
 }
 
-static rg_status compile(struct compile *c, const rg_tile_kernels *kernels)
+static rg_status compile(struct compile *c, rg_arena *arena)
 {
     c->p->real = c->s->real;
     c->p->cols = c->s->cols;
@@ -332,11 +424,15 @@ static rg_status compile(struct compile *c, const rg_tile_kernels *kernels)
         return status;
     drop_dead(c);
     rg_tile_merge(c->node, c->n_in, c->n_ins);
+    spread_narrow(c);
+    c->p->step = rg_arena_get(arena, (c->n_ins + c->n_node - c->n_value) * sizeof *c->p->step);
+    if (!c->p->step)
+        return rg_fail(c->err, RG_ENOMEM, "elementwise program: no memory");
     find_lives(c);
     find_direct(c);
     for (uint32_t j = 0; j < c->n_in; j++)
         c->node[j].place = DATA | j;
-    give_places(c, kernels);
+    give_places(c);
     finish(c);
     return RG_OK;
 }
@@ -351,13 +447,14 @@ rg_status rg_tile_compile(rg_tile_program **out, const rg_tile_source *source,
                        source->n_in + source->n_ins, RG_TILE_MAX_VALUES);
     struct compile c = { .s = source, .n_in = (uint32_t)source->n_in,
                          .n_ins = (uint32_t)source->n_ins, .n_out = (uint32_t)source->n_out,
-                         .n_value = (uint32_t)(source->n_in + source->n_ins), .err = err };
-    const size_t bytes = c.n_value * (sizeof *c.node + sizeof *c.free);
+                         .n_value = (uint32_t)(source->n_in + source->n_ins),
+                         .kernels = kernels, .err = err };
+    const size_t bytes = 2 * c.n_value * (sizeof *c.node + sizeof *c.free);
     c.node = rg_get(&arena->alloc, bytes);
     rg_status status = c.node ? take_memory(&c, arena) : RG_ENOMEM;
     if (status == RG_OK) {
-        c.free = (uint32_t *)(void *)(c.node + c.n_value);
-        status = compile(&c, kernels);
+        c.free = (uint32_t *)(void *)(c.node + 2 * c.n_value);
+        status = compile(&c, arena);
     } else {
         (void)rg_fail(err, status, "elementwise program: no memory");
     }

@@ -7,13 +7,14 @@ struct merge {
     uint32_t      self;  /* the value being looked at */
 };
 
-/* Operand j of the value may be taken apart: an instruction of that code whose result nobody else
- * wants, and whose own operands may still be read here. */
+/* Operand j of the value may be taken apart: an instruction of that code, narrow if this one is,
+ * whose result nobody else wants, and whose own operands may still be read here. */
 static const rg_tile_node *part(const struct merge *m, const rg_tile_ins *ins, int j,
                                 rg_tile_code code)
 {
     const rg_tile_node *p = &m->node[ins->in[j]];
-    if (p->operand || p->ins.code != code || p->uses != 1)
+    if (p->operand || p->ins.code != code || p->uses != 1 ||
+        p->narrow != m->node[m->self].narrow)
         return NULL;
     for (uint32_t k = 0; k < p->n_in; k++)
         if (m->node[p->ins.in[k]].limit < m->self)

@@ -2,6 +2,7 @@
 #ifndef RG_KERNELS_TILE_PROGRAM_H
 #define RG_KERNELS_TILE_PROGRAM_H
 
+#include "kernels/rows.h"
 #include "kernels/tile.h"
 
 /* A place: slot k of the scratch memory for k < n_slot, else operand or result k - n_slot. */
@@ -10,10 +11,12 @@ typedef uint32_t rg_tile_place;
 typedef struct rg_tile_step {
     rg_tile_loop       *loop;
     const rg_tile_call *call;    /* instead of loop */
+    rg_rows_fn         *rows;    /* or this */
     double              c[2];
     uint32_t            source;  /* the instruction it came from */
     rg_tile_place       out, in[RG_TILE_MAX_IN];
     uint32_t            n_in;
+    bool                narrow;  /* runs over one element a row */
     size_t              out_size; /* of an element, as the kernel sees it */
 } rg_tile_step;
 
@@ -21,17 +24,20 @@ typedef struct rg_tile_step {
 typedef struct rg_tile_move {
     uint32_t      data;
     rg_tile_place place;
+    bool          narrow;  /* the place holds one element a row */
 } rg_tile_move;
 
 typedef struct rg_tile_data {
     int64_t row, col;
     size_t  size;    /* of an element */
+    bool    narrow;
     bool    direct;  /* tiles of it are contiguous in memory: no copy */
 } rg_tile_data;
 
 struct rg_tile_program {
     rg_dtype real;
     bool     flat;       /* all is contiguous or one number: a single row of rows·cols elements */
+    bool     whole;      /* tiles are whole rows */
     int64_t  cols;       /* of the source */
     int64_t  block;      /* rows of a tile; more than 1 only if a tile spans all columns */
     int64_t  width;      /* columns of a tile */
@@ -49,6 +55,8 @@ typedef struct rg_tile_signature {
     rg_kind in[RG_TILE_MAX_IN], out;
 } rg_tile_signature;
 bool rg_tile_signature_of(rg_tile_signature *out, const rg_tile_ins *ins);
+/* The kernel of a code that works along rows; NULL for any other. */
+rg_rows_fn *rg_tile_rows_of(rg_tile_code code, rg_dtype real, rg_isa isa);
 
 /* ---- What compilation works on: values as in the source ------------------------------------- */
 
@@ -58,9 +66,10 @@ typedef struct rg_tile_node {
     uint32_t    uses;    /* by instructions that are left (n_in each), and twice by a result */
     uint32_t    limit;   /* the last value that may read it; UINT32_MAX: any */
     uint32_t    last;    /* the last value that reads it; UINT32_MAX: needed after all */
+    uint32_t    wide;    /* of a narrow one: the value that has it in every column; 0 = none */
     rg_tile_place place;
     rg_kind     kind;
-    bool        operand;
+    bool        operand, narrow;
 } rg_tile_node;
 
 /* Merge an instruction with neighbours that only it uses; node[n_in + k] is instruction k. */

@@ -24,10 +24,11 @@ struct machine {
                 y[c * to_col] = x[c * from_col];                                                 \
     } while (0)
 
-/* Move a tile between two strided places. */
-static void copy(const struct tile *t, size_t size, void *to, int64_t to_row, int64_t to_col,
-                 const void *from, int64_t from_row, int64_t from_col)
+/* Move a tile between two strided places; its first column, if that is all. */
+static void copy(const struct tile *tile, bool narrow, size_t size, void *to, int64_t to_row,
+                 int64_t to_col, const void *from, int64_t from_row, int64_t from_col)
 {
+    const struct tile part = { .nr = tile->nr, .nc = narrow ? 1 : tile->nc }, *t = &part;
     if (to_col == 1 && from_col == 1) {
         for (int64_t r = 0; r < t->nr; r++)
             memcpy((char *)to + r * to_row * (int64_t)size,
@@ -49,13 +50,15 @@ static void *data_at(const struct machine *m, uint32_t j, const struct tile *t)
 static void load(const struct machine *m, const rg_tile_move *move, const struct tile *t)
 {
     const rg_tile_data *d = &m->p->data[move->data];
-    copy(t, d->size, m->place[move->place], t->nc, 1, data_at(m, move->data, t), d->row, d->col);
+    copy(t, d->narrow, d->size, m->place[move->place], d->narrow ? 1 : t->nc, 1,
+         data_at(m, move->data, t), d->row, d->col);
 }
 
 static void store(const struct machine *m, const rg_tile_move *move, const struct tile *t)
 {
     const rg_tile_data *d = &m->p->data[move->data];
-    copy(t, d->size, data_at(m, move->data, t), d->row, d->col, m->place[move->place], t->nc, 1);
+    copy(t, d->narrow, d->size, data_at(m, move->data, t), d->row, d->col, m->place[move->place],
+         move->narrow ? 1 : t->nc, !move->narrow);
 }
 
 /* A reference kernel on a tile; an f32 program converts for a kernel that is f64 only. */
@@ -64,21 +67,22 @@ static int call(const struct machine *m, const rg_tile_step *step, const struct 
     const rg_tile_program *p = m->p;
     const rg_tile_call *call = step->call;
     const bool convert = p->real == RG_F32 && !call->op->kernel_f32;
-    const int64_t room = p->block * p->width;
+    const int64_t room = p->block * p->width, n = step->narrow ? t->nr : t->n;
     double *wide = (double *)(void *)(m->place + p->n_slot + p->n_data);
     const void *in[RG_TILE_MAX_IN];
     for (uint32_t i = 0; i < step->n_in; i++) {
         in[i] = m->place[step->in[i]];
         if (convert && call->in_kind[i] == RG_F) {
             double *x = wide + (i + 1) * room;
-            for (int64_t e = 0; e < t->n; e++)
+            for (int64_t e = 0; e < n; e++)
                 x[e] = (double)((const float *)in[i])[e];
             in[i] = x;
         }
     }
     void *out = m->place[step->out];
     const bool narrow = convert && call->out_kind == RG_F;
-    rg_kernel_args args = { .n = t->n, .first = m->run->first + t->r * p->cols + t->c,
+    const int64_t first = m->run->first + t->r * p->cols + t->c;
+    rg_kernel_args args = { .n = n, .first = step->narrow ? first / p->cols : first,
                             .out = narrow ? wide : out, .in = in, .n_in = step->n_in,
                             .in_shape = call->in_shape, .out_shape = call->out_shape,
                             .attr = call->attr, .item = step->out_size, .seed = m->run->seed,
@@ -87,19 +91,24 @@ static int call(const struct machine *m, const rg_tile_step *step, const struct 
                                                           : call->op->kernel_f64;
     int status = kernel(&args);
     if (status == 0 && narrow)
-        for (int64_t e = 0; e < t->n; e++)
+        for (int64_t e = 0; e < n; e++)
             ((float *)out)[e] = (float)wide[e];
     if (status != 0)
         m->run->failed = step->source;
     return status;
 }
 
-static void apply(const struct machine *m, const rg_tile_step *step, int64_t n)
+static void apply(const struct machine *m, const rg_tile_step *step, const struct tile *t)
 {
     const void *in[RG_TILE_MAX_IN];
+    if (step->rows) {
+        step->rows(&(rg_rows){ t->nr, t->nc, m->place[step->in[0]], t->nc, m->place[step->out],
+                               t->nc });
+        return;
+    }
     for (uint32_t i = 0; i < step->n_in; i++)
         in[i] = m->place[step->in[i]];
-    step->loop(n, m->place[step->out], in, step->c);
+    step->loop(step->narrow ? t->nr : t->n, m->place[step->out], in, step->c);
 }
 
 static int run_tile(const struct machine *m, const struct tile *t)
@@ -112,7 +121,7 @@ static int run_tile(const struct machine *m, const struct tile *t)
     for (uint32_t k = p->n_fill; k < p->n_step; k++) {
         const rg_tile_step *step = &p->step[k];
         if (!step->call) {
-            apply(m, step, t->n);
+            apply(m, step, t);
         } else {
             int status = call(m, step, t);
             if (status != 0)
@@ -134,7 +143,7 @@ static int run_part(const struct machine *m, int64_t r0, int64_t r1, int64_t c0,
     for (uint32_t i = 0; i < p->n_once; i++)
         load(m, &p->load[i], &t);
     for (uint32_t k = 0; k < p->n_fill; k++)
-        apply(m, &p->step[k], t.n);
+        apply(m, &p->step[k], &t);
     for (t.r = r0; t.r < r1; t.r += block) {
         t.nr = r1 - t.r < block ? r1 - t.r : block;
         for (t.c = c0; t.c < c1; t.c += p->width) {
