@@ -94,9 +94,9 @@ typedef struct rg_tile_operand {
     int64_t row, col;
 } rg_tile_operand;
 
-/* A result: which value goes where; col is 0 for a narrow one. It may lie exactly over an operand (same data, same strides) if
- * rg_tile_may_overwrite(): it is then written when nothing of a tile reads that operand any more.
- * Any other overlap is wrong. */
+/* A result: which value goes where; col is 0 for a narrow one. It may lie exactly over an operand
+ * (same data, same strides) if rg_tile_may_overwrite(): it is then written when nothing of a tile
+ * reads that operand any more. Any other overlap is wrong. */
 typedef struct rg_tile_result {
     uint32_t value;
     uint32_t over;      /* 1 + the operand that it lies over; 0 = none */

@@ -165,7 +165,7 @@ static rg_status lower_unit(rg_code *c, uint32_t unit)
     const uint32_t id = rg_unit_first(c, unit);
     const rg_node *node = &c->p->node[id];
     const struct lowering *l = lowering_of(node);
-    if (rg_node_is_fusible(node))
+    if (rg_node_is_fusible(node) || (c->p->cluster && c->p->cluster[id]))
         return rg_lower_tile(c, unit);
     if (rg_shape_count(*node->shape) == 0)
         return RG_OK;

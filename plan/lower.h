@@ -65,6 +65,7 @@ rg_status rg_lower_no_memory(rg_code *c);
 typedef struct rg_nest {
     int      rank;
     int64_t  dim[RG_MAX_RANK];
+    bool     rows;     /* the last axis, of more than one element, stays by itself */
     int64_t *stride;   /* [array][RG_MAX_RANK]; the caller's, rewritten in place */
     size_t   n;        /* arrays */
 } rg_nest;

@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "kernels/tile.h"
 #include "ops/ops.h"
+#include "plan/passes/fusible.h"
 
 #include <string.h>
 
@@ -32,12 +33,17 @@ static const struct tile_op {
     { &rg_op_not, RG_TILE_NOT, NONE },             { &rg_op_where, RG_TILE_WHERE, NONE },
     { &rg_op_bool_to_real, RG_TILE_BOOL_TO_REAL, NONE },
     { &rg_op_int_to_real, RG_TILE_INT_TO_REAL, NONE },
+    { &rg_op_sum_over, RG_TILE_SUM, NONE },        { &rg_op_max_over, RG_TILE_MAX, NONE },
+    { &rg_op_logsumexp_over, RG_TILE_LOGSUMEXP, NONE }, { &rg_op_softmax, RG_TILE_SOFTMAX, NONE },
+    { &rg_op_log_softmax, RG_TILE_LOG_SOFTMAX, NONE },
 };
 
 /* A unit on its way to a program. */
 struct tile {
     rg_code         *c;
     uint32_t         unit;
+    const rg_shape  *space;
+    bool             whole;      /* tiles are whole rows */
     uint32_t        *operand, *result, *node;  /* ids; node: which one an instruction computes */
     rg_tile_ins     *ins;
     rg_tile_operand *in;
@@ -57,6 +63,20 @@ struct detail {
     size_t                 n_data;
     int64_t                rows, cols, a_part, parts_a_turn;  /* parts: of rows, or of columns */
 };
+
+/* Of the widest member, or of what a member sums. */
+static const rg_shape *space_of(const rg_code *c, uint32_t unit)
+{
+    const rg_shape *widest = NULL;
+    for (uint32_t m = c->first[unit]; m < c->first[unit + 1]; m++) {
+        const rg_node *node = &c->p->node[c->member[m]];
+        if (rg_node_is_along_rows(c->p, node))
+            return c->p->node[node->in[0]].shape;
+        if (!widest || rg_shape_count(*node->shape) > rg_shape_count(*widest))
+            widest = node->shape;
+    }
+    return widest;
+}
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
@@ -209,6 +229,10 @@ static bool add_instruction(struct tile *t, uint32_t id)
     const struct tile_op *known = op_of(node);
     rg_tile_ins *ins = &t->ins[t->n_ins];
     ins->code = known ? known->code : RG_TILE_CALL;
+    ins->narrow = !rg_shape_equal(*node->shape, *t->space);
+    t->whole = t->whole || ins->narrow || ins->code > RG_TILE_CALL;
+    if (ins->code == RG_TILE_SOFTMAX && ((const rg_attr_softmax *)node->attr)->or_zero)
+        ins->code = RG_TILE_SOFTMAX_OR_ZERO;
     if (!known && !(ins->call = call_of(c, node)))
         return false;
     if (known && known->constants == NUMBER)
@@ -239,26 +263,30 @@ static void forget_values(struct tile *t)
 
 /* ---- Where they lie ------------------------------------------------------------------------- */
 
-/* Strides of a value in the iteration space, 0 where it is broadcast. */
-static void strides_in(const rg_code *c, int64_t *stride, uint32_t id, const rg_shape *space)
+/* Strides of a value in the iteration space, 0 where it is broadcast. A sum may have lost its last
+ * axis. */
+static void strides_in(const struct tile *t, int64_t *stride, uint32_t id)
 {
-    const rg_shape *shape = c->p->node[id].shape;
-    int64_t own[RG_MAX_RANK];
-    const int more = space->rank - shape->rank;
+    const rg_code *c = t->c;
+    const rg_shape *shape = c->p->node[id].shape, *space = t->space;
+    int64_t own[RG_MAX_RANK] = { 0 };
+    const int more = c->unit[id] == t->unit ? 0 : space->rank - shape->rank;
     rg_view_strides(own, &c->view[id], shape);
     for (int i = 0; i < space->rank; i++)
-        stride[i] = i < more || shape->dim[i - more] == 1 ? 0 : own[i - more];
+        stride[i] = i < more || i - more >= shape->rank || shape->dim[i - more] == 1
+                        ? 0 : own[i - more];
 }
 
-static void find_strides(struct tile *t, const rg_shape *space)
+static void find_strides(struct tile *t)
 {
     rg_code *c = t->c;
     t->nest.n = t->n_operand + t->n_result;
+    t->nest.rows = t->whole;
     for (size_t k = 0; k < t->n_operand; k++)
-        strides_in(c, t->nest.stride + k * RG_MAX_RANK, t->operand[k], space);
+        strides_in(t, t->nest.stride + k * RG_MAX_RANK, t->operand[k]);
     for (size_t k = 0; k < t->n_result; k++)
-        strides_in(c, t->nest.stride + (t->n_operand + k) * RG_MAX_RANK, t->result[k], space);
-    rg_nest_simplify(&t->nest, space);
+        strides_in(t, t->nest.stride + (t->n_operand + k) * RG_MAX_RANK, t->result[k]);
+    rg_nest_simplify(&t->nest, t->space);
     for (size_t k = 0; k < t->nest.n; k++) {
         const int64_t *s = t->nest.stride + k * RG_MAX_RANK + t->nest.rank - 2;
         if (k < t->n_operand) { /* one by one: holes stay zero, sources are compared by bytes */
@@ -320,19 +348,29 @@ static void take_over(struct tile *t, const rg_tile_source *source)
 /* Pieces of at least so many elements; neighbouring ones that a thread owns run as one. */
 enum { PIECE = 512 };
 
-static void cut(struct detail *d, rg_task *s, size_t n_ins)
+/* Softmax and its like count ten an element. */
+static double flop_of_row(const struct tile *t, int64_t cols)
+{
+    double flop = 0;
+    for (size_t k = 0; k < t->n_ins; k++)
+        flop += t->ins[k].code > RG_TILE_MAX ? 10.0 * (double)cols
+              : t->ins[k].code <= RG_TILE_CALL && t->ins[k].narrow ? 1 : (double)cols;
+    return flop;
+}
+
+static void cut(const struct tile *t, struct detail *d, rg_task *s)
 {
     const int64_t all = d->rows > 1 ? d->rows : d->cols;
-    d->a_part = d->rows > 1 && d->cols ? rg_div_up(PIECE, d->cols) : PIECE;
+    d->a_part = d->rows > 1 && d->cols ? rg_div_up(PIECE, d->cols) : t->whole ? d->cols : PIECE;
     d->parts_a_turn = rg_div_up(all, d->a_part);
     s->parts = rg_nest_outer(&d->nest) * d->parts_a_turn;
-    s->flop = (double)rg_nest_outer(&d->nest) * (double)d->rows * (double)d->cols * (double)n_ins;
+    s->flop = (double)rg_nest_outer(&d->nest) * (double)d->rows * flop_of_row(t, d->cols);
     s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 8);
 }
 
 /* Which member a step is named after: the last of those that are more, forward nodes or nodes of
  * gradients. */
-static uint32_t speaker_of(const rg_code *c, uint32_t unit)
+static uint32_t speaker_of(const rg_code *c, uint32_t unit, const rg_shape *space)
 {
     const uint32_t last = rg_unit_last(c, unit), n = c->first[unit + 1] - c->first[unit];
     uint32_t gradients = 0;
@@ -341,7 +379,7 @@ static uint32_t speaker_of(const rg_code *c, uint32_t unit)
     for (uint32_t m = c->first[unit + 1]; m-- > c->first[unit];) {
         const rg_node *node = &c->p->node[c->member[m]];
         if ((node->origin != 0) == (2 * gradients > n) &&
-            rg_shape_equal(*node->shape, *c->p->node[last].shape))
+            rg_shape_equal(*node->shape, *space))
             return c->member[m];
     }
     return last;
@@ -354,7 +392,8 @@ static rg_status add_step(struct tile *t, const rg_tile_program *program)
     struct detail d = { .program = program, .nest = t->nest, .n_data = n,
                         .rows = t->nest.dim[t->nest.rank - 2],
                         .cols = t->nest.dim[t->nest.rank - 1] };
-    rg_task *s = rg_task_new(c, run_tile, "tile", speaker_of(c, t->unit), n, sizeof d);
+    rg_task *s = rg_task_new(c, run_tile, "tile", speaker_of(c, t->unit, t->space), n,
+                              sizeof d);
     uint32_t *node = rg_arena_get(c->arena, t->n_ins * sizeof *node);
     d.nest.stride = rg_arena_get(c->arena, n * RG_MAX_RANK * sizeof *d.nest.stride);
     d.item = rg_arena_get(c->arena, n * sizeof *d.item);
@@ -371,7 +410,7 @@ static rg_status add_step(struct tile *t, const rg_tile_program *program)
         s->arg[k] = rg_ref_of(c, id);
         s->bytes += (double)rg_shape_count(*c->p->node[id].shape) * (double)d.item[k];
     }
-    cut(&d, s, t->n_ins);
+    cut(t, &d, s);
     memcpy((void *)(uintptr_t)s->detail, &d, sizeof d);
     rg_line *line = rg_task_rows(c, s, run_tile_rows, rg_nest_rows(&d.nest));
     for (size_t k = 0; k < n && line; k++)
@@ -402,7 +441,7 @@ static bool add_instructions(struct tile *t)
     return true;
 }
 
-static rg_status build(struct tile *t, const rg_shape *space)
+static rg_status build(struct tile *t)
 {
     rg_code *c = t->c;
     const rg_tile_program *program;
@@ -411,7 +450,7 @@ static rg_status build(struct tile *t, const rg_shape *space)
         return rg_lower_no_memory(c);
     if (t->n_result == 0)
         return RG_OK;
-    find_strides(t, space);
+    find_strides(t);
     const rg_tile_source source = {
         .real = c->p->real, .rows = t->nest.dim[t->nest.rank - 2],
         .cols = t->nest.dim[t->nest.rank - 1], .in = t->in, .n_in = t->n_operand, .ins = t->ins,
@@ -424,11 +463,10 @@ static rg_status build(struct tile *t, const rg_shape *space)
 
 rg_status rg_lower_tile(rg_code *c, uint32_t unit)
 {
-    const rg_shape *space = c->p->node[rg_unit_last(c, unit)].shape;
-    struct tile t = { .c = c, .unit = unit };
-    if (rg_shape_count(*space) == 0)
+    struct tile t = { .c = c, .unit = unit, .space = space_of(c, unit) };
+    if (rg_shape_count(*t.space) == 0)
         return RG_OK;
-    rg_status st = take_memory(&t) ? build(&t, space) : rg_lower_no_memory(c);
+    rg_status st = take_memory(&t) ? build(&t) : rg_lower_no_memory(c);
     forget_values(&t);
     rg_release(&c->alloc, t.memory, t.bytes);
     return st;

@@ -27,7 +27,8 @@ void rg_nest_simplify(rg_nest *nest, const rg_shape *shape)
     for (int i = 0; i < shape->rank; i++) {
         if (shape->dim[i] == 1)
             continue;
-        if (n && continues(nest, n - 1, i, shape->dim[i])) {
+        const bool alone = nest->rows && i == shape->rank - 1;
+        if (n && !alone && continues(nest, n - 1, i, shape->dim[i])) {
             nest->dim[n - 1] *= shape->dim[i];
             set_axis(nest, n - 1, i);
             continue;
@@ -64,7 +65,7 @@ int64_t rg_nest_offset(const rg_nest *nest, size_t a, int64_t i)
 
 static int row_axis(const rg_nest *nest)
 {
-    return nest->rank == 2 && nest->dim[0] == 1;
+    return nest->rank == 2 && nest->dim[0] == 1 && !nest->rows;
 }
 
 int64_t rg_nest_rows(const rg_nest *nest)

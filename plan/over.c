@@ -158,7 +158,8 @@ static void find_near(struct over *s, uint32_t id, uint32_t program)
     s->far[id] = MANY;
     for (uint32_t k = 0; k < node->n_in; k++) {
         const uint32_t in = node->in[k];
-        const bool inner = in_program(s->c, in, program);
+        const bool inner = in_program(s->c, in, program) &&
+                           rg_shape_equal(*s->c->p->node[in].shape, *node->shape);
         const uint32_t from = inner ? s->near[in] : may_go(s, in, program, id) ? in : 0;
         const uint32_t way = inner ? s->far[in] : 0;
         if (from && way < s->far[id]) {

@@ -300,7 +300,8 @@ static void say_others(rg_words *out, const rg_speaker *sp, const rg_task *s)
 void rg_say_step(rg_words *out, const rg_speaker *sp, const rg_task *s)
 {
     const rg_node *node = &sp->plan->prog.node[s->node];
-    if (rg_node_is_fusible(node) && !s->shape) {
+    const uint32_t *cluster = sp->plan->prog.cluster;
+    if ((rg_node_is_fusible(node) || (cluster && cluster[s->node])) && !s->shape) {
         say_tile(out, sp, s);
         return;
     }

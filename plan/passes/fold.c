@@ -46,6 +46,8 @@ static const rg_rule table[] = {
     { &rg_op_reshape,   rg_fold_reshape,
       "reshape to its own shape = x, of a reshape = of what it is of" },
     { &rg_op_reshape,   rg_fold_form_of_number,  "reshape(c) = c" },
+    { &rg_op_reshape,   rg_fold_reshape_sum,
+      "reshape of a sum over the last axis to the shape with that axis = the sum that keeps it" },
     { &rg_op_reshape,   rg_fold_reshape_one_hot, "reshape(one_hot(i)) = one_hot(reshape(i))" },
     { &rg_op_transpose, rg_fold_transpose,
       "transposes compose, the identity is x, one that moves only extents of 1 is a reshape" },

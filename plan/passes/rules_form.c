@@ -74,6 +74,20 @@ uint32_t rg_fold_reshape_one_hot(rg_builder *b, rg_node *n)
     return of ? rg_rewrite(b, n, &rg_op_one_hot, classes, 1, of, 0, 0) : 0;
 }
 
+/* The axis stays, so that elementwise nodes can read the sum as it is: fuse.c. */
+uint32_t rg_fold_reshape_sum(rg_builder *b, rg_node *n)
+{
+    const rg_node *x = rg_operand(b, n, 0);
+    if (x->op != &rg_op_sum_over)
+        return 0;
+    const rg_shape *of = rg_built(b, x->in[0])->shape;
+    const rg_attr_axis kept = { ((const rg_attr_axis *)x->attr)->axis, true };
+    const rg_shape shape = rg_shape_with(*of, kept.axis, 1);
+    if (kept.axis != of->rank - 1 || !rg_shape_equal(shape, *n->shape))
+        return 0;
+    return rg_rewrite(b, n, &rg_op_sum_over, &kept, 1, x->in[0], 0, 0);
+}
+
 /* Does this order of axes leave every element where it is? Extents of 1 do not count. */
 static bool keeps_order(const int32_t *axis, const rg_shape *from)
 {

@@ -70,6 +70,7 @@ static rg_val flat(rg_val x) { return rg_reshape(x, RG_SHAPE(-1)); }
     _("broadcast(x) to its own",         rg_broadcast(wide(r->x), RG_SHAPE(5, 2, 3, 4)))         \
     _("broadcast(c)",                    rg_broadcast(c(r, 2), RG_SHAPE(2, 2)))                  \
     _("reshape to its own",              rg_reshape(flat(r->x), RG_SHAPE(2, 6)))                 \
+    _("reshape of a sum",                rg_unsqueeze(rg_sum_over(r->x, 1, false), 1))           \
     _("reshape(c)",                      flat(rg_full(r->g, RG_SHAPE(2, 2), 3)))                 \
     _("reshape(one_hot",                 rg_reshape(hot(r), RG_SHAPE(6, 3)))                     \
     _("transposes compose",              flip(flip(r->x)))                                       \

@@ -243,16 +243,16 @@ static void add_product(random_graph *r)
 
 static void add_reduction(random_graph *r)
 {
-    const size_t x = pick(r, 1);
-    const rg_shape s = rg_shape_of(r->value[x]);
+    const rg_val v = r->value[pick(r, 1)];
+    const rg_shape s = rg_shape_of(v);
     const int axis = below(r, s.rank), keep_axis = below(r, 2);
-    rg_val v = r->value[x];
-    switch (below(r, 6)) {
+    switch (below(r, 7)) {
     case 0: keep(r, rg_sum_over(v, axis, keep_axis), false); break;
     case 1: keep(r, rg_sum(v), false); break;
     case 2: keep(r, s.dim[axis] ? rg_softmax(v, axis) : v, false); break;
     case 3: keep(r, s.dim[axis] ? rg_logsumexp_over(v, axis, keep_axis) : v, false); break;
     case 4: keep(r, s.dim[axis] ? rg_log_softmax(v, axis) : v, false); break;
+    case 5: keep(r, rg_sub(v, rg_tanh(rg_sum_over(v, s.rank - 1, true))), false); break;
     default: keep(r, rg_cumsum(v, axis), false);
     }
 }
