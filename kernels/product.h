@@ -28,6 +28,7 @@ typedef struct rg_product {
     bool    accumulate;
     const rg_soon *soon;  /* n_soon of them */
     int64_t n_soon;
+    bool    descending;   /* one row: from the last columns to the first; changes no bits */
 } rg_product;
 
 typedef struct rg_product_kernels {

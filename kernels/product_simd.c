@@ -199,22 +199,24 @@ RG_INLINE void row_of(const struct block *o, int64_t apart, const bool more)
     }
 }
 
-/* As many columns from n0 on as whole fours of panels make; returns where they end. */
+/* As many columns from n0 on as whole fours of panels make; returns where they end. A B that is a
+ * little larger than a cache is best read forth and back by turns: what was read last is there. */
 static int64_t one_row(const rg_product *p, const float *a, const float *b, float *c, int64_t n0,
                        int64_t n1)
 {
     const int64_t item = sizeof(float), b_k = p->b_k ? p->b_k : PANEL;
-    for (; n1 - n0 >= STREAMS * PANEL; n0 += STREAMS * PANEL) {
-        const int64_t column = p->b_k ? 1 : p->k; /* elements of B from one to the next, or so */
-        const struct block o = { .a = (const char *)a, .b = (const char *)(b + n0 * column),
-                                 .c = c + n0, .a_k = p->a_k * item, .b_k = b_k * item, .k = p->k };
-        const int64_t apart = PANEL * column * item;
+    const int64_t column = p->b_k ? 1 : p->k; /* elements of B from one to the next, or so */
+    const int64_t fours = (n1 - n0) / (STREAMS * PANEL), apart = PANEL * column * item;
+    for (int64_t i = 0; i < fours; i++) {
+        const int64_t n = n0 + (p->descending ? fours - 1 - i : i) * STREAMS * PANEL;
+        const struct block o = { .a = (const char *)a, .b = (const char *)(b + n * column),
+                                 .c = c + n, .a_k = p->a_k * item, .b_k = b_k * item, .k = p->k };
         if (p->accumulate)
             row_of(&o, apart, true);
         else
             row_of(&o, apart, false);
     }
-    return n0;
+    return n0 + fours * STREAMS * PANEL;
 }
 
 /* ---- The order of blocks -------------------------------------------------------------------- */

@@ -53,6 +53,13 @@ typedef struct rg_next {
     rg_line line;
 } rg_next;
 
+/* What parts p .. q-1 of a step touch of an argument, from where it begins: bytes p·pitch .. q·pitch
+ * of every slot of `slot` bytes (0: there is one); with pitch 0, any of the first `bytes`, which
+ * hold it all (0: any of the buffer). */
+typedef struct rg_share {
+    int64_t pitch, slot, bytes;
+} rg_share;
+
 struct rg_task {
     rg_task_fn *run;
     const char *name;       /* of the kernel, for printouts */
@@ -67,6 +74,9 @@ struct rg_task {
     uint64_t    before;     /* cost of the interval's steps before this one */
     uint64_t    total;      /* cost of the interval */
     double      flop, bytes;
+
+    bool        blocks;     /* parts are blocks of columns of few rows */
+    rg_share  (*share)(const rg_task *s, uint32_t k); /* of argument k; NULL = nothing is known */
 
     rg_task_fn *run_rows;   /* the same for rows first .. last-1; NULL = has none */
     int64_t     rows;
@@ -106,6 +116,7 @@ typedef struct rg_packed {
     int64_t  rows;          /* that meet it, of all products */
     bool     across, on;    /* read transposed; worth it */
     bool     by_parts;      /* a concat, whose parts are packed one by one */
+    bool     descending;    /* the next product reads it from its last columns on */
     uint32_t buffer;        /* 0 = not yet packed */
 } rg_packed;
 
@@ -134,6 +145,7 @@ typedef struct rg_code {
     rg_fill    *fill;
     size_t      n_fill, fill_cap;
     uint32_t   *value;      /* by id: for lower_tile.c, zero between units */
+    int64_t    *band;       /* by id, of a product: columns between the cuts that its views make */
     bool        in_place;   /* results may take over what dies */
     bool        by_rows;    /* regions may be found */
     bool        in_slots;   /* parts of a concat may be computed where they belong */
@@ -165,6 +177,7 @@ typedef struct rg_code {
     rg_region  *region;
     size_t      n_region, region_cap;
     uint32_t   *region_of;  /* by interval: 1 + its region; 0 = none */
+    uint8_t    *meets;      /* by interval: the team meets after it; where it does not run by rows */
 
     void      **at;         /* by base: where its storage is now */
     char       *memory;
@@ -280,7 +293,7 @@ bool rg_reads_packed(const rg_code *c, uint32_t id);
 
 /* After lowering. RG_ENOMEM. */
 rg_status rg_code_regions(rg_code *c);
-/* Which regions are worth it for so many threads. */
+/* Which regions are worth it for so many threads, and after which intervals those must meet. */
 void rg_code_choose(rg_code *c, int threads);
 /* Nothing reads what another step of its interval writes, and no two rows of a region touch the
  * same bytes of the arena, unless both only read. After placing. */
@@ -290,6 +303,15 @@ rg_status rg_code_verify_regions(const rg_code *c, rg_err *err);
 
 /* After lowering. RG_ENOMEM. */
 rg_status rg_code_soon(rg_code *c);
+
+/* ---- meetings.c: intervals between which the team need not meet ------------------------------ */
+
+/* The first part of a step that belongs to thread @p rank of @p size: the first whose middle lies
+ * in the thread's share of the interval's cost. */
+int64_t rg_first_part(const rg_task *s, int rank, int size);
+/* c->meets, for a team of so many, and how many are left; costs of intervals must be summed. After
+ * placing. */
+size_t rg_code_meetings(rg_code *c, int threads);
 
 /* ---- place.c: lives and offsets ------------------------------------------------------------- */
 

@@ -31,27 +31,6 @@ static bool take_arrays(rg_code *c)
     return c->window && c->over && c->form && c->source && c->escapes && c->value && c->view;
 }
 
-/* Costs before each step of an interval, and the interval's whole. In a region that runs by rows
- * each step that does not is by itself. */
-static void sum_costs(rg_code *c)
-{
-    const rg_region *r = c->region, *last = r + c->n_region;
-    for (size_t i = 0, end; i < c->n_step; i = end) {
-        while (r < last && r->end <= i)
-            r++;
-        const bool alone = r < last && r->first <= i && r->by_rows;
-        uint64_t total = 0;
-        for (end = i; end < c->n_step && c->step[end].interval == c->step[i].interval; end++) {
-            if (alone && end > i)
-                break;
-            c->step[end].before = total;
-            total += (uint64_t)c->step[end].parts * c->step[end].unit;
-        }
-        for (size_t k = i; k < end; k++)
-            c->step[k].total = total;
-    }
-}
-
 static rg_status compile(rg_code *c)
 {
     rg_status st;
@@ -117,7 +96,6 @@ static void choose_threads(rg_plan *plan, rg_code *c)
         rg_team_probe(plan->threads, &plan->threads) && trace && trace->warn)
         trace->warn(trace->user, "plan: fewer threads can be started than were asked for");
     rg_code_choose(c, plan->threads);
-    sum_costs(c);
 }
 
 static rg_status take_memory(rg_plan *plan, rg_code *c)

@@ -21,18 +21,9 @@ struct job {
     rg_machine  machine;
     atomic_bool failed;
     bool        poison;
+    int         size;     /* of the team that was planned for */
     double     *seconds;  /* by step; NULL = nobody asks */
 };
-
-/* The first part of a step that belongs to thread @p rank: the first whose middle lies in the
- * thread's share of the interval's cost. */
-static int64_t first_part(const rg_task *s, int rank, int size)
-{
-    const int64_t unit = (int64_t)s->unit * size;
-    const int64_t from = 2 * ((int64_t)s->total * rank - (int64_t)s->before * size) - unit;
-    const int64_t part = from <= 0 ? 0 : (from + 2 * unit - 1) / (2 * unit);
-    return part < s->parts ? part : s->parts;
-}
 
 /* Parts or rows first .. last-1. */
 static void call(struct job *job, const rg_task *s, rg_task_fn *run, int64_t first, int64_t last,
@@ -51,7 +42,7 @@ static void run_parts(struct job *job, const rg_task *s, int rank, int size)
     if (size == 1)
         call(job, s, s->run, 0, s->parts, rank);
     else
-        call(job, s, s->run, first_part(s, rank, size), first_part(s, rank + 1, size), rank);
+        call(job, s, s->run, rg_first_part(s, rank, size), rg_first_part(s, rank + 1, size), rank);
 }
 
 /* With a trace the team meets after every step, so that its time is its own. */
@@ -116,19 +107,27 @@ static void meet(struct job *job, uint32_t first, uint32_t last, bool by_rows, i
 
 /* ---- Intervals and regions ------------------------------------------------------------------ */
 
-/* The steps of one interval; returns where the next one begins. */
-static size_t run_interval(struct job *job, size_t i, int rank, int size)
+/* Where the team meets next after step i: after every interval, if it is smaller than planned for,
+ * or alone and what died is to be filled. */
+static size_t next_meeting(const struct job *job, size_t i, int size)
 {
     const rg_code *c = job->c;
-    const uint32_t t = c->step[i].interval;
-    for (; i < c->n_step && c->step[i].interval == t; i++) {
+    const bool all = size != job->size || (size == 1 && job->poison);
+    while (i + 1 < c->n_step && (c->step[i + 1].interval == c->step[i].interval ||
+                                 !(all || c->meets[c->step[i].interval])))
+        i++;
+    return i + 1;
+}
+
+/* Steps first .. end-1, each thread its parts. */
+static void run_steps(struct job *job, size_t first, size_t end, int rank, int size)
+{
+    for (size_t i = first; i < end; i++) {
+        const rg_task *s = &job->c->step[i];
         const double start = begin_time(job, rank);
-        run_parts(job, &c->step[i], rank, size);
-        end_time(job, &c->step[i], start, rank, size);
+        run_parts(job, s, rank, size);
+        end_time(job, s, start, rank, size);
     }
-    if (i < c->n_step)
-        meet(job, t, t, false, rank, size);
-    return i;
 }
 
 /* All steps of a region, on the panels of rows that the thread owns. */
@@ -152,22 +151,27 @@ static void run_rows(struct job *job, const rg_region *r, int rank, int size)
     }
 }
 
-/* With poison one thread after the other, from the first or from the last: a step that waits for
- * rows of another thread then finds NaN, in one order or the other. */
-static size_t run_region(struct job *job, const rg_region *r, int rank, int size)
+/* What runs without a meeting: with poison one thread after the other, from the first or from the
+ * last. What waits for another thread then finds NaN, in one order or the other. */
+static size_t run_stretch(struct job *job, size_t first, const rg_region *r, int rank, int size)
 {
     const rg_code *c = job->c;
-    const bool in_turn = job->poison && !job->seconds;
+    const size_t end = r ? r->end : next_meeting(job, first, size);
+    const bool several = c->step[first].interval != c->step[end - 1].interval;
+    const bool in_turn = job->poison && !job->seconds && several;
     for (int turn = 0; turn < (in_turn ? size : 1); turn++) {
         const int whose = job->machine.run % 2 ? turn : size - 1 - turn;
-        if (!in_turn || whose == rank)
+        if (r && (!in_turn || whose == rank))
             run_rows(job, r, rank, size);
+        else if (!in_turn || whose == rank)
+            run_steps(job, first, end, rank, size);
         if (in_turn)
             rg_team_meet(&job->gate, size);
     }
-    if (r->end < c->n_step)
-        meet(job, c->step[r->first].interval, c->step[r->end - 1].interval, true, rank, size);
-    return r->end;
+    const uint32_t last = c->step[end - 1].interval;
+    if (end < c->n_step) /* outside a region, what died before may have been used again */
+        meet(job, r ? c->step[first].interval : last, last, r != NULL, rank, size);
+    return end;
 }
 
 static void run_all(void *arg, int rank, int size)
@@ -181,7 +185,7 @@ static void run_all(void *arg, int rank, int size)
         while (r < last && r->first < i)
             r++;
         const bool rows = size > 1 && r < last && r->first == i && r->by_rows;
-        i = rows ? run_region(job, r, rank, size) : run_interval(job, i, rank, size);
+        i = run_stretch(job, i, rows ? r : NULL, rank, size);
     }
 }
 
@@ -216,7 +220,7 @@ rg_status rg_code_run(rg_plan *plan, uint64_t number)
             c->at[plan->input[i].id] = plan->value[plan->input[i].id];
     memset(c->failure, 0, (size_t)plan->threads * sizeof *c->failure);
     struct job job = {
-        .c = c, .poison = plan->opts.poison,
+        .c = c, .poison = plan->opts.poison, .size = plan->threads,
         .seconds = rg_traces_steps(plan) ? c->seconds : NULL,
         .machine = { c, c->at, plan->params ? plan->params->seed : 0, number, c->scratch,
                      c->scratch_bytes },

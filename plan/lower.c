@@ -197,7 +197,7 @@ static rg_status sort_steps(rg_code *c)
 
 rg_status rg_code_lower(rg_code *c)
 {
-    rg_status st = RG_OK;
+    rg_status st = rg_code_bands(c) ? RG_OK : rg_lower_no_memory(c);
     for (uint32_t id = 1; id < c->p->n_node; id++)
         if (rg_node_is_constant(&c->p->node[id]) && c->readable[id])
             (void)rg_ref_of(c, id);

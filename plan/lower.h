@@ -49,6 +49,12 @@ rg_task *rg_task_new(rg_code *c, rg_task_fn *run, const char *name, uint32_t nod
                      size_t detail_bytes);
 /* It can be cut into so many rows. Lines by argument, to be filled in; NULL without memory. */
 rg_line *rg_task_rows(rg_code *c, rg_task *s, rg_task_fn *run, int64_t rows);
+/* Products of few rows, and what computes on their columns element by element, are cut alike: by
+ * columns, into blocks of so many. */
+enum { RG_FEW_ROWS = 16, RG_BLOCK = 32 };
+/* bands.c: how views take products apart; false without memory. Into how many bands of columns. */
+bool rg_code_bands(rg_code *c);
+int64_t rg_bands_of(const rg_code *c, uint32_t id);
 /* Where a value lies. */
 rg_ref rg_ref_of(rg_code *c, uint32_t id);
 /* Every thread must have so much scratch. */

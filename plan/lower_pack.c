@@ -140,6 +140,8 @@ static int run_pack(const rg_machine *m, const rg_task *s, int64_t first, int64_
     return 0;
 }
 
+enum { NEAR = 1 << 20 };  /* bytes that lie in a cache: they move at four times the speed */
+
 /* One step packs value @p from: all of B, or a part of it. */
 static rg_status add_step(rg_code *c, const rg_packed *p, uint32_t from, const rg_pack *part,
                           uint32_t interval)
@@ -157,7 +159,7 @@ static rg_status add_step(rg_code *c, const rg_packed *p, uint32_t from, const r
     s->arg[1] = (rg_ref){ p->buffer, 0 };
     s->parts = (part->n0 + part->cols + kernels->panel - 1) / kernels->panel - first;
     s->bytes = 2 * (double)part->rows * (double)part->cols * sizeof(float);
-    s->unit = 1 + (uint64_t)(s->bytes / (double)s->parts / 16);
+    s->unit = 1 + (uint64_t)(s->bytes / (double)s->parts / (s->bytes <= NEAR ? 64 : 16));
     return RG_OK;
 }
 

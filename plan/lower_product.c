@@ -81,27 +81,27 @@ static void bring(char *to, int64_t to_row, const char *from, int64_t from_row, 
 
 /* ---- Our own kernel ------------------------------------------------------------------------- */
 
-/* A part: some rows, some panels of columns, of one turn of the batch. */
+/* A part: some rows, some columns, of one turn of the batch. Columns fall into `bands` bands; a
+ * part has the same columns of each. */
 struct own {
     const rg_product_kernels *kernels;
     struct rg_extents            e;
     rg_product                p;
     bool                      onto;     /* what it adds to lies elsewhere: argument 2 */
     int64_t                   onto_row;
-    int64_t                   rows_a_part, cols_a_part, row_parts, col_parts;
+    int64_t                   rows_a_part, cols_a_part, row_parts, col_parts, bands;
 };
 
 enum { COLUMNS = 1 << 20 };  /* operations that are worth a part */
 
-/* Rows m0 .. m1, columns n0 .. n1 of a turn, and a share of what the next steps read: as much of it
- * as this is of all rows, or columns. */
-static void multiply(const rg_machine *m, const rg_task *s, int64_t turn, int64_t m0, int64_t m1,
-                     int64_t n0, int64_t n1)
+/* Fetch, meanwhile, a share of what the next steps read: as much of it as rows m0 .. m1, columns
+ * n0 .. n1 are of all. */
+static void multiply_fetching(const rg_machine *m, const rg_task *s, const float *a,
+                              const float *b, float *c, int64_t m0, int64_t m1, int64_t n0,
+                              int64_t n1)
 {
     enum { MOST = 16 };
     const struct own *d = s->detail;
-    const float *a = rg_at(m, &s->arg[0]), *b = rg_at(m, &s->arg[1]);
-    float *c = rg_at(m, &s->arg[s->n_in]);
     rg_soon soon[MOST];
     rg_product p = d->p;
     const int64_t first = m0 + (m1 - m0) * n0 / p.n, last = m0 + (m1 - m0) * n1 / p.n;
@@ -114,27 +114,49 @@ static void multiply(const rg_machine *m, const rg_task *s, int64_t turn, int64_
                                       dense ? (r1 - r0) * l.width : l.width };
     }
     p.soon = soon;
-    d->kernels->run(&p, a + turn_offset(&d->e, 0, turn), b + turn_offset(&d->e, 1, turn),
-                    c + turn_offset(&d->e, 2, turn), m0, m1, n0, n1);
+    d->kernels->run(&p, a, b, c, m0, m1, n0, n1);
 }
 
+/* Rows m0 .. m1, columns n0 .. n1 of a turn. */
+static void multiply(const rg_machine *m, const rg_task *s, int64_t turn, int64_t m0, int64_t m1,
+                     int64_t n0, int64_t n1)
+{
+    const struct own *d = s->detail;
+    const float *a = rg_at(m, &s->arg[0]), *b = rg_at(m, &s->arg[1]);
+    float *c = rg_at(m, &s->arg[s->n_in]);
+    if (d->onto)
+        bring((char *)c, d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, m0, m1, n0, n1, 4);
+    a += turn_offset(&d->e, 0, turn);
+    b += turn_offset(&d->e, 1, turn);
+    c += turn_offset(&d->e, 2, turn);
+    if (s->n_next)
+        multiply_fetching(m, s, a, b, c, m0, m1, n0, n1);
+    else
+        d->kernels->run(&d->p, a, b, c, m0, m1, n0, n1);
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Neighbouring columns of the same rows run as one; all of them, as one without bands. */
 static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct own *d = s->detail;
     const int64_t parts = d->row_parts * d->col_parts;
     (void)rank;
     while (first < last) {
-        /* neighbouring columns of the same rows run as one */
         const int64_t turn = first / parts, row = first % parts / d->col_parts;
-        const int64_t col = first % d->col_parts;
-        const int64_t n = last - first < d->col_parts - col ? last - first : d->col_parts - col;
-        const int64_t m0 = row * d->rows_a_part, n0 = col * d->cols_a_part;
-        const int64_t m_end = m0 + d->rows_a_part, n_end = n0 + n * d->cols_a_part;
-        const int64_t m1 = m_end < d->p.m ? m_end : d->p.m, n1 = n_end < d->p.n ? n_end : d->p.n;
-        if (d->onto)
-            bring(rg_at(m, &s->arg[s->n_in]), d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, m0, m1,
-                  n0, n1, 4);
-        multiply(m, s, turn, m0, m1, n0, n1);
+        const int64_t col = first % d->col_parts, n = smaller(last - first, d->col_parts - col);
+        const int64_t m0 = row * d->rows_a_part, m1 = smaller(m0 + d->rows_a_part, d->p.m);
+        const int64_t bands = n == d->col_parts ? 1 : d->bands, band = d->p.n / bands;
+        const int64_t from = col * d->cols_a_part;
+        const int64_t to = bands < d->bands ? band : smaller(from + n * d->cols_a_part, band);
+        for (int64_t i = 0; i < bands; i++) {
+            const int64_t at = (d->p.descending ? bands - 1 - i : i) * band;
+            multiply(m, s, turn, m0, m1, at + from, at + to);
+        }
         first += n;
     }
     return 0;
@@ -148,9 +170,6 @@ static int run_own_rows(const rg_machine *m, const rg_task *s, int64_t first, in
     const int64_t turns = s->parts / s->rows;
     if (d->e.batch > 0)
         return run_own(m, s, first * turns, last * turns, rank);
-    if (d->onto)
-        bring(rg_at(m, &s->arg[s->n_in]), d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, first, last,
-              0, d->p.n, 4);
     multiply(m, s, 0, first, last, 0, d->p.n);
     return 0;
 }
@@ -185,17 +204,43 @@ static bool add_rows(rg_code *c, rg_task *s, const struct own *d)
     return true;
 }
 
-/* Parts of about COLUMNS operations: at most 256 rows, then as many panels as make one up. */
-static void cut_own(struct own *d, rg_task *s)
+/* What parts touch of an argument. Padded rows of several bands have no slot in common. */
+static rg_share share_of_own(const rg_task *s, uint32_t k)
+{
+    const struct own *d = s->detail;
+    const int64_t item = sizeof(float), band = d->p.n / d->bands;
+    const int64_t ld = k == 2 && d->onto ? d->onto_row : d->p.ldc;
+    rg_share share = { .pitch = 0 };
+    if (d->e.batch > 0 || k == 1)
+        return share;
+    if (k == 0) {
+        share.bytes = ((d->p.m - 1) * d->p.a_row + (d->p.k - 1) * d->p.a_k + 1) * item;
+        return share;
+    }
+    share.bytes = ((d->p.m - 1) * ld + d->p.n) * item;
+    if (d->row_parts > 1 || (d->bands > 1 && d->p.m > 1 && ld != d->p.n))
+        return share;
+    share.pitch = d->cols_a_part * item;
+    share.slot = d->bands > 1 ? band * item : d->p.m > 1 ? ld * item : 0;
+    return share;
+}
+
+/* Parts of about COLUMNS operations: at most 256 rows, then as many panels as make one up. Few rows
+ * take longer than their operations, for weights are read for them alone. */
+static void cut_own(struct own *d, rg_task *s, int64_t bands)
 {
     const int64_t panel = d->kernels->panel;
     d->rows_a_part = rg_div_up(d->p.m, rg_div_up(d->p.m, 256));
     const double work = 2.0 * (double)d->rows_a_part * (double)panel * (double)(d->p.k + 1);
     const int64_t panels = work < COLUMNS ? (int64_t)(COLUMNS / work) : 1;
-    d->cols_a_part = panels * panel;
+    const bool few = d->e.batch == 0 && d->p.m <= RG_FEW_ROWS;
+    d->bands = few && d->p.n / bands % RG_BLOCK == 0 ? bands : 1;
+    d->cols_a_part = few ? RG_BLOCK : panels * panel;
     d->row_parts = rg_div_up(d->p.m, d->rows_a_part);
-    d->col_parts = rg_div_up(d->p.n, d->cols_a_part);
+    d->col_parts = rg_div_up(d->p.n / d->bands, d->cols_a_part);
     s->parts = turns(&d->e) * d->row_parts * d->col_parts;
+    s->blocks = few;
+    s->share = share_of_own;
 }
 
 /* ---- BLAS ----------------------------------------------------------------------------------- */
@@ -314,13 +359,16 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, 
     d.p = (rg_product){ .m = e->m, .n = e->n, .k = e->k, .a_row = e->a_m, .a_k = e->a_k,
                         .b_k = packed ? 0 : leading(e->k, e->n, e->b_k),
                         .ldc = leading(e->m, e->n, e->c_m),
-                        .accumulate = node->op == &rg_op_matmul_add };
+                        .accumulate = node->op == &rg_op_matmul_add,
+                        .descending = packed && packed->descending };
+    if (packed)
+        packed->descending = !packed->descending;
     s->fetches = e->batch == 0;
     d.onto_row = d.onto ? onto_row(c, node) : 0;
     set_args(c, s, id, packed, d.onto);
     if (packed && c->buffer[packed->buffer].death < interval)
         c->buffer[packed->buffer].death = interval;
-    cut_own(&d, s);
+    cut_own(&d, s, rg_bands_of(c, id));
     set_costs(s, e, sizeof(float));
     *(struct own *)(uintptr_t)s->detail = d;
     return add_rows(c, s, &d) ? RG_OK : rg_lower_no_memory(c);

@@ -61,7 +61,8 @@ struct detail {
     rg_nest                nest;
     size_t                *item;      /* bytes of an element, by datum */
     size_t                 n_data;
-    int64_t                rows, cols, a_part, parts_a_turn;  /* parts: of rows, or of columns */
+    int64_t                rows, cols, a_part, parts_a_turn;
+    bool                   by_cols;   /* parts are columns of all rows, else rows */
 };
 
 /* Of the widest member, or of what a member sums. */
@@ -80,17 +81,16 @@ static const rg_shape *space_of(const rg_code *c, uint32_t unit)
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
-/* Rows, or columns of the only row, begin .. end of a turn. */
-static int run_turn(const rg_machine *m, const rg_task *s, int64_t turn, int64_t begin, int64_t end,
-                    int rank)
+/* Rows, or columns of all rows, begin .. end of a turn. */
+static int run_turn(const rg_machine *m, const rg_task *s, int64_t turn, bool cols, int64_t begin,
+                    int64_t end, int rank)
 {
     const struct detail *d = s->detail;
     void **data = rg_scratch_of(m, rank);
     const size_t head = rg_round_up(d->n_data * sizeof *data, RG_ALIGN);
-    const bool rows = d->rows > 1;
     rg_tile_run run = {
-        .data = data, .row0 = rows ? begin : 0, .row1 = rows ? end : 1, .col0 = rows ? 0 : begin,
-        .col1 = rows ? d->cols : end, .first = turn * d->rows * d->cols, .seed = m->seed,
+        .data = data, .row0 = cols ? 0 : begin, .row1 = cols ? d->rows : end,
+        .col0 = cols ? begin : 0, .col1 = cols ? end : d->cols, .first = turn * d->rows * d->cols, .seed = m->seed,
         .run = m->run, .scratch = (char *)data + head,
     };
     for (size_t k = 0; k < d->n_data; k++)
@@ -103,13 +103,14 @@ static int run_turn(const rg_machine *m, const rg_task *s, int64_t turn, int64_t
 static int run_tile(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct detail *d = s->detail;
-    const int64_t all = d->rows > 1 ? d->rows : d->cols;
+    const int64_t all = d->by_cols ? d->cols : d->rows;
     int code = 0;
     while (first < last && !code) {
         const int64_t turn = first / d->parts_a_turn, begin = first % d->parts_a_turn;
         const int64_t left = d->parts_a_turn - begin, n = last - first < left ? last - first : left;
         const int64_t end = (begin + n) * d->a_part;
-        code = run_turn(m, s, turn, begin * d->a_part, end < all ? end : all, rank);
+        code = run_turn(m, s, turn, d->by_cols, begin * d->a_part, end < all ? end : all,
+                        rank);
         first += n;
     }
     return code;
@@ -122,9 +123,9 @@ static int run_tile_rows(const rg_machine *m, const rg_task *s, int64_t first, i
     const int64_t turns = rg_nest_outer(&d->nest) / s->rows;
     int code = 0;
     if (d->nest.rank == 2)
-        return run_turn(m, s, 0, first, last, rank);
+        return run_turn(m, s, 0, d->rows == 1 && !d->nest.rows, first, last, rank);
     for (int64_t turn = first * turns; turn < last * turns && !code; turn++)
-        code = run_turn(m, s, turn, 0, d->rows, rank);
+        code = run_turn(m, s, turn, false, 0, d->rows, rank);
     return code;
 }
 
@@ -345,8 +346,25 @@ static void take_over(struct tile *t, const rg_tile_source *source)
 
 /* ---- The step ------------------------------------------------------------------------------- */
 
-/* Pieces of at least so many elements; neighbouring ones that a thread owns run as one. */
-enum { PIECE = 512 };
+/* What parts touch of an argument, if they are rows or columns of the only turn. */
+static rg_share share_of(const rg_task *s, uint32_t k)
+{
+    const struct detail *d = s->detail;
+    const int64_t *stride = d->nest.stride + k * RG_MAX_RANK, item = (int64_t)d->item[k];
+    const int64_t row = stride[0], col = stride[1], width = (d->cols - 1) * col + 1;
+    if (d->nest.rank != 2 || row < 0 || col < 0)
+        return (rg_share){ .pitch = 0 };
+    const int64_t bytes = ((d->rows - 1) * row + width) * item;
+    if (!d->by_cols)
+        return (rg_share){ width <= row ? d->a_part * row * item : 0, 0, bytes };
+    if (col != 1 || (d->rows > 1 && row && row < d->cols))
+        return (rg_share){ 0, 0, bytes };
+    return (rg_share){ d->a_part * item, d->rows > 1 ? row * item : 0, bytes };
+}
+
+/* Pieces of at least so many elements, few rows in narrower ones; neighbouring ones that a thread
+ * owns run as one. */
+enum { PIECE = 512, WIDE = 4096 };
 
 /* Softmax and its like count ten an element. */
 static double flop_of_row(const struct tile *t, int64_t cols)
@@ -360,12 +378,16 @@ static double flop_of_row(const struct tile *t, int64_t cols)
 
 static void cut(const struct tile *t, struct detail *d, rg_task *s)
 {
-    const int64_t all = d->rows > 1 ? d->rows : d->cols;
-    d->a_part = d->rows > 1 && d->cols ? rg_div_up(PIECE, d->cols) : t->whole ? d->cols : PIECE;
-    d->parts_a_turn = rg_div_up(all, d->a_part);
+    d->by_cols = !t->whole && (d->rows == 1 || (d->rows <= RG_FEW_ROWS && d->nest.rank == 2 &&
+                                                d->cols >= 2 * RG_BLOCK));
+    d->a_part = d->by_cols ? d->cols <= WIDE ? RG_BLOCK : PIECE
+                           : d->cols ? rg_div_up(PIECE, d->cols) : PIECE;
+    d->parts_a_turn = rg_div_up(d->by_cols ? d->cols : d->rows, d->a_part);
     s->parts = rg_nest_outer(&d->nest) * d->parts_a_turn;
     s->flop = (double)rg_nest_outer(&d->nest) * (double)d->rows * flop_of_row(t, d->cols);
     s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 8);
+    s->blocks = d->by_cols && d->a_part == RG_BLOCK && d->nest.rank == 2;
+    s->share = share_of;
 }
 
 /* Which member a step is named after: the last of those that are more, forward nodes or nodes of

@@ -186,13 +186,37 @@ rg_status rg_code_regions(rg_code *c)
 {
     struct find f = { .c = c };
     c->region_of = rg_arena_get(c->arena, ((size_t)c->n_interval + 1) * sizeof *c->region_of);
+    c->meets = rg_arena_get(c->arena, (size_t)c->n_interval + 1);
     f.seen = rg_get(&c->alloc, c->n_buffer * sizeof *f.seen);
-    const bool ok = c->region_of && f.seen && (!c->by_rows || find_regions(&f));
+    const bool ok = c->region_of && c->meets && f.seen && (!c->by_rows || find_regions(&f));
     rg_release(&c->alloc, f.seen, c->n_buffer * sizeof *f.seen);
     return ok ? RG_OK : rg_fail(c->err, RG_ENOMEM, "plan: no memory for regions");
 }
 
 /* ---- Rows or columns ------------------------------------------------------------------------ */
+
+/* Costs before each step of an interval, and the interval's whole. In a region that runs by rows
+ * each step that does not is by itself; with @p apart, each that is cut into blocks too. */
+static void sum_costs(rg_code *c, bool apart)
+{
+    const rg_region *r = c->region, *last = r + c->n_region;
+    for (size_t i = 0, end; i < c->n_step; i = end) {
+        while (r < last && r->end <= i)
+            r++;
+        const bool by_rows = r < last && r->first <= i && r->by_rows;
+        uint64_t total = 0;
+        for (end = i; end < c->n_step && c->step[end].interval == c->step[i].interval; end++) {
+            rg_task *s = &c->step[end];
+            const uint64_t cost = (uint64_t)s->parts * s->unit;
+            const bool itself = by_rows || (apart && s->blocks);
+            s->before = itself ? 0 : total;
+            s->total = itself ? cost : 0;
+            total += itself ? 0 : cost;
+        }
+        for (size_t k = i; k < end; k++)
+            c->step[k].total += c->step[k].total ? 0 : total;
+    }
+}
 
 /* Nanoseconds of a meeting; bytes a nanosecond from the second-level cache, the third, memory;
  * rows from which the product kernel is at its full speed. */
@@ -214,10 +238,13 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
-/* With R rows for the busiest of n threads, a step of cost w that reads b bytes of weights takes
+/* With R of B rows, and Q of P parts, for the busiest thread, a step of cost w that reads b bytes
+ * of weights takes
  *
  *     by rows     max(w·(R/B)·slowdown(R),  transfer(b))
- *     by columns  max(w/n·slowdown(B),  transfer(b/n)),   and a meeting for every interval. */
+ *     by columns  max(w·(Q/P)·slowdown(B),  transfer(b·(Q/P))),
+ *
+ * and MEETING, by columns, wherever the team must meet. */
 static bool rows_pay(const rg_code *c, const rg_region *r, int threads)
 {
     const int64_t panels = (r->rows + r->panel - 1) / r->panel;
@@ -227,18 +254,41 @@ static bool rows_pay(const rg_code *c, const rg_region *r, int threads)
     for (size_t i = r->first; i < r->end; i++) {
         const rg_task *s = &c->step[i];
         const double cost = cost_of(s), share = (double)busiest / (double)r->rows;
-        if (i > r->first && s->interval != c->step[i - 1].interval)
+        if (i > r->first && s->interval != s[-1].interval && c->meets[s[-1].interval])
             columns += MEETING;
         if (!s->a_row)
             continue;
+        const double part = (double)((s->parts + threads - 1) / threads) / (double)s->parts;
         rows += larger(cost * share * slowdown(s, busiest), transfer(s->shared));
-        columns += larger(cost / threads * slowdown(s, r->rows), transfer(s->shared / threads));
+        columns += larger(cost * part * slowdown(s, r->rows), transfer(s->shared * part));
     }
     return threads > 1 && rows <= columns;
+}
+
+/* Threads share out the steps of an interval, or each step that is cut into blocks: whichever needs
+ * fewer meetings. */
+static bool choose_cuts(rg_code *c, int threads)
+{
+    sum_costs(c, true);
+    const size_t apart = rg_code_meetings(c, threads);
+    sum_costs(c, false);
+    if (rg_code_meetings(c, threads) <= apart)
+        return false;
+    sum_costs(c, true);
+    (void)rg_code_meetings(c, threads);
+    return true;
 }
 
 void rg_code_choose(rg_code *c, int threads)
 {
     for (size_t i = 0; i < c->n_region; i++)
-        c->region[i].by_rows = rows_pay(c, &c->region[i], threads);
+        c->region[i].by_rows = false;
+    const bool apart = choose_cuts(c, threads);
+    for (size_t i = 0; i < c->n_region; i++) {
+        rg_region *r = &c->region[i];
+        r->by_rows = rows_pay(c, r, threads);
+        if (r->by_rows && r->first > 0)
+            c->meets[c->step[r->first - 1].interval] = 1;
+    }
+    sum_costs(c, apart);
 }

@@ -21,6 +21,7 @@ struct form {
     int64_t m, n, k;
     bool    across_a, across_b, packed, accumulate;
     int64_t pad;
+    bool    descending;
 };
 
 /* Strides of op(A), op(B) and C. */
@@ -89,8 +90,8 @@ static void try_form(const struct form *f, rg_isa isa)
                              { (char *)a, 1, 4, 4 } };
     const rg_product p = { .m = f->m, .n = f->n, .k = f->k, .a_row = s.a_row, .a_k = s.a_k,
                            .b_k = f->packed ? 0 : s.b_k, .ldc = s.c_row,
-                           .accumulate = f->accumulate, .soon = soon,
-                           .n_soon = f->n % 2 ? 3 : 0 };
+                           .accumulate = f->accumulate, .descending = f->descending,
+                           .soon = soon, .n_soon = f->n % 2 ? 3 : 0 };
     RGT_CHECK(packed);
     pack_parts(kernels, f, packed, b);
     in_parts(kernels, &p, a, f->packed ? packed : b, c);
@@ -111,7 +112,7 @@ static void try_forms(int64_t m, int64_t n, int64_t k)
 {
     for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++)
         for (int i = 0; i < 16; i++) {
-            const struct form f = { m, n, k, i & 1, i & 2, i & 4, i & 8, i % 3 };
+            const struct form f = { m, n, k, i & 1, i & 2, i & 4, i & 8, i % 3, i & 1 };
             if (f.packed || !f.across_b)
                 try_form(&f, isa);
         }
@@ -134,9 +135,9 @@ RGT_TEST(product, every_width_and_depth_has_the_bits_of_one_accumulator)
 
 RGT_TEST(product, many_rows_and_long_sums_leave_no_trace_of_their_cuts)
 {
-    try_form(&(struct form){ 300, 70, 200, false, false, true, false, 1 }, rg_cpu_isa());
-    try_form(&(struct form){ 270, 40, 210, true, false, false, true, 0 }, rg_cpu_isa());
-    try_form(&(struct form){ 20, 120, 300, false, true, true, true, 2 }, rg_cpu_isa());
+    try_form(&(struct form){ 300, 70, 200, false, false, true, false, 1, false }, rg_cpu_isa());
+    try_form(&(struct form){ 270, 40, 210, true, false, false, true, 0, false }, rg_cpu_isa());
+    try_form(&(struct form){ 20, 120, 300, false, true, true, true, 2, false }, rg_cpu_isa());
 }
 
 RGT_TEST(product, sums_of_several_stretches_go_on_where_they_stopped)
@@ -146,7 +147,17 @@ RGT_TEST(product, sums_of_several_stretches_go_on_where_they_stopped)
         for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++)
             for (int i = 0; i < 8; i++)
                 try_form(&(struct form){ 3 + 4 * i, 29 + 7 * i, depth[j], i & 1, false, false,
-                                         i & 4, i % 3 }, isa);
+                                         i & 4, i % 3, false }, isa);
+}
+
+RGT_TEST(product, one_row_has_the_same_bits_forth_and_back)
+{
+    static const int64_t width[] = { 31, 32, 127, 128, 129, 300, 512, 545 };
+    for (size_t i = 0; i < sizeof width / sizeof *width; i++)
+        for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++)
+            for (int k = 0; k < 8; k++)
+                try_form(&(struct form){ 1, width[i], 19 + k, false, false, k & 1, k & 2, k % 3,
+                                         k & 4 }, isa);
 }
 
 RGT_TEST(product, rows_a_multiple_of_a_page_apart_have_the_same_bits)
@@ -154,7 +165,8 @@ RGT_TEST(product, rows_a_multiple_of_a_page_apart_have_the_same_bits)
     for (int64_t m = 1; m <= 30; m += 1 + m / 8)
         for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++)
             for (int packed = 0; packed < 2; packed++)
-                try_form(&(struct form){ m, 40, 40, false, false, packed, false, 1024 - 40 }, isa);
+                try_form(&(struct form){ m, 40, 40, false, false, packed, false, 1024 - 40,
+                                         true }, isa);
 }
 
 RGT_TEST(product, subnormals_infinities_and_nan_follow_the_same_order)
