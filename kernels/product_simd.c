@@ -363,6 +363,8 @@ static void run(const rg_product *p, const float *a, const float *b, float *c, i
 {
     if (m1 - m0 == 1)
         n0 = one_row(p, a + m0 * p->a_row, b, c + m0 * p->ldc, n0, n1);
+    if (m1 - m0 == 1 && n0 == n1)
+        return;
     struct order at = order_of(p, m0, m1, n1 - n0);
     const int64_t panels = (n1 - n0 + PANEL - 1) / PANEL;
     const int64_t stretches = at.depth > 0 ? (p->k + at.depth - 1) / at.depth : 1;

@@ -53,9 +53,9 @@ typedef struct rg_next {
     rg_line line;
 } rg_next;
 
-/* What parts p .. q-1 of a step touch of an argument, from where it begins: bytes p·pitch .. q·pitch
- * of every slot of `slot` bytes (0: there is one); with pitch 0, any of the first `bytes`, which
- * hold it all (0: any of the buffer). */
+/* What parts p .. q-1 of a step touch of an argument, from where it begins: bytes p·pitch ..
+ * q·pitch of every slot of `slot` bytes (0: there is one); with pitch 0, any of the first `bytes`,
+ * which hold it all (0: any of the buffer). */
 typedef struct rg_share {
     int64_t pitch, slot, bytes;
 } rg_share;
@@ -177,7 +177,7 @@ typedef struct rg_code {
     rg_region  *region;
     size_t      n_region, region_cap;
     uint32_t   *region_of;  /* by interval: 1 + its region; 0 = none */
-    uint8_t    *meets;      /* by interval: the team meets after it; where it does not run by rows */
+    uint8_t    *meets;      /* by interval: the team meets after it, unless it runs by rows */
 
     void      **at;         /* by base: where its storage is now */
     char       *memory;

@@ -90,8 +90,9 @@ static int run_turn(const rg_machine *m, const rg_task *s, int64_t turn, bool co
     const size_t head = rg_round_up(d->n_data * sizeof *data, RG_ALIGN);
     rg_tile_run run = {
         .data = data, .row0 = cols ? 0 : begin, .row1 = cols ? d->rows : end,
-        .col0 = cols ? begin : 0, .col1 = cols ? end : d->cols, .first = turn * d->rows * d->cols, .seed = m->seed,
-        .run = m->run, .scratch = (char *)data + head,
+        .col0 = cols ? begin : 0, .col1 = cols ? end : d->cols,
+        .first = turn * d->rows * d->cols, .seed = m->seed, .run = m->run,
+        .scratch = (char *)data + head,
     };
     for (size_t k = 0; k < d->n_data; k++)
         data[k] = (char *)rg_at(m, &s->arg[k]) +
