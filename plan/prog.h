@@ -36,6 +36,7 @@ typedef struct rg_prog {
     bool            folded_joined;  /* `joined` as it was */
     bool            lift;      /* while `split` runs */
     bool            joined;    /* sums over gates are: stacks of slices may be slices of stacks */
+    int64_t         chunk;     /* rows of a chunk; 0 = what the pass thinks best */
     uint64_t        visits;    /* nodes and operands touched by passes so far */
     uint32_t       *fired;     /* by rule of plan/passes/fold.h, for tests; may be NULL */
 

@@ -69,7 +69,8 @@ static void find_readers(struct remat *r)
             const bool passes = rg_node_is_view(&node[id]) || node[id].op == &rg_op_concat;
             const uint32_t l = passes && r->last[id] ? r->last[id] : at;
             r->last[in] = l > r->last[in] ? l : r->last[in];
-            if (at >= r->level[in] + FAR && (!r->far[in] || at < r->far[in]))
+            if (at >= r->level[in] + FAR && node[id].op != &rg_op_concat &&
+                (!r->far[in] || at < r->far[in]))
                 r->far[in] = at;
         }
 }
@@ -235,7 +236,8 @@ static void copy(struct remat *r, uint32_t id)
 {
     const rg_node *node = &r->b.old[id];
     uint32_t kept[RG_TILE_MAX_IN];
-    const bool same = node->n_in > RG_TILE_MAX_IN || rg_node_is_view(node);
+    const bool same = node->n_in > RG_TILE_MAX_IN || rg_node_is_view(node) ||
+                      node->op == &rg_op_concat; /* whose parts are computed in their places */
     for (uint32_t k = 0; k < node->n_in && !same; k++)
         kept[k] = r->b.map[node->in[k]];
     for (uint32_t k = 0; k < node->n_in && !same; k++)

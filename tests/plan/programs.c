@@ -21,6 +21,7 @@ const tested_pass tested_passes[] = {
     { "pack", rg_pass_pack, true },
     { "batch", rg_pass_batch, true },
     { "accumulate", rg_pass_accumulate, true },
+    { "chunk", rg_pass_chunk, false },
     { "remat", rg_pass_remat, true },
     { "fuse", rg_pass_fuse, true },
 };
@@ -65,6 +66,7 @@ rg_status program_make(program *p, const random_graph *r, bool fold, bool cse, b
     p->prog.fold = fold;
     p->prog.cse = cse;
     p->prog.dce = dce;
+    p->prog.chunk = 2; /* graphs here are small */
     return st;
 }
 
