@@ -145,6 +145,8 @@ static double meaning(rg_tile_code code, double a, double b, double c, double d)
     case RG_TILE_MUL_MUL_1M: return a * (b * (1 - c));
     case RG_TILE_SLOPE: return (1 - a) * (a + 1);
     case RG_TILE_MUL_SLOPE: return a * (1 - b) * (b + 1);
+    case RG_TILE_MUL2_MUL_1M: return a * b * (c * (1 - d));
+    case RG_TILE_MUL2_SLOPE: return a * b * (1 - c) * (c + 1);
     case RG_TILE_ADD_SIGMOID: return sigmoid(a + b);
     default: return tanh(a + b);
     }

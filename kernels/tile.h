@@ -49,6 +49,8 @@
     X(MUL_MUL_1M, mul_mul_1m, "R:RRR")      /* a·(b·(1 - c)) */                                  \
     X(SLOPE, slope, "R:R")                  /* (1 - a)·(a + 1) */                                \
     X(MUL_SLOPE, mul_slope, "R:RR")         /* a·((1 - b)·(b + 1)) */                            \
+    X(MUL2_MUL_1M, mul2_mul_1m, "R:RRRR")   /* (a·b)·(c·(1 - d)) */                              \
+    X(MUL2_SLOPE, mul2_slope, "R:RRR")      /* (a·b)·((1 - c)·(c + 1)) */                        \
     X(ADD_SIGMOID, add_sigmoid, "R:RR") X(ADD_TANH, add_tanh, "R:RR")
 /* X(CODE, name): along each row, by the kernel of that name in rows.h; up to logsumexp narrow. */
 #define RG_TILE_ROW_CODES(X)                                                                     \

@@ -69,6 +69,8 @@ MAP2(mul_1m, a * (ONE - b))
 MAP3(mul_mul_1m, a * (b * (ONE - d)))
 MAP1(slope, (ONE - a) * (a + ONE))
 MAP2(mul_slope, a * ((ONE - b) * (b + ONE)))
+MAP4(mul2_mul_1m, (a * b) * (d * (ONE - e)))
+MAP3(mul2_slope, (a * b) * ((ONE - d) * (d + ONE)))
 MAP2(add_sigmoid, F(sigmoid)(a + b))
 MAP2(add_tanh, F(tanh)(a + b))
 

@@ -51,6 +51,20 @@ static bool merge_slope(struct merge *m, const rg_tile_ins *ins, int j)
     return true;
 }
 
+/* A product times what the derivative of a sigmoid or tanh, operand j, is made of. */
+static bool merge_pair(struct merge *m, const rg_tile_ins *ins, int j)
+{
+    const rg_tile_node *p, *q = part(m, ins, 1 - j, RG_TILE_MUL);
+    if (!q)
+        return false;
+    const uint32_t *a = q->ins.in;
+    if ((p = part(m, ins, j, RG_TILE_MUL_1M)))
+        become(m, RG_TILE_MUL2_MUL_1M, 4, (uint32_t[]){ a[0], a[1], p->ins.in[0], p->ins.in[1] });
+    else if ((p = part(m, ins, j, RG_TILE_SLOPE)))
+        become(m, RG_TILE_MUL2_SLOPE, 3, (uint32_t[]){ a[0], a[1], p->ins.in[0] });
+    return p != NULL;
+}
+
 /* Products of three, of which gradients are made; operand j is the one taken apart. */
 static bool merge_mul(struct merge *m, const rg_tile_ins *ins, int j)
 {
@@ -97,6 +111,7 @@ void rg_tile_merge(rg_tile_node *node, uint32_t n_in, uint32_t n_ins)
             continue;
         if (ins.code == RG_TILE_MUL)
             (void)(merge_slope(&m, &ins, 0) || merge_slope(&m, &ins, 1) ||
+                   merge_pair(&m, &ins, 0) || merge_pair(&m, &ins, 1) ||
                    merge_mul(&m, &ins, 1) || merge_mul(&m, &ins, 0));
         else if (ins.code == RG_TILE_ADD)
             merge_add(&m, &ins);

@@ -139,6 +139,8 @@ static double merged_value(rg_tile_code code, int p, const double *v)
     case RG_TILE_MUL_1M: return R(v[0] * R(1 - v[1]));
     case RG_TILE_MUL_MUL_1M: return R(v[0] * R(v[1] * R(1 - v[2])));
     case RG_TILE_SLOPE: return R(R(1 - v[0]) * R(v[0] + 1));
+    case RG_TILE_MUL2_MUL_1M: return R(R(v[0] * v[1]) * R(v[2] * R(1 - v[3])));
+    case RG_TILE_MUL2_SLOPE: return R(R(v[0] * v[1]) * R(R(1 - v[2]) * R(v[2] + 1)));
     default: return R(v[0] * R(R(1 - v[1]) * R(v[1] + 1)));
     }
 #undef R
@@ -150,7 +152,7 @@ RGT_TEST(loops, merged_codes_round_after_each_operation)
     for (int j = 0; j < 4; j++)
         fill(&in[j], 9000 + 10 * (uint64_t)j);
     for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++)
-        for (rg_tile_code code = RG_TILE_MUL_ADD; code <= RG_TILE_MUL_SLOPE; code++)
+        for (rg_tile_code code = RG_TILE_MUL_ADD; code <= RG_TILE_MUL2_SLOPE; code++)
             for (int p = 0; p < 2; p++) {
                 const void *x[4];
                 for (int j = 0; j < 4; j++)
