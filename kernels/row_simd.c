@@ -8,14 +8,22 @@ struct lanes {
     f64_v part[PARTS];
 };
 
+/* Lane l of the first half and of the second, until one is left. */
 static double add_lanes(const struct lanes *s)
 {
-    double lane[16];
-    memcpy(lane, s, sizeof lane);
-    for (int half = 8; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+    typedef double two __attribute__((vector_size(16)));
+    typedef double four __attribute__((vector_size(32)));
+    typedef double eight __attribute__((vector_size(64)));
+    eight a[2];
+    four b[2];
+    two c[2];
+    memcpy(a, s, sizeof a);
+    a[0] += a[1];
+    memcpy(b, a, sizeof b);
+    b[0] += b[1];
+    memcpy(c, b, sizeof c);
+    c[0] += c[1];
+    return c[0][0] + c[0][1];
 }
 
 #define SPREAD(type)                                                                             \
