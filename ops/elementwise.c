@@ -14,7 +14,7 @@
 #define UNARY(_)                                                                                  \
     _(neg,        -x,                      rg_neg(gy),                       -3, 3, -3, 3)        \
     _(one_minus,  1 - x,                   rg_neg(gy),                       -3, 3, -3, 3)        \
-    _(square,     x * x,                   rg_mul(gy, rg_scale(x, 2)),       -3, 3, -3, 3)        \
+    _(square,     x * x,                   rg_mul(rg_scale(gy, 2), x),       -3, 3, -3, 3)       \
     _(sqrt,       sqrt(x),                 rg_div(gy, rg_scale(y, 2)),       .4, 3, 2, 9)         \
     _(exp,        exp(x),                  rg_mul(gy, y),                    -3, 3, -9, 2)        \
     _(log,        log(x),                  rg_div(gy, x),                    .4, 3, 2, 9)         \

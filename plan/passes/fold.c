@@ -68,6 +68,8 @@ static const rg_rule table[] = {
       "a stack of equal columns = columns of the stack" },
     { &rg_op_sum_over,  rg_fold_sum_one,         "a sum over one = x up to the sign of zero" },
     { &rg_op_sum_over,  rg_fold_sum_zero,        "a sum of zeros = 0" },
+    { &rg_op_sum_over,  rg_fold_sum_neg,
+      "a sum of -x over the last axis, kept = -(the sum) up to the sign of zero" },
 
     { &rg_op_matmul,    rg_fold_matmul_transpose, "transpose(A)*B is a product with A transposed" },
     { &rg_op_matmul,    rg_fold_matmul_one_hot,

@@ -7,7 +7,8 @@
  *
  * Leaves reduce together if the forward products whose rules emitted them have one right
  * operand: tied weights would otherwise mix stacks that nothing else builds. A value is never
- * stacked only to sum its columns. */
+ * stacked only to sum its columns: such values are added as they come. */
+#include "plan/passes/fusible.h"
 #include "plan/passes/passes.h"
 #include "plan/passes/sums.h"
 
@@ -34,13 +35,25 @@ static bool product_key(const rg_prog *p, const rg_node *n, rg_key *key)
     return true;
 }
 
+/* Is a value, of whose columns there are sums, best added to others first, element by element?
+ * What is stacked anyhow is not, nor what no tile program computes or no near cache holds. */
+static bool adds_first(const rg_sums *s, uint32_t id)
+{
+    enum { MOST = 1 << 16 };
+    const rg_node *x = &s->p->node[id];
+    return !s->stacked[id] && rg_node_is_fusible(x) && rg_shape_count(*x->shape) <= MOST;
+}
+
 static bool columns_key(const rg_sums *s, const rg_node *n, rg_key *key)
 {
     const rg_attr_axis *at = n->attr;
     const rg_shape *x = s->p->node[n->in[0]].shape;
-    if (at->axis != 0 || x->rank != 2 || !(s->stacked[n->in[0]] || x->dim[1] == 1))
+    const bool adds = adds_first(s, n->in[0]);
+    if (at->axis != 0 || x->rank != 2 || !(adds || s->stacked[n->in[0]] || x->dim[1] == 1))
         return false;
     key->word[1] = 2;
+    key->word[4] = adds ? (uint64_t)x->dim[0] : 0;
+    key->word[7] = adds;
     key->word[2] = (uint64_t)at->keep;
     key->word[3] = (uint64_t)x->dim[1];
     return true;

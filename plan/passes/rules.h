@@ -11,7 +11,7 @@ rg_rule_fn rg_fold_mul_number, rg_fold_mul_negs, rg_fold_add_number, rg_fold_add
     rg_fold_shift_zero, rg_fold_where, rg_fold_not, rg_fold_same_twice;
 /* rules_form.c */
 rg_rule_fn rg_fold_copy, rg_fold_reshape, rg_fold_form_of_number, rg_fold_reshape_one_hot,
-    rg_fold_reshape_sum,
+    rg_fold_reshape_sum, rg_fold_sum_neg,
     rg_fold_broadcast, rg_fold_transpose, rg_fold_sum_one, rg_fold_sum_zero,
     rg_fold_elementwise_broadcast;
 /* rules_parts.c */

@@ -129,6 +129,19 @@ uint32_t rg_fold_sum_zero(rg_builder *b, rg_node *n)
     return rg_operand_number(b, n, 0, &c) && c == 0 ? rg_rewrite_number(b, n, 0) : 0;
 }
 
+/* Of rows only, whose sums are read as they are: `reduce` looks for sums, not for their negatives. */
+uint32_t rg_fold_sum_neg(rg_builder *b, rg_node *n)
+{
+    const rg_node *x = rg_operand(b, n, 0);
+    const rg_attr_axis *at = n->attr;
+    if (x->op != &rg_op_neg || !at->keep || at->axis != x->shape->rank - 1)
+        return 0;
+    const uint32_t of = x->in[0];
+    const rg_node sum = rg_builder_like(b, n, n->op, n->attr, n->shape, &of, 1);
+    const uint32_t id = b->failed ? 0 : rg_builder_add(b, &sum);
+    return id ? rg_rewrite(b, n, &rg_op_neg, NULL, 1, id, 0, 0) : 0;
+}
+
 /* Would the op accept these operands and give the same result? */
 static bool fits(const rg_builder *b, const rg_node *n, const uint32_t *in)
 {

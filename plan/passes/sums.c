@@ -1,5 +1,8 @@
 /* plan/passes/sums.c -- Σ Aᵢ·Bᵢ = [A₁|…|Aₙ]·[B₁;…;Bₙ] for the leaves of one addition tree; column
- * sums and scatter-adds alike. A tree has one exit, so merging inside it cannot make a cycle. */
+ * sums and scatter-adds alike. A tree has one exit, so merging inside it cannot make a cycle.
+ *
+ * Nothing is stacked for a sum of columns alone: there Σ of columns of Aᵢ = columns of ΣAᵢ, where
+ * each Aᵢ is added when it is computed, element by element and row by row. */
 #include "plan/passes/sums.h"
 
 #include <string.h>
@@ -18,6 +21,11 @@ static uint32_t stacked_operands(const rg_node *leaf)
 static int stacking_axis(const rg_node *leaf, uint32_t side)
 {
     return leaf->op == &rg_op_matmul ? rg_sum_axis(leaf, (int)side) : 0;
+}
+
+static bool adds_first(const rg_sums *s, uint32_t set)
+{
+    return s->sets.bucket[set].key.word[7] != 0;
 }
 
 /* ---- Which leaves go together ---------------------------------------------------------------- */
@@ -115,6 +123,8 @@ static bool arrange(rg_sums *s, uint32_t set, uint32_t *place)
     uint32_t *part = rg_arena_get(&s->p->arena, n * sizeof *part);
     if (!part)
         return false;
+    if (adds_first(s, set))
+        return true;
     first_order(s, leaf, n);
     if (best_order(s, leaf, n, part, &side))
         follow(s, leaf, n, side, part, place);
@@ -178,6 +188,22 @@ static uint32_t plus(rg_builder *b, const rg_node *like, uint32_t sum, uint32_t 
     return sum && x ? rg_make(b, like, &rg_op_add, NULL, in, 2) : x;
 }
 
+/* One more leaf of a set whose operands are added first. */
+static void add_operand(rg_sums *s, rg_builder *b, uint32_t leaf, uint32_t set)
+{
+    const uint32_t in = b->old[leaf].in[0];
+    const rg_node like = b->old[in];
+    s->sum[set] = plus(b, &like, s->sum[set], b->map[in]);
+}
+
+static uint32_t merge(rg_sums *s, rg_builder *b, uint32_t first, uint32_t set)
+{
+    const rg_node like = b->old[first];
+    if (s->sum[set])
+        return rg_make(b, &like, like.op, like.attr, &s->sum[set], 1);
+    return merged(b, &like, s->member[set], s->sets.bucket[set].n);
+}
+
 /* A tree anew: the leaves that stay, left to right, then the merged products. */
 static uint32_t rebuild_tree(rg_sums *s, rg_builder *b, uint32_t tree, const uint32_t *set_of)
 {
@@ -189,10 +215,8 @@ static uint32_t rebuild_tree(rg_sums *s, rg_builder *b, uint32_t tree, const uin
             sum = plus(b, &like, sum, b->map[t->leaf[i]]);
     for (uint32_t i = t->first[tree]; i < t->first[tree + 1]; i++) {
         const uint32_t set = set_of[t->leaf[i]];
-        if (set && s->sets.bucket[set].first == t->leaf[i]) {
-            const rg_node leaf = b->old[t->leaf[i]];
-            sum = plus(b, &like, sum, merged(b, &leaf, s->member[set], s->sets.bucket[set].n));
-        }
+        if (set && s->sets.bucket[set].first == t->leaf[i])
+            sum = plus(b, &like, sum, merge(s, b, t->leaf[i], set));
     }
     return sum;
 }
@@ -203,7 +227,8 @@ static rg_status rebuild(rg_sums *s, rg_err *err)
     const size_t n = s->p->n_node;
     uint32_t *set_of = rg_get(&s->p->alloc, n * sizeof *set_of), tree = 0;
     uint8_t *renewed = rg_get(&s->p->alloc, n); /* by root */
-    rg_status st = set_of && renewed ? rg_builder_begin(&b, s->p, err) : no_memory(err);
+    s->sum = rg_get(&s->p->alloc, s->sets.n * sizeof *s->sum);
+    rg_status st = set_of && renewed && s->sum ? rg_builder_begin(&b, s->p, err) : no_memory(err);
     for (uint32_t k = 1; k < s->sets.n && !st; k++)
         for (uint32_t id = s->member[k] ? s->sets.bucket[k].first : 0; id; id = s->sets.next[id]) {
             set_of[id] = k;
@@ -215,12 +240,15 @@ static rg_status rebuild(rg_sums *s, rg_err *err)
             b.map[id] = rebuild_tree(s, &b, tree, set_of);
         else if (!set_of[id] && !(s->trees.inner[id] && renewed[s->trees.of[id]]))
             b.map[id] = rg_builder_copy(&b, id);
+        else if (set_of[id] && adds_first(s, set_of[id]))
+            add_operand(s, &b, id, set_of[id]);
         tree += is_root;
     }
     if (!st)
         st = rg_builder_end(&b);
     rg_release(&s->p->alloc, set_of, n * sizeof *set_of);
     rg_release(&s->p->alloc, renewed, n);
+    rg_release(&s->p->alloc, s->sum, s->sets.n * sizeof *s->sum);
     return st;
 }
 

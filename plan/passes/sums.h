@@ -5,7 +5,7 @@
 #include "plan/passes/products.h"
 
 /* A leaf's key within its tree: leaves of equal keys become one product. false: it is no member.
- * word[0] is the tree, set by the caller. */
+ * word[0] is the tree, set by the caller; word[7] asks that operands are added, not stacked. */
 typedef struct rg_sums rg_sums;
 typedef bool rg_sums_key(const rg_sums *s, uint32_t leaf, rg_key *key);
 
@@ -19,6 +19,7 @@ struct rg_sums {
     uint8_t    *stacked;    /* for reduce: values that some merged product stacks */
     rg_buckets  sets;       /* leaves by tree and key */
     uint32_t  **member;     /* by set: its leaves in their final order; NULL = stays as it is */
+    uint32_t   *sum;        /* by set, while rebuilding: the operands so far, if they are added */
     bool        over_gates; /* join */
 };
 

@@ -86,6 +86,7 @@ static rg_val flat(rg_val x) { return rg_reshape(x, RG_SHAPE(-1)); }
     _("columns of stacks",               pair(pair(r->x, r->y, 0), pair(r->y, r->W, 0), 1))      \
     _("a sum over one",                  rg_sum_over(half(r->x, 0), 0, true))                    \
     _("a sum of zeros",                  rg_sum(rg_zeros(r->g, RG_SHAPE(4))))                    \
+    _("a sum of -x",                     rg_sum_over(rg_neg(r->x), 1, true))                     \
     _("transpose(A)*B",                  rg_matmul(flip(r->W), r->W))                            \
     _("a product of stacked rows",       rg_matmul(wide(r->W), flip(r->W)))                      \
     _("one_hot(i)*W",                    rg_matmul(hot(r), r->W))                                \
