@@ -129,7 +129,7 @@ uint32_t rg_fold_sum_zero(rg_builder *b, rg_node *n)
     return rg_operand_number(b, n, 0, &c) && c == 0 ? rg_rewrite_number(b, n, 0) : 0;
 }
 
-/* Of rows only, whose sums are read as they are: `reduce` looks for sums, not for their negatives. */
+/* Of rows only, whose sums are read as they are: `reduce` looks for sums, not for negatives. */
 uint32_t rg_fold_sum_neg(rg_builder *b, rg_node *n)
 {
     const rg_node *x = rg_operand(b, n, 0);
