@@ -199,24 +199,31 @@ RG_INLINE void row_of(const struct block *o, int64_t apart, const bool more)
     }
 }
 
-/* As many columns from n0 on as whole fours of panels make; returns where they end. A B that is a
- * little larger than a cache is best read forth and back by turns: what was read last is there. */
-static int64_t one_row(const rg_product *p, const float *a, const float *b, float *c, int64_t n0,
-                       int64_t n1)
+/* Columns n0 .. n1: whole fours of panels, then what is left. A B that is a little larger than a
+ * cache is best read forth and back by turns: what was read last is there. */
+static void one_row(const rg_product *p, const float *a, const float *b, float *c, int64_t n0,
+                    int64_t n1)
 {
     const int64_t item = sizeof(float), b_k = p->b_k ? p->b_k : PANEL;
     const int64_t column = p->b_k ? 1 : p->k; /* elements of B from one to the next, or so */
     const int64_t fours = (n1 - n0) / (STREAMS * PANEL), apart = PANEL * column * item;
+    struct block o = { .a = (const char *)a, .a_k = p->a_k * item, .b_k = b_k * item, .k = p->k,
+                       .accumulate = p->accumulate };
     for (int64_t i = 0; i < fours; i++) {
         const int64_t n = n0 + (p->descending ? fours - 1 - i : i) * STREAMS * PANEL;
-        const struct block o = { .a = (const char *)a, .b = (const char *)(b + n * column),
-                                 .c = c + n, .a_k = p->a_k * item, .b_k = b_k * item, .k = p->k };
+        o.b = (const char *)(b + n * column);
+        o.c = c + n;
         if (p->accumulate)
             row_of(&o, apart, true);
         else
             row_of(&o, apart, false);
     }
-    return n0 + fours * STREAMS * PANEL;
+    for (int64_t n = n0 + fours * STREAMS * PANEL; n < n1; n += PANEL) {
+        o.b = (const char *)(b + n * column);
+        o.c = c + n;
+        o.cols = n1 - n < PANEL ? n1 - n : PANEL;
+        blocks[o.cols % RG_F32_LANES != 0][o.cols > RG_F32_LANES][0](&o);
+    }
 }
 
 /* ---- The order of blocks -------------------------------------------------------------------- */
@@ -361,10 +368,10 @@ static void stretch(const rg_product *p, const struct order *at, const float *a,
 static void run(const rg_product *p, const float *a, const float *b, float *c, int64_t m0,
                 int64_t m1, int64_t n0, int64_t n1)
 {
-    if (m1 - m0 == 1)
-        n0 = one_row(p, a + m0 * p->a_row, b, c + m0 * p->ldc, n0, n1);
-    if (m1 - m0 == 1 && n0 == n1)
+    if (m1 - m0 == 1) {
+        one_row(p, a + m0 * p->a_row, b, c + m0 * p->ldc, n0, n1);
         return;
+    }
     struct order at = order_of(p, m0, m1, n1 - n0);
     const int64_t panels = (n1 - n0 + PANEL - 1) / PANEL;
     const int64_t stretches = at.depth > 0 ? (p->k + at.depth - 1) / at.depth : 1;

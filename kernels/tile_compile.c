@@ -386,8 +386,10 @@ static void give_places(struct compile *c)
 static void finish(struct compile *c)
 {
     rg_tile_program *p = c->p;
+    p->plain = true;
     for (uint32_t k = 0; k < p->n_step; k++) {
         rg_tile_step *step = &p->step[k];
+        p->plain = p->plain && step->loop && !step->narrow && step->n_in <= RG_TILE_FEW;
         step->out = step->out & DATA ? p->n_slot + (step->out & ~DATA) : step->out;
         for (uint32_t i = 0; i < step->n_in; i++)
             if (step->in[i] & DATA)

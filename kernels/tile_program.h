@@ -20,6 +20,8 @@ typedef struct rg_tile_step {
     size_t              out_size; /* of an element, as the kernel sees it */
 } rg_tile_step;
 
+enum { RG_TILE_FEW = 4 };  /* operands of a loop */
+
 /* Copy an operand into a slot, or a place into a result. */
 typedef struct rg_tile_move {
     uint32_t      data;
@@ -38,6 +40,7 @@ struct rg_tile_program {
     rg_dtype real;
     bool     flat;       /* all is contiguous or one number: a single row of rows·cols elements */
     bool     whole;      /* tiles are whole rows */
+    bool     plain;      /* all steps are loops over all elements, of few operands */
     int64_t  cols;       /* of the source */
     int64_t  block;      /* rows of a tile; more than 1 only if a tile spans all columns */
     int64_t  width;      /* columns of a tile */

@@ -111,23 +111,50 @@ static void apply(const struct machine *m, const rg_tile_step *step, const struc
     step->loop(step->narrow ? t->nr : t->n, m->place[step->out], in, step->c);
 }
 
+/* Nothing but loops over all elements: for small tiles, every choice counts. */
+static void run_plain(const struct machine *m, int64_t n)
+{
+    const rg_tile_step *step = m->p->step + m->p->n_fill, *end = m->p->step + m->p->n_step;
+    void *const *place = m->place;
+    for (; step < end; step++) {
+        const void *const in[RG_TILE_FEW] = { place[step->in[0]], place[step->in[1]], place[step->in[2]],
+                                   place[step->in[3]] };
+        step->loop(n, place[step->out], in, step->c);
+    }
+}
+
+/* One tile, between its loads and its stores. */
+static int run_steps(const struct machine *m, const struct tile *t)
+{
+    const rg_tile_program *p = m->p;
+    for (uint32_t k = p->n_fill; k < p->n_step; k++) {
+        const rg_tile_step *step = &p->step[k];
+        const int status = step->call ? call(m, step, t) : 0;
+        if (status != 0)
+            return status;
+        if (!step->call)
+            apply(m, step, t);
+    }
+    return 0;
+}
+
 static int run_tile(const struct machine *m, const struct tile *t)
 {
     const rg_tile_program *p = m->p;
-    for (uint32_t j = 0; j < p->n_data; j++)
-        m->place[p->n_slot + j] = data_at(m, j, t);
+    int status = 0;
+    if (t->r == 0 && t->c == 0)
+        memcpy(m->place + p->n_slot, m->run->data, p->n_data * sizeof *m->place);
+    else
+        for (uint32_t j = 0; j < p->n_data; j++)
+            m->place[p->n_slot + j] = data_at(m, j, t);
     for (uint32_t i = p->n_once; i < p->n_load; i++)
         load(m, &p->load[i], t);
-    for (uint32_t k = p->n_fill; k < p->n_step; k++) {
-        const rg_tile_step *step = &p->step[k];
-        if (!step->call) {
-            apply(m, step, t);
-        } else {
-            int status = call(m, step, t);
-            if (status != 0)
-                return status;
-        }
-    }
+    if (p->plain)
+        run_plain(m, t->n);
+    else
+        status = run_steps(m, t);
+    if (status != 0)
+        return status;
     for (uint32_t i = 0; i < p->n_store; i++)
         store(m, &p->store[i], t);
     return 0;

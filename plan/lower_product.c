@@ -146,6 +146,10 @@ static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t
     const struct own *d = s->detail;
     const int64_t parts = d->row_parts * d->col_parts;
     (void)rank;
+    if (d->row_parts == 1 && first == 0 && last == parts) { /* small ones should take no time */
+        multiply(m, s, 0, 0, d->p.m, 0, d->p.n);
+        first = last;
+    }
     while (first < last) {
         const int64_t turn = first / parts, row = first % parts / d->col_parts;
         const int64_t col = first % d->col_parts, n = smaller(last - first, d->col_parts - col);
@@ -363,7 +367,7 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, 
                         .descending = packed && packed->descending };
     if (packed)
         packed->descending = !packed->descending;
-    s->fetches = e->batch == 0;
+    s->fetches = e->batch == 0 && e->m > 1; /* one row waits for memory itself */
     d.onto_row = d.onto ? onto_row(c, node) : 0;
     set_args(c, s, id, packed, d.onto);
     if (packed && c->buffer[packed->buffer].death < interval)

@@ -60,7 +60,7 @@ struct detail {
     const uint32_t        *node;      /* by instruction */
     rg_nest                nest;
     size_t                *item;      /* bytes of an element, by datum */
-    size_t                 n_data;
+    size_t                 n_data, head;  /* head: bytes of scratch for their addresses */
     int64_t                rows, cols, a_part, parts_a_turn;
     bool                   by_cols;   /* parts are columns of all rows, else rows */
 };
@@ -87,16 +87,16 @@ static int run_turn(const rg_machine *m, const rg_task *s, int64_t turn, bool co
 {
     const struct detail *d = s->detail;
     void **data = rg_scratch_of(m, rank);
-    const size_t head = rg_round_up(d->n_data * sizeof *data, RG_ALIGN);
     rg_tile_run run = {
         .data = data, .row0 = cols ? 0 : begin, .row1 = cols ? d->rows : end,
         .col0 = cols ? begin : 0, .col1 = cols ? end : d->cols,
         .first = turn * d->rows * d->cols, .seed = m->seed, .run = m->run,
-        .scratch = (char *)data + head,
+        .scratch = (char *)data + d->head,
     };
     for (size_t k = 0; k < d->n_data; k++)
-        data[k] = (char *)rg_at(m, &s->arg[k]) +
-                  rg_nest_offset(&d->nest, k, turn) * (int64_t)d->item[k];
+        data[k] = rg_at(m, &s->arg[k]);
+    for (size_t k = 0; k < d->n_data && turn > 0; k++)
+        data[k] = (char *)data[k] + rg_nest_offset(&d->nest, k, turn) * (int64_t)d->item[k];
     const int code = rg_tile_execute(d->program, &run);
     return code ? rg_fail_step(m, rank, d->node[run.failed], code) : 0;
 }
@@ -106,6 +106,8 @@ static int run_tile(const rg_machine *m, const rg_task *s, int64_t first, int64_
     const struct detail *d = s->detail;
     const int64_t all = d->by_cols ? d->cols : d->rows;
     int code = 0;
+    if (last == d->parts_a_turn && first == 0)
+        return run_turn(m, s, 0, d->by_cols, 0, all, rank);
     while (first < last && !code) {
         const int64_t turn = first / d->parts_a_turn, begin = first % d->parts_a_turn;
         const int64_t left = d->parts_a_turn - begin, n = last - first < left ? last - first : left;
@@ -413,6 +415,7 @@ static rg_status add_step(struct tile *t, const rg_tile_program *program)
     rg_code *c = t->c;
     const size_t n = t->nest.n;
     struct detail d = { .program = program, .nest = t->nest, .n_data = n,
+                        .head = rg_round_up(n * sizeof(void *), RG_ALIGN),
                         .rows = t->nest.dim[t->nest.rank - 2],
                         .cols = t->nest.dim[t->nest.rank - 1] };
     rg_task *s = rg_task_new(c, run_tile, "tile", speaker_of(c, t->unit, t->space), n,
@@ -440,7 +443,7 @@ static rg_status add_step(struct tile *t, const rg_tile_program *program)
         line[k] = rg_nest_line(&d.nest, k, d.item[k]);
     if (!line)
         return rg_lower_no_memory(c);
-    rg_need_scratch(c, rg_round_up(n * sizeof(void *), RG_ALIGN) + rg_tile_scratch(program));
+    rg_need_scratch(c, d.head + rg_tile_scratch(program));
     return RG_OK;
 }
 

@@ -109,9 +109,20 @@ static bool keep(struct soon *s, rg_task *task)
     return true;
 }
 
+/* Bytes of all buffers: if a cache holds them, nothing leaves it. */
+static double all_bytes(const rg_code *c)
+{
+    double sum = 0;
+    for (size_t i = 1; i < c->n_buffer; i++)
+        sum += (double)c->buffer[i].bytes;
+    return sum;
+}
+
 rg_status rg_code_soon(rg_code *c)
 {
     struct soon s = { .c = c };
+    if (all_bytes(c) <= CACHE)
+        return RG_OK;
     for (size_t i = 0; i < c->n_step; i++) {
         touch(&s, &c->step[i]);
         s.n_next = 0;
