@@ -117,8 +117,9 @@ static void run_plain(const struct machine *m, int64_t n)
     const rg_tile_step *step = m->p->step + m->p->n_fill, *end = m->p->step + m->p->n_step;
     void *const *place = m->place;
     for (; step < end; step++) {
-        const void *const in[RG_TILE_FEW] = { place[step->in[0]], place[step->in[1]], place[step->in[2]],
-                                   place[step->in[3]] };
+        const rg_tile_place *from = step->in;
+        const void *const in[RG_TILE_FEW] = { place[from[0]], place[from[1]], place[from[2]],
+                                              place[from[3]] };
         step->loop(n, place[step->out], in, step->c);
     }
 }
