@@ -26,6 +26,7 @@ typedef struct rg_product {
     int64_t b_k;          /* row k of B begins at b + k·b_k; 0 = B lies in panels */
     int64_t ldc;
     bool    accumulate;
+    float  *room;         /* of this thread, as much as kernels want; without, they are slower */
     const rg_soon *soon;  /* n_soon of them */
     int64_t n_soon;
     bool    descending;   /* one row: from the last columns to the first; changes no bits */
@@ -35,6 +36,7 @@ typedef struct rg_product_kernels {
     rg_isa  isa;
     int64_t panel;        /* columns of a panel of packed B */
     int64_t rows;         /* rows of the largest register block */
+    int64_t room;         /* elements that they use while they run */
     bool    fused;        /* the processor has the instruction; without it BLAS is far faster */
     /* Rows m0 .. m1, columns n0 .. n1 of C; n0 is a multiple of `panel`. Pointers are to whole
      * operands. */

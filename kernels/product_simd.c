@@ -234,7 +234,10 @@ enum {
     FEW = 64,              /* rows of a B that is near anyway */
     PAGE = 4096,
     CROWDED = ROWS < 7 ? ROWS : 7, /* rows a multiple of PAGE apart share a set of 8 ways */
-    STRETCH = ROWS < 7 ? 128 : 256 /* of k, where B lies in rows: most of a first-level cache */
+    STRETCH = ROWS < 7 ? 128 : 256, /* of k, where B lies in rows: most of a first-level cache */
+    COPIES = ROWS < 7,     /* few rows meet such a B at a time, and wait for lines that crowd a set:
+                            * a panel of it is copied first, of a stretch of */
+    COPY = 256, LONGEST = COPY + COPY / 2
 };
 
 /* What is to be fetched for later, piece by piece: as many SPANs of one row, or as many rows at one
@@ -248,7 +251,7 @@ struct ahead {
 /* Rows m0 .. m1 fall into nearly equal blocks; `group` of them meet a panel in turn. */
 struct order {
     int64_t m0, m, blocks, group, depth;
-    bool    fetch_b;
+    bool    fetch_b, copy_b;
     struct ahead *ahead;
 };
 
@@ -258,8 +261,11 @@ static struct order order_of(const rg_product *p, int64_t m0, int64_t m1, int64_
     const int64_t most = p->a_row * item % PAGE == 0 ? CROWDED : ROWS;
     struct order o = { .m0 = m0, .m = m, .blocks = (m + most - 1) / most, .depth = p->k,
                        .fetch_b = p->b_k ? k > FEW : k * cols * item > FAR };
-    if (p->b_k && !p->accumulate && k > STRETCH + STRETCH / 2)
-        o.depth = (k + k / STRETCH - 1) / (k / STRETCH);
+    o.copy_b = COPIES && p->room && p->b_k && o.blocks >= 4 && (k < LONGEST || !p->accumulate);
+    const int64_t stretch = o.copy_b ? COPY : STRETCH;
+    const int64_t parts = (k + stretch / 2) / stretch;
+    if (p->b_k && !p->accumulate && parts > 1)
+        o.depth = (k + parts - 1) / parts;
     const int64_t rows = NEAR / item / (o.depth > 0 ? o.depth : 1);
     o.group = rows < 4 * ROWS ? 4 : rows / ROWS;
     return o;
@@ -341,6 +347,16 @@ static void panel_rows(struct block o, const struct order *at, int64_t g, int64_
     }
 }
 
+static void copy_panel(float *to, const struct block *o)
+{
+    const char *b = o->b;
+    for (int64_t k = o->k; k > 0; k--, to += PANEL, b += o->b_k)
+        if (o->cols == PANEL)
+            memcpy(to, b, PANEL * sizeof *to);
+        else
+            memcpy(to, b, (size_t)o->cols * sizeof *to);
+}
+
 /* Stretch k0 .. of the sums. */
 static void stretch(const rg_product *p, const struct order *at, const float *a, const float *b,
                     float *c, int64_t k0, int64_t n0, int64_t n1)
@@ -351,7 +367,7 @@ static void stretch(const rg_product *p, const struct order *at, const float *a,
         for (int64_t n = n0; n < n1; n += PANEL) {
             const float *panel = b + (p->b_k ? n : n * p->k) + k0 * b_k;
             const float *next = panel + (p->b_k ? PANEL : PANEL * p->k);
-            const struct block o = {
+            struct block o = {
                 .a = (const char *)(a + at->m0 * p->a_row + k0 * p->a_k), .b = (const char *)panel,
                 .c = c + at->m0 * p->ldc + n, .a_row = p->a_row * item, .a_k = p->a_k * item,
                 .b_k = b_k * item, .ldc = p->ldc, .k = k,
@@ -359,6 +375,11 @@ static void stretch(const rg_product *p, const struct order *at, const float *a,
                 .accumulate = p->accumulate,
             };
             const int64_t end = g + at->group < at->blocks ? g + at->group : at->blocks;
+            if (at->copy_b) {
+                copy_panel(p->room, &o);
+                o.b = (const char *)p->room;
+                o.b_k = PANEL * item;
+            }
             const int64_t ahead = at->fetch_b && n + PANEL < n1 ? k : 0;
             panel_rows(o, at, g, end, (struct fetch){ (const char *)next, b_k * item, ahead },
                        n == n0);
@@ -384,4 +405,6 @@ static void run(const rg_product *p, const float *a, const float *b, float *c, i
     } while (k0 < p->k);
 }
 
-const rg_product_kernels RG_SIMD_NAME(rg_product) = { RG_SIMD_ISA, PANEL, ROWS, RG_SIMD_FMA, run };
+const rg_product_kernels RG_SIMD_NAME(rg_product) = {
+    RG_SIMD_ISA, PANEL, ROWS, COPIES ? LONGEST * PANEL : 0, RG_SIMD_FMA, run,
+};

@@ -94,45 +94,45 @@ struct own {
 
 enum { COLUMNS = 1 << 20 };  /* operations that are worth a part */
 
-/* Fetch, meanwhile, a share of what the next steps read: as much of it as rows m0 .. m1, columns
- * n0 .. n1 are of all. */
-static void multiply_fetching(const rg_machine *m, const rg_task *s, const float *a,
-                              const float *b, float *c, int64_t m0, int64_t m1, int64_t n0,
-                              int64_t n1)
+enum { SOON = 16 };
+
+/* What to fetch meanwhile of what the next steps read: as large a share of it as rows m0 .. m1,
+ * columns n0 .. n1 are of all. Returns how much it is. */
+static int64_t share_of_next(const rg_machine *m, const rg_task *s, rg_soon soon[SOON], int64_t m0,
+                             int64_t m1, int64_t n0, int64_t n1)
 {
-    enum { MOST = 16 };
-    const struct own *d = s->detail;
-    rg_soon soon[MOST];
-    rg_product p = d->p;
-    const int64_t first = m0 + (m1 - m0) * n0 / p.n, last = m0 + (m1 - m0) * n1 / p.n;
-    const int64_t r0 = first * s->next_rows / p.m, r1 = last * s->next_rows / p.m;
-    for (uint32_t k = 0; k < s->n_next && k < MOST && r0 < r1; k++) {
+    const rg_product *p = &((const struct own *)s->detail)->p;
+    const int64_t first = m0 + (m1 - m0) * n0 / p->n, last = m0 + (m1 - m0) * n1 / p->n;
+    const int64_t r0 = first * s->next_rows / p->m, r1 = last * s->next_rows / p->m;
+    int64_t n = 0;
+    for (uint32_t k = 0; k < s->n_next && k < SOON && r0 < r1; k++) {
         const rg_line l = s->next[k].line;
         const bool dense = l.width == l.pitch;
         const char *at = (const char *)rg_at(m, &s->next[k].ref) + r0 * l.pitch;
-        soon[p.n_soon++] = (rg_soon){ at, dense ? 1 : r1 - r0, l.pitch,
-                                      dense ? (r1 - r0) * l.width : l.width };
+        soon[n++] = (rg_soon){ at, dense ? 1 : r1 - r0, l.pitch,
+                               dense ? (r1 - r0) * l.width : l.width };
     }
-    p.soon = soon;
-    d->kernels->run(&p, a, b, c, m0, m1, n0, n1);
+    return n;
 }
 
 /* Rows m0 .. m1, columns n0 .. n1 of a turn. */
-static void multiply(const rg_machine *m, const rg_task *s, int64_t turn, int64_t m0, int64_t m1,
-                     int64_t n0, int64_t n1)
+static void multiply(const rg_machine *m, const rg_task *s, int rank, int64_t turn, int64_t m0,
+                     int64_t m1, int64_t n0, int64_t n1)
 {
     const struct own *d = s->detail;
     const float *a = rg_at(m, &s->arg[0]), *b = rg_at(m, &s->arg[1]);
     float *c = rg_at(m, &s->arg[s->n_in]);
+    rg_product p = d->p;
+    rg_soon soon[SOON];
     if (d->onto)
-        bring((char *)c, d->p.ldc, rg_at(m, &s->arg[2]), d->onto_row, m0, m1, n0, n1, 4);
-    a += turn_offset(&d->e, 0, turn);
-    b += turn_offset(&d->e, 1, turn);
-    c += turn_offset(&d->e, 2, turn);
-    if (s->n_next)
-        multiply_fetching(m, s, a, b, c, m0, m1, n0, n1);
-    else
-        d->kernels->run(&d->p, a, b, c, m0, m1, n0, n1);
+        bring((char *)c, p.ldc, rg_at(m, &s->arg[2]), d->onto_row, m0, m1, n0, n1, 4);
+    p.room = rg_scratch_of(m, rank);
+    if (s->n_next) {
+        p.soon = soon;
+        p.n_soon = share_of_next(m, s, soon, m0, m1, n0, n1);
+    }
+    d->kernels->run(&p, a + turn_offset(&d->e, 0, turn), b + turn_offset(&d->e, 1, turn),
+                    c + turn_offset(&d->e, 2, turn), m0, m1, n0, n1);
 }
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -145,9 +145,8 @@ static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t
 {
     const struct own *d = s->detail;
     const int64_t parts = d->row_parts * d->col_parts;
-    (void)rank;
     if (d->row_parts == 1 && first == 0 && last == parts) { /* small ones should take no time */
-        multiply(m, s, 0, 0, d->p.m, 0, d->p.n);
+        multiply(m, s, rank, 0, 0, d->p.m, 0, d->p.n);
         first = last;
     }
     while (first < last) {
@@ -159,7 +158,7 @@ static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t
         const int64_t to = bands < d->bands ? band : smaller(from + n * d->cols_a_part, band);
         for (int64_t i = 0; i < bands; i++) {
             const int64_t at = (d->p.descending ? bands - 1 - i : i) * band;
-            multiply(m, s, turn, m0, m1, at + from, at + to);
+            multiply(m, s, rank, turn, m0, m1, at + from, at + to);
         }
         first += n;
     }
@@ -174,7 +173,7 @@ static int run_own_rows(const rg_machine *m, const rg_task *s, int64_t first, in
     const int64_t turns = s->parts / s->rows;
     if (d->e.batch > 0)
         return run_own(m, s, first * turns, last * turns, rank);
-    multiply(m, s, 0, first, last, 0, d->p.n);
+    multiply(m, s, rank, 0, first, last, 0, d->p.n);
     return 0;
 }
 
@@ -360,6 +359,7 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, 
     rg_task *s = rg_task_new(c, run_own, "product", id, 4, sizeof d);
     if (!s)
         return rg_lower_no_memory(c);
+    rg_need_scratch(c, (size_t)d.kernels->room * sizeof(float));
     d.p = (rg_product){ .m = e->m, .n = e->n, .k = e->k, .a_row = e->a_m, .a_k = e->a_k,
                         .b_k = packed ? 0 : leading(e->k, e->n, e->b_k),
                         .ldc = leading(e->m, e->n, e->c_m),

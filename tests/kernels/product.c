@@ -5,6 +5,7 @@
 
 #include "kernels/product.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static float *numbers(int64_t n, uint64_t stream)
@@ -85,6 +86,7 @@ static void try_form(const struct form *f, rg_isa isa)
     float *b = numbers(f->across_b ? f->n * s.b_n : f->k * s.b_k, 2);
     float *start = numbers(f->m * s.c_row, 3), *c = numbers(f->m * s.c_row, 3);
     float *packed = malloc((size_t)rg_product_packed(kernels, f->k, f->n) * sizeof *packed + 1);
+    float *room = malloc(((size_t)kernels->room + 1) * sizeof *room);
     /* fetched meanwhile: long rows, high columns, one line; no product is too small for them */
     const rg_soon soon[] = { { (char *)start, 1, 64, 1000 }, { (char *)b, 90, 128, 70 },
                              { (char *)a, 1, 4, 4 } };
@@ -92,7 +94,9 @@ static void try_form(const struct form *f, rg_isa isa)
                            .b_k = f->packed ? 0 : s.b_k, .ldc = s.c_row,
                            .accumulate = f->accumulate, .descending = f->descending,
                            .soon = soon, .n_soon = f->n % 2 ? 3 : 0 };
-    RGT_CHECK(packed);
+    RGT_CHECK(packed && room);
+    for (int64_t i = 0; i <= kernels->room; i++)
+        room[i] = NAN;
     pack_parts(kernels, f, packed, b);
     in_parts(kernels, &p, a, f->packed ? packed : b, c);
     for (int64_t i = 0; i < f->m; i++)
@@ -105,7 +109,8 @@ static void try_form(const struct form *f, rg_isa isa)
                           f->across_b, f->packed, f->accumulate, (int)i, (int)j, (double)got,
                           (double)want);
         }
-    free(a), free(b), free(packed), free(start), free(c);
+    RGT_CHECK(isnan(room[kernels->room]));
+    free(a), free(b), free(packed), free(room), free(start), free(c);
 }
 
 static void try_forms(int64_t m, int64_t n, int64_t k)
