@@ -1,6 +1,7 @@
 /* plan/print.c -- a plan as text: what a run does, in order; what repeats over time, once. */
 #include "plan/words.h"
 
+#include "base/index.h"
 #include "base/philox.h"
 #include "ops/ops.h"
 
@@ -26,8 +27,14 @@ void rg_print_nodes(const rg_plan *plan, rg_write_fn *write, void *user)
 
 /* ---- What repeats --------------------------------------------------------------------------- */
 
-enum { LONGEST = 48,   /* steps that repeat together */
+enum { LONGEST = 48,   /* steps, or blocks of them, that repeat together */
        FEWEST = 3 };   /* times, to be worth saying */
+
+/* Steps that come so often, one time behind the other; a region may begin there. */
+typedef struct block {
+    size_t           first, period, times;
+    const rg_region *region;
+} block;
 
 /* Equal for steps that differ by places and time only. */
 static uint64_t pattern_of(rg_words *w, const rg_speaker *sp, const rg_task *s)
@@ -55,8 +62,9 @@ static size_t repeats(const uint64_t *pattern, size_t n, size_t i, size_t period
     return k - i;
 }
 
-/* The block of steps at i that saves most lines, and how often it comes; 1 step, once, if none. */
-static size_t block_at(const uint64_t *pattern, size_t n, size_t i, size_t *times)
+/* How many from i on repeat together so that most lines are saved, and how often; 1, once, if none
+ * do. */
+static size_t period_at(const uint64_t *pattern, size_t n, size_t i, size_t *times)
 {
     size_t best = 1, saved = 0;
     *times = 1;
@@ -87,6 +95,10 @@ typedef struct printer {
     motion    *motion;      /* by place of the line */
     size_t     motion_cap;
     uint64_t  *pattern;     /* by step */
+    block     *block;
+    uint64_t  *whole;       /* by block: its pattern */
+    size_t     n_block;
+    const char *margin;     /* "|" in a round that stands for several */
 } printer;
 
 static const char *next_mark(const char *c)
@@ -162,7 +174,7 @@ static void print_words(printer *p, const rg_task *s, size_t period, size_t time
         if (*c == '\n') {
             if (lines++ == 0)
                 print_scope(p, s, counts, t0);
-            rg_out_printf(&p->out, "\n%-30s", times > 1 ? "|" : "");
+            rg_out_printf(&p->out, "\n%s%-30s", p->margin, times > 1 ? "|" : "");
             c++;
         } else if (*c == RG_MARK_PLACE || *c == RG_MARK_SHIFT) {
             print_place(p, *c, &p->motion[nth++]);
@@ -180,14 +192,14 @@ static void print_block(printer *p, const rg_task *s, size_t period, size_t time
     const int64_t t0 = rg_time_of(&p->sp, s);
     const int64_t t1 = rg_time_of(&p->sp, s + (times - 1) * period);
     if (times > 1)
-        rg_out_printf(&p->out, "%zu times", times);
+        rg_out_printf(&p->out, "%s%zu times", p->margin, times);
     if (times > 1 && t0 != t1)
         rg_out_printf(&p->out, ", t = %lld .. %lld", (long long)t0, (long long)t1);
     rg_out_printf(&p->out, times > 1 ? ":\n" : "");
     for (size_t i = 0; i < period; i++) {
         const rg_task *step = &s[i];
-        rg_out_printf(&p->out, "%s%5u %-10s", times > 1 ? "|" : " ", (unsigned)step->interval,
-                      step->name);
+        rg_out_printf(&p->out, "%s%s%5u %-10s", p->margin, times > 1 ? "|" : " ",
+                      (unsigned)step->interval, step->name);
         rg_out_printf(&p->out, " %5s %5s  ", rg_amount(flop, step->flop),
                       rg_amount(bytes, step->bytes));
         print_words(p, step, period, times, t0, t0 != t1);
@@ -195,25 +207,53 @@ static void print_block(printer *p, const rg_task *s, size_t period, size_t time
 }
 
 /* Steps between which threads need not meet, as far as rows are concerned. */
-static void print_region(const rg_out *out, const rg_code *c, const rg_region *r)
+static void print_region(const printer *p, const rg_code *c, const rg_region *r)
 {
-    rg_out_printf(out, "region: intervals %u .. %u, %lld rows in panels of %lld, run by %s\n",
-                  (unsigned)c->step[r->first].interval, (unsigned)c->step[r->end - 1].interval,
-                  (long long)r->rows, (long long)r->panel, r->by_rows ? "rows" : "columns");
+    rg_out_printf(&p->out, "%sregion: intervals %u .. %u, %lld rows in panels of %lld, run by %s\n",
+                  p->margin, (unsigned)c->step[r->first].interval,
+                  (unsigned)c->step[r->end - 1].interval, (long long)r->rows, (long long)r->panel,
+                  r->by_rows ? "rows" : "columns");
+}
+
+static uint64_t pattern_of_block(const printer *p, const block *b)
+{
+    uint64_t h = rg_hash_mix(b->period, b->times);
+    for (size_t k = 0; k < b->period; k++)
+        h = rg_hash_mix(h, p->pattern[b->first + k]);
+    if (b->region)
+        h = rg_hash_mix(h, (uint64_t)(2 * b->region->rows + b->region->by_rows));
+    return h;
 }
 
 /* Blocks do not reach over the ends of regions. */
-static void print_all(printer *p, const rg_code *c)
+static void find_blocks(printer *p, const rg_code *c)
 {
     const rg_region *r = c->region, *last = r + c->n_region;
-    for (size_t i = 0, period, times; i < c->n_step; i += period * times) {
+    for (size_t i = 0, times; i < c->n_step;) {
         if (r < last && r->end == i)
             r++;
-        if (r < last && r->first == i)
-            print_region(&p->out, c, r);
         const size_t end = r == last ? c->n_step : i < r->first ? r->first : r->end;
-        period = block_at(p->pattern, end, i, &times);
-        print_block(p, &c->step[i], period, times);
+        const size_t period = period_at(p->pattern, end, i, &times);
+        p->block[p->n_block] = (block){ i, period, times, r < last && r->first == i ? r : NULL };
+        p->whole[p->n_block] = pattern_of_block(p, &p->block[p->n_block]);
+        p->n_block++;
+        i += period * times;
+    }
+}
+
+/* Blocks repeat as steps do; of rounds of them only the first is told. */
+static void print_all(printer *p, const rg_code *c)
+{
+    for (size_t i = 0, period, rounds; i < p->n_block; i += period * rounds) {
+        period = period_at(p->whole, p->n_block, i, &rounds);
+        p->margin = rounds > 1 ? "|" : "";
+        if (rounds > 1)
+            rg_out_printf(&p->out, "%zu rounds; the first:\n", rounds);
+        for (const block *b = p->block + i; b < p->block + i + period; b++) {
+            if (b->region)
+                print_region(p, c, b->region);
+            print_block(p, &c->step[b->first], b->period, b->times);
+        }
     }
 }
 
@@ -227,7 +267,8 @@ static const char columns[] =
     "for itself; on the right of = a place holds what it held before the step. In brackets: where\n"
     "(or: in one of the places where) the code was that asked for it, t being its time step;\n"
     "grad: for its gradient. Lines with | repeat: @N:+M is M bytes further each time, @N:.. moves\n"
-    "irregularly, t-1 is the time step before the counted one.\n"
+    "irregularly, t-1 is the time step before the counted one. Of rounds, which do the same in\n"
+    "other places and at other times, the first is told.\n"
     "\n"
     "   at kernel      flop bytes  what\n";
 
@@ -238,14 +279,21 @@ void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user)
     p.line.alloc = p.other.alloc = &plan->alloc;
     rg_speaker_create(&p.sp, plan);
     p.pattern = rg_get(&plan->alloc, c->n_step * sizeof *p.pattern);
+    p.block = rg_get(&plan->alloc, c->n_step * sizeof *p.block);
+    p.whole = rg_get(&plan->alloc, c->n_step * sizeof *p.whole);
+    const bool ok = p.pattern && p.block && p.whole;
     rg_out_printf(&p.out, "%s", columns);
-    for (size_t i = 0; p.pattern && i < c->n_step; i++)
+    for (size_t i = 0; ok && i < c->n_step; i++)
         p.pattern[i] = pattern_of(&p.line, &p.sp, &c->step[i]);
-    if (p.pattern)
+    if (ok) {
+        find_blocks(&p, c);
         print_all(&p, c);
-    if (!p.pattern || p.line.failed || p.other.failed)
+    }
+    if (!ok || p.line.failed || p.other.failed)
         rg_out_printf(&p.out, "no memory for the steps\n");
     rg_release(&plan->alloc, p.pattern, c->n_step * sizeof *p.pattern);
+    rg_release(&plan->alloc, p.block, c->n_step * sizeof *p.block);
+    rg_release(&plan->alloc, p.whole, c->n_step * sizeof *p.whole);
     rg_release(&plan->alloc, p.motion, p.motion_cap * sizeof *p.motion);
     rg_words_free(&p.line);
     rg_words_free(&p.other);

@@ -60,19 +60,33 @@ static size_t count(const char *text, const char *part)
     return n;
 }
 
-/* Steps that the text tells: a line each, times how often its block comes. */
+static bool line_has(const char *line, const char *word)
+{
+    const char *at = strstr(line, word);
+    return at && at < line + strcspn(line, "\n");
+}
+
+/* Steps that the text tells: a line each, times how often its block comes, and its round. */
 static size_t steps_told(const char *text)
 {
-    size_t sum = 0, times = 1;
+    size_t sum = 0, times = 1, rounds = 1;
     const char *line = strstr(text, "   at kernel");
     for (; line && *line; line = strchr(line, '\n')) {
         line += *line == '\n';
         unsigned interval;
         char kernel[64];
-        if (strstr(line, " times") && strstr(line, " times") < line + strcspn(line, "\n"))
-            times = strtoul(line, NULL, 10);
-        else if (sscanf(line + (*line == '|'), " %u %63[a-z_] ", &interval, kernel) == 2)
-            sum += *line == '|' ? times : 1;
+        if (line_has(line, " rounds;")) {
+            rounds = strtoul(line, NULL, 10);
+            continue;
+        }
+        /* two margins: of a round, unless a time is told without one; of a block */
+        const bool in_round = rounds > 1 && *line == '|';
+        const char *rest = line + in_round;
+        rounds = in_round ? rounds : 1;
+        if (line_has(line, " times"))
+            times = strtoul(rest, NULL, 10);
+        else if (sscanf(rest + (*rest == '|'), " %u %63[a-z_] ", &interval, kernel) == 2)
+            sum += (*rest == '|' ? times : 1) * rounds;
     }
     return sum;
 }
@@ -103,6 +117,29 @@ RGT_TEST(show_plan, a_longer_sequence_makes_no_longer_text)
     }
     RGT_CHECK_MSG(lines[0] == lines[1] && lines[0] < 80, "%zu, %zu lines", lines[0], lines[1]);
     RGT_CHECK_MSG(times[0] == 1 && times[1] == 1, "%zu, %zu", times[0], times[1]);
+}
+
+/* Merged products are cut where time is: rounds of blocks. */
+RGT_TEST(show_plan, rounds_of_blocks_that_repeat_are_told_once)
+{
+    size_t lines[2];
+    for (int i = 0; i < 2; i++) {
+        net n;
+        rg_params_create(&n.params, 1, NULL);
+        rg_graph_create(&n.graph, n.params, NULL);
+        n.text = n.dot = (rgt_text){ 0 };
+        rg_val X = rg_input(n.graph, "x", RG_F, RG_SHAPE(i ? 96 : 64, 64, 8));
+        rg_cell cell = rg_lstm(n.graph, "lstm", 8, 128, NULL);
+        rg_val loss = rg_mean(rg_square(rg_unroll(NULL, &cell, X, NULL, NULL)));
+        RGT_CHECK(rg_plan_create_train(&n.plan, loss, NULL, 0, NULL) == RG_OK);
+        rg_plan_print(n.plan, rgt_write, &n.text);
+        lines[i] = count(n.text.data, "\n");
+        RGT_CHECK(count(n.text.data, " rounds; the first:\n") >= 2);
+        RGT_CHECK(steps_told(n.text.data) == rg_plan_facts(n.plan).steps);
+        end(&n);
+    }
+    /* of what the rounds leave, one formula adds it all up */
+    RGT_CHECK_MSG(lines[1] <= lines[0] + 2, "%zu, %zu lines", lines[0], lines[1]);
 }
 
 RGT_TEST(show_plan, formulas_and_products_are_those_of_the_cell)
