@@ -93,9 +93,10 @@ static const struct ablation {
 } ablations[] = {
     { "split", RG_OPTIMIZE }, { "join", RG_OPTIMIZE }, { "reduce", RG_OPTIMIZE },
     { "pack", RG_OPTIMIZE }, { "batch", RG_OPTIMIZE }, { "accumulate", RG_OPTIMIZE },
-    { "chunk", RG_OPTIMIZE }, { "fuse", RG_OPTIMIZE }, { "slots", RG_OPTIMIZE },
-    { "inplace", RG_OPTIMIZE }, { "regions", RG_OPTIMIZE },
-    { "split join reduce pack batch accumulate chunk fuse slots inplace regions", RG_OPTIMIZE },
+    { "chunk", RG_OPTIMIZE }, { "columns", RG_OPTIMIZE }, { "fuse", RG_OPTIMIZE },
+    { "slots", RG_OPTIMIZE }, { "inplace", RG_OPTIMIZE }, { "regions", RG_OPTIMIZE },
+    { "split join reduce pack batch accumulate chunk columns fuse slots "
+      "inplace regions", RG_OPTIMIZE },
     { "", RG_INTERPRET },
 };
 

@@ -24,6 +24,7 @@ static const struct stage {
     { "batch",      rg_pass_batch },       /* products with one right operand are one          */
     { "accumulate", rg_pass_accumulate },  /* products on top of what they are added to        */
     { "chunk",      rg_pass_chunk },       /* what many rows leave is read while it is near    */
+    { "columns",    rg_pass_columns },     /* what shares columns lies in one array            */
     { "remat",      rg_pass_remat },       /* what is cheaper computed again than kept         */
     { "fuse",       rg_pass_fuse },        /* elementwise nodes become tile programs           */
     { "steps",      NULL },                /* kernels over one arena; without: interpreted     */

@@ -18,7 +18,7 @@
 #include "plan/passes/products.h"
 
 enum { ROWS = 256, FEWEST = 3 };           /* of a chunk; chunks */
-static const double CACHE = 1024 * 1024;   /* bytes of the wider operand; fewer are near anyhow */
+static const double CACHE = 1024 * 1024;   /* bytes; if no product has more, all is near anyhow */
 
 /* A product of rows, or a sum over them, in chunks. */
 struct cut {
@@ -44,7 +44,9 @@ struct chunk {
     struct due *due;         /* [0] unused */
     size_t      n_due, due_cap;
     uint32_t   *cut_of, *first_due, *last_due; /* by node */
+    uint32_t   *beside;      /* by node: the last concat along columns that it is a part of */
     uint8_t    *waits;       /* by node: views from it to a late product, made for who reads it */
+    double      largest;     /* bytes */
     bool        failed;
 };
 
@@ -158,11 +160,25 @@ static double columns(const rg_node *n)
     return (double)n->shape->dim[1];
 }
 
-/* Rows enough, and more bytes than are near. */
-static bool worth(const rg_prog *p, int64_t rows, double cols)
+/* Bytes of the largest operand or result of a product. */
+static void find_largest(struct chunk *s)
 {
-    const int64_t least = FEWEST * (p->chunk ? p->chunk : ROWS);
-    return rows >= least && (p->chunk || (double)rows * cols * sizeof(float) > CACHE);
+    for (uint32_t id = 1; id < s->p->n_node; id++) {
+        const rg_node *n = &s->p->node[id];
+        for (uint32_t k = 0; k < 3 && rg_is_product(n); k++) {
+            const rg_node *x = k < 2 ? &s->p->node[n->in[k]] : n;
+            const double bytes = (double)x->shape->dim[0] * columns(x) * sizeof(float);
+            s->largest = bytes > s->largest ? bytes : s->largest;
+        }
+    }
+}
+
+/* Rows enough, and something that is not near anyhow: one answer for all that stack the same
+ * steps. */
+static bool worth(const struct chunk *s, int64_t rows)
+{
+    const int64_t least = FEWEST * (s->p->chunk ? s->p->chunk : ROWS);
+    return rows >= least && (s->p->chunk || s->largest > CACHE);
 }
 
 enum { DEEPEST = 16 };
@@ -194,7 +210,7 @@ static bool cut_rows(struct chunk *s, struct cut *c, const rg_node *n)
 {
     const rg_node *a = &s->p->node[n->in[0]];
     const double left = columns(a), right = columns(n);
-    if (!worth(s->p, n->shape->dim[0], left > right ? left : right))
+    if (!worth(s, n->shape->dim[0]))
         return false;
     c->late = (left <= right || !is_stack(a)) && !operand_waits(s, n) && cut_slices(s, c);
     return (c->late || (!c->n && is_stack(a) && cut_stack(s, c, a))) && find_parts(s, c, 0);
@@ -203,15 +219,11 @@ static bool cut_rows(struct chunk *s, struct cut *c, const rg_node *n)
 /* Aᵀ·D, or column sums of D. */
 static bool cut_sums(struct chunk *s, struct cut *c, const rg_node *n)
 {
-    double cols = 0;
     uint32_t stack = 0;
-    for (uint32_t k = 0; k < n->n_in; k++) {
-        const rg_node *x = &s->p->node[n->in[k]];
-        cols = columns(x) > cols ? columns(x) : cols;
-        stack = is_stack(x) ? n->in[k] : stack;
-    }
+    for (uint32_t k = 0; k < n->n_in; k++)
+        stack = is_stack(&s->p->node[n->in[k]]) ? n->in[k] : stack;
     c->sums = true;
-    return stack && worth(s->p, s->p->node[stack].shape->dim[0], cols) &&
+    return stack && worth(s, s->p->node[stack].shape->dim[0]) &&
            cut_stack(s, c, &s->p->node[stack]) && find_parts(s, c, 0) &&
            (n->n_in == 1 || find_parts(s, c, 1));
 }
@@ -230,14 +242,20 @@ static bool find_cut(struct chunk *s, struct cut *c)
 
 /* ---- When a chunk can be made ---------------------------------------------------------------- */
 
+/* When a part is there; beside others in a concat, if it is put so: then `columns` finds both. */
+static uint32_t there(const struct chunk *s, const struct cut *c, uint32_t part)
+{
+    return s->beside[part] && s->beside[part] < c->id ? s->beside[part] : part;
+}
+
 /* The last node that chunk k of an operand needs. */
 static uint32_t last_part(const struct chunk *s, const struct cut *c, uint32_t k, uint32_t side)
 {
-    const uint32_t id = s->p->node[c->id].in[side];
+    const uint32_t id = s->p->node[c->id].in[side], *in = s->p->node[id].in;
     uint32_t last = c->part[side] ? 0 : id;
     for (uint32_t i = c->part[side] ? c->part[side][k] : 0; c->part[side] &&
          i < c->part[side][k + 1]; i++)
-        last = s->p->node[id].in[i] > last ? s->p->node[id].in[i] : last;
+        last = there(s, c, in[i]) > last ? there(s, c, in[i]) : last;
     return last;
 }
 
@@ -265,9 +283,20 @@ static void add_due(struct chunk *s, uint32_t cut, uint32_t k)
     s->last_due[last] = at;
 }
 
+static void find_beside(struct chunk *s)
+{
+    for (uint32_t id = 1; id < s->p->n_node; id++) {
+        const rg_node *n = &s->p->node[id];
+        for (uint32_t k = 0; k < n->n_in && n->op == &rg_op_concat && !is_stack(n); k++)
+            s->beside[n->in[k]] = id;
+    }
+}
+
 static void find_cuts(struct chunk *s)
 {
     s->n_cut = 1;
+    find_beside(s);
+    find_largest(s);
     for (uint32_t id = 1; id < s->p->n_node && !s->failed; id++) {
         struct cut c = { .id = id };
         s->p->visits++;
@@ -414,8 +443,9 @@ rg_status rg_pass_chunk(rg_prog *p, rg_err *err)
     s.cut_of = rg_arena_get(&arena, n * sizeof *s.cut_of);
     s.first_due = rg_arena_get(&arena, n * sizeof *s.first_due);
     s.last_due = rg_arena_get(&arena, n * sizeof *s.last_due);
+    s.beside = rg_arena_get(&arena, n * sizeof *s.beside);
     s.waits = rg_arena_get(&arena, n);
-    s.failed = !s.cut_of || !s.first_due || !s.last_due || !s.waits;
+    s.failed = !s.cut_of || !s.beside || !s.first_due || !s.last_due || !s.waits;
     if (!st && !s.failed)
         find_cuts(&s);
     if (!st && s.failed)

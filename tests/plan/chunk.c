@@ -144,3 +144,30 @@ RGT_TEST(chunk, any_team_computes_the_same_bits_beside_dead_memory)
         net_end(&n);
     }
 }
+
+static void count_copy(void *user, const rg_timed_step *step)
+{
+    *(int *)user += strcmp(step->kernel, "copy") == 0;
+}
+
+/* Steps of a run that do nothing but copy. */
+static int copies(const net *n, const char *disable)
+{
+    int count = 0;
+    size_t bytes, steps;
+    const rg_trace trace = { .user = &count, .step = count_copy };
+    free(results(n, (rg_plan_opts){ .threads = 1, .disable = disable, .trace = &trace }, &bytes,
+                 &steps));
+    return count / 2;
+}
+
+/* Three gradients of gates lie side by side for x, two of them for h, the third alone. */
+RGT_TEST(chunk, gradients_of_gates_that_two_products_want_are_not_copied)
+{
+    net n;
+    net_begin(&n, GRU);
+    const int with = copies(&n, NULL), without = copies(&n, "columns");
+    RGT_CHECK_MSG(without >= with + T, "%d and %d copies", with, without);
+    RGT_CHECK_MSG(with < T, "%d copies", with);
+    net_end(&n);
+}

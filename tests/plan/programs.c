@@ -22,6 +22,7 @@ const tested_pass tested_passes[] = {
     { "batch", rg_pass_batch, true },
     { "accumulate", rg_pass_accumulate, true },
     { "chunk", rg_pass_chunk, false },
+    { "columns", rg_pass_columns, true },
     { "remat", rg_pass_remat, true },
     { "fuse", rg_pass_fuse, true },
 };
