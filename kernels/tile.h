@@ -7,7 +7,7 @@
  *
  * A value may be narrow, one element for each row: the sum of a row, what is computed from such
  * values alone, an operand with column stride 0. Where an element of the space is computed from it,
- * it is spread over its row first. A program that computes narrow values or works along rows runs
+ * it is spread over its row first, or taken row by row (`each`). A program that computes narrow values or works along rows runs
  * in tiles of whole rows.
  *
  * Bits: exact operations (add, mul, compare, ...) equal the reference kernels, also inside the
@@ -122,6 +122,7 @@ typedef void rg_tile_loop(int64_t n, void *out, const void *const *in, const dou
 typedef struct rg_tile_kernels {
     rg_isa        isa;
     rg_tile_loop *loop[2][RG_TILE_CALL];
+    rg_tile_loop *each[2][RG_TILE_CALL]; /* operand 1 is one element, for all n; NULL: no such */
 } rg_tile_kernels;
 RG_ISA_TABLES(rg_tile_kernels, rg_tile_kernels);
 

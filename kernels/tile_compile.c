@@ -125,13 +125,32 @@ static rg_status read_source(struct compile *c)
 
 /* ---- Lives ----------------------------------------------------------------------------------- */
 
+/* Is its second operand alone narrow, and is there a loop for that? a + b, a·b, a·b + d may turn
+ * round. */
+static bool takes_each(const struct compile *c, rg_tile_node *node)
+{
+    const rg_tile_code code = node->ins.code;
+    uint32_t *in = node->ins.in, n_narrow = 0;
+    for (uint32_t i = 0; i < node->n_in; i++)
+        n_narrow += c->node[in[i]].narrow;
+    if (code >= RG_TILE_CALL || !c->kernels->each[c->s->real][code] || n_narrow != 1)
+        return false;
+    if (c->node[in[0]].narrow && code != RG_TILE_SUB && code != RG_TILE_DIV) {
+        const uint32_t first = in[0];
+        in[0] = in[1];
+        in[1] = first;
+    }
+    return c->node[in[1]].narrow;
+}
+
 /* Where an instruction needs narrow values in every column, it reads what spreads them. */
 static void spread_narrow(struct compile *c)
 {
     c->n_node = c->n_value;
     for (uint32_t v = c->n_in; v < c->n_value; v++) {
         rg_tile_node *node = &c->node[v];
-        const bool as_they_are = node->narrow && node->ins.code <= RG_TILE_CALL;
+        node->each = !node->narrow && takes_each(c, node);
+        const bool as_they_are = node->each || (node->narrow && node->ins.code <= RG_TILE_CALL);
         for (uint32_t i = 0; i < node->n_in && node->uses > 0 && !as_they_are; i++) {
             rg_tile_node *from = &c->node[node->ins.in[i]];
             if (!from->narrow)
@@ -258,7 +277,7 @@ static void give_back(struct compile *c, uint32_t v, bool same_size)
     const rg_tile_node *self = &c->node[v];
     for (uint32_t i = 0; i < self->n_in; i++) {
         rg_tile_node *from = &c->node[self->ins.in[i]];
-        const bool same = self->ins.code != RG_TILE_CALL &&
+        const bool same = self->ins.code != RG_TILE_CALL && (self->narrow || !from->narrow) &&
                           kind_size(c, from->kind) == kind_size(c, self->kind);
         if (from->last == v && same == same_size)
             free_slot(c, from);
@@ -310,14 +329,14 @@ static void add_step(struct compile *c, uint32_t v)
     *step = (rg_tile_step){ .call = node->ins.call, .c = { node->ins.c0, node->ins.c1 },
                             .rows = rg_tile_rows_of(node->ins.code, c->s->real, c->kernels->isa),
                             .source = v - c->n_in, .out = node->place, .n_in = node->n_in,
-                            .narrow = node->narrow };
+                            .narrow = node->narrow, .each = node->each };
     for (uint32_t i = 0; i < node->n_in; i++)
         step->in[i] = c->node[node->ins.in[i]].place;
     step->out_size = kind_size(c, node->kind);
     if (node->ins.code != RG_TILE_CALL)
         step->call = NULL;
     if (node->ins.code < RG_TILE_CALL) {
-        step->loop = c->kernels->loop[c->s->real][node->ins.code];
+        step->loop = (node->each ? c->kernels->each : c->kernels->loop)[c->s->real][node->ins.code];
     } else if (step->call && c->s->real == RG_F32 && !step->call->op->kernel_f32) {
         if (p->call_bytes < node->n_in + 1)
             p->call_bytes = node->n_in + 1; /* tiles of double; bytes in finish() */

@@ -18,11 +18,21 @@
         (void)c0, (void)c1;                                                                      \
         return expression;                                                                       \
     }                                                                                            \
-    static void F(name##_loop)(int64_t n, void *out, const void *const *in, const double *c)     \
+    WALK(name##_loop, name, args, args, )
+
+/* The same, operand 1 being r everywhere. */
+#define EACH2(L) L(0), r
+#define EACH3(L) L(0), r, L(2)
+#define EACH(name, places, args)                                                                 \
+    WALK(name##_each, name, places, args, const F(v) r = F(set)((double)x[1][0]);)
+
+#define WALK(loop, name, places, args, begin)                                                    \
+    static void F(loop)(int64_t n, void *out, const void *const *in, const double *c)            \
     {                                                                                            \
-        const REAL *const x[] = { args(PLACE) };                                                 \
+        const REAL *const x[] = { places(PLACE) };                                               \
         REAL *y = out;                                                                           \
         const F(v) c0 = F(set)(c[0]), c1 = F(set)(c[1]);                                         \
+        begin                                                                                    \
         int64_t i = 0;                                                                           \
         for (; i + LANES <= n; i += LANES)                                                       \
             F(store)(y + i, F(name##_of)(c0, c1, args(FULL)));                                   \
@@ -73,6 +83,12 @@ MAP4(mul2_mul_1m, (a * b) * (d * (ONE - e)))
 MAP3(mul2_slope, (a * b) * ((ONE - d) * (d + ONE)))
 MAP2(add_sigmoid, F(sigmoid)(a + b))
 MAP2(add_tanh, F(tanh)(a + b))
+
+EACH(add, ARGS2, EACH2)
+EACH(sub, ARGS2, EACH2)
+EACH(mul, ARGS2, EACH2)
+EACH(div, ARGS2, EACH2)
+EACH(mul_add, ARGS3, EACH3)
 
 static void F(fill_loop)(int64_t n, void *out, const void *const *in, const double *c)
 {
@@ -145,6 +161,10 @@ static void F(int_to_real_loop)(int64_t n, void *out, const void *const *in, con
 #undef ARGS3
 #undef ARGS4
 #undef LOOP
+#undef WALK
+#undef EACH
+#undef EACH2
+#undef EACH3
 #undef MAP1
 #undef MAP2
 #undef MAP3

@@ -17,6 +17,7 @@ typedef struct rg_tile_step {
     rg_tile_place       out, in[RG_TILE_MAX_IN];
     uint32_t            n_in;
     bool                narrow;  /* runs over one element a row */
+    bool                each;    /* row by row, operand 1 being narrow */
     size_t              out_size; /* of an element, as the kernel sees it */
 } rg_tile_step;
 
@@ -72,7 +73,7 @@ typedef struct rg_tile_node {
     uint32_t    wide;    /* of a narrow one: the value that has it in every column; 0 = none */
     rg_tile_place place;
     rg_kind     kind;
-    bool        operand, narrow;
+    bool        operand, narrow, each;
 } rg_tile_node;
 
 /* Merge an instruction with neighbours that only it uses; node[n_in + k] is instruction k. */

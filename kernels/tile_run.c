@@ -98,6 +98,17 @@ static int call(const struct machine *m, const rg_tile_step *step, const struct 
     return status;
 }
 
+/* Row by row: operand 1 has one element for each. */
+static void apply_each(const struct tile *t, const rg_tile_step *step, char *out, const void **in)
+{
+    const size_t size = step->out_size, row = (size_t)t->nc * size;
+    for (int64_t r = 0; r < t->nr; r++) {
+        step->loop(t->nc, out + (size_t)r * row, in, step->c);
+        for (uint32_t i = 0; i < step->n_in; i++)
+            in[i] = (const char *)in[i] + (i == 1 ? size : row);
+    }
+}
+
 static void apply(const struct machine *m, const rg_tile_step *step, const struct tile *t)
 {
     const void *in[RG_TILE_MAX_IN];
@@ -108,7 +119,10 @@ static void apply(const struct machine *m, const rg_tile_step *step, const struc
     }
     for (uint32_t i = 0; i < step->n_in; i++)
         in[i] = m->place[step->in[i]];
-    step->loop(step->narrow ? t->nr : t->n, m->place[step->out], in, step->c);
+    if (step->each)
+        apply_each(t, step, m->place[step->out], in);
+    else
+        step->loop(step->narrow ? t->nr : t->n, m->place[step->out], in, step->c);
 }
 
 /* Nothing but loops over all elements: for small tiles, every choice counts. */
