@@ -3,15 +3,11 @@
 
 /* ---- Sixteen lanes of f64 -------------------------------------------------------------------- */
 
-/* Elements in front of a vector of doubles, as they lie in memory. */
-typedef REAL F(few)
-    __attribute__((vector_size(RG_F64_LANES * sizeof(REAL)), aligned(1), may_alias));
-
 /* lane i += x[i], or x[i]² */
 RG_INLINE void F(add_16)(struct lanes *s, const REAL *x, bool squared)
 {
     for (int q = 0; q < PARTS; q++) {
-        f64_v v = __builtin_convertvector(*(const F(few) *)(x + q * RG_F64_LANES), f64_v);
+        const f64_v v = F(wide)(x + q * RG_F64_LANES);
         s->part[q] += squared ? v * v : v;
     }
 }
@@ -158,6 +154,14 @@ static void F(sum)(const rg_rows *a)
 {
     for (int64_t r = 0; r < a->rows; r++)
         ((REAL *)a->y)[r] = (REAL)F(sum_of)((const REAL *)a->x + r * a->x_row, a->cols, false);
+}
+
+static void F(mean)(const rg_rows *a)
+{
+    for (int64_t r = 0; r < a->rows; r++) {
+        const REAL *x = (const REAL *)a->x + r * a->x_row;
+        ((REAL *)a->y)[r] = (REAL)a->c * (REAL)F(sum_of)(x, a->cols, false);
+    }
 }
 
 static void F(sum_squares)(const rg_rows *a)

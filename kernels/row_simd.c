@@ -55,7 +55,7 @@ SPREAD(uint64_t)
 
 #define BOTH(name) { f32_##name, f64_##name }
 const rg_row_kernels RG_SIMD_NAME(rg_row_kernels) = {
-    BOTH(sum), BOTH(sum_squares), BOTH(max), BOTH(logsumexp), BOTH(softmax), BOTH(softmax_or_zero),
-    BOTH(log_softmax), { spread_uint8_t, spread_uint32_t, spread_uint64_t },
+    BOTH(sum), BOTH(mean), BOTH(sum_squares), BOTH(max), BOTH(logsumexp), BOTH(softmax),
+    BOTH(softmax_or_zero), BOTH(log_softmax), { spread_uint8_t, spread_uint32_t, spread_uint64_t },
     BOTH(cross_entropy), BOTH(column_sum), BOTH(vector_matrix), BOTH(matrix_vector)
 };

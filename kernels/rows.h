@@ -18,6 +18,7 @@ typedef struct rg_rows {
     int64_t     x_row;
     void       *y;
     int64_t     y_row;
+    double      c;       /* for mean */
 } rg_rows;
 
 typedef void rg_rows_fn(const rg_rows *a);
@@ -25,6 +26,7 @@ typedef void rg_rows_fn(const rg_rows *a);
 /* One instruction set; [RG_F32] and [RG_F64]. In f32 exp is our own (2 ulp), in f64 libm's. */
 typedef struct rg_row_kernels {
     rg_rows_fn *sum[2];          /* y[r] = Σ x */
+    rg_rows_fn *mean[2];         /* y[r] = c·Σ x, rounded after each */
     rg_rows_fn *sum_squares[2];  /* y[r] = Σ x² */
     rg_rows_fn *max[2];          /* y[r] = max x; NaN if one is; cols > 0 */
     rg_rows_fn *logsumexp[2];    /* y[r] = m + ln Σ e^(x-m); -∞ if all are */

@@ -236,7 +236,7 @@ static bool each_is(const struct bench *t, rg_dtype real, const double *want)
 /* One row x, its results in t->c; t->y is what must come out. */
 static bool softmax_is_right(struct bench *t, const rg_row_kernels *k, rg_dtype real)
 {
-    const rg_rows row = { 1, N, &t->a, N, &t->c, N };
+    const rg_rows row = { 1, N, &t->a, N, &t->c, N, 0 };
     double largest = -INFINITY, sum = 0, total = 0;
     for (int64_t i = 0; i < N; i++) {
         put(&t->a, real, i, number(i));
@@ -282,7 +282,7 @@ static bool sums_are_right(struct bench *t, const rg_row_kernels *k, rg_dtype re
             t->x[3][r] += b * b;
         }
     }
-    const rg_rows rows = { N, N, &t->b, N, &t->c, N };
+    const rg_rows rows = { N, N, &t->b, N, &t->c, N, 0 };
     k->vector_matrix[real](N, N, &t->a, &t->b, N, &t->c, false);
     bool good = each_is(t, real, t->x[0]);
     k->matrix_vector[real](N, N, &t->b, N, &t->a, &t->c, false);

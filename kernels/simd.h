@@ -42,6 +42,17 @@ typedef int32_t f64_i __attribute__((vector_size(RG_F64_LANES * 4)));
 
 RG_INLINE f32_v f32_load(const float *p) { return *(const f32_u *)p; }
 RG_INLINE f64_v f64_load(const double *p) { return *(const f64_u *)p; }
+/* As many elements as f64_v has lanes, as double. */
+RG_INLINE f64_v f64_wide(const double *p) { return f64_load(p); }
+RG_INLINE f64_v f32_wide(const float *p)
+{
+#if defined(RG_SIMD_AVX512)
+    return (f64_v)_mm512_cvtps_pd(_mm256_loadu_ps(p));
+#else
+    typedef float few __attribute__((vector_size(RG_VECTOR / 2), aligned(1), may_alias));
+    return __builtin_convertvector(*(const few *)p, f64_v);
+#endif
+}
 RG_INLINE void f32_store(float *p, f32_v v) { *(f32_u *)p = v; }
 RG_INLINE void f64_store(double *p, f64_v v) { *(f64_u *)p = v; }
 RG_INLINE f32_v f32_set(double c) { return (float)c - (f32_v){ 0 }; }

@@ -7,8 +7,8 @@
  *
  * A value may be narrow, one element for each row: the sum of a row, what is computed from such
  * values alone, an operand with column stride 0. Where an element of the space is computed from it,
- * it is spread over its row first, or taken row by row (`each`). A program that computes narrow values or works along rows runs
- * in tiles of whole rows.
+ * it is spread over its row first, or taken row by row (`each`). A program that computes narrow
+ * values or works along rows runs in tiles of whole rows.
  *
  * Bits: exact operations (add, mul, compare, ...) equal the reference kernels, also inside the
  * merged instructions, which round after each operation. exp, log, tanh and sigmoid in f32 are our
@@ -52,9 +52,10 @@
     X(MUL2_MUL_1M, mul2_mul_1m, "R:RRRR")   /* (a·b)·(c·(1 - d)) */                              \
     X(MUL2_SLOPE, mul2_slope, "R:RRR")      /* (a·b)·((1 - c)·(c + 1)) */                        \
     X(ADD_SIGMOID, add_sigmoid, "R:RR") X(ADD_TANH, add_tanh, "R:RR")
-/* X(CODE, name): along each row, by the kernel of that name in rows.h; up to logsumexp narrow. */
+/* X(CODE, name): along each row, by the kernel of that name in rows.h, mean with c0; up to logsumexp
+ * narrow. A sum that is scaled becomes a mean. */
 #define RG_TILE_ROW_CODES(X)                                                                     \
-    X(SUM, sum) X(MAX, max) X(LOGSUMEXP, logsumexp)                                              \
+    X(SUM, sum) X(MEAN, mean) X(MAX, max) X(LOGSUMEXP, logsumexp)                                \
     X(SOFTMAX, softmax) X(SOFTMAX_OR_ZERO, softmax_or_zero) X(LOG_SOFTMAX, log_softmax)
 
 /* Any other elementwise op (power, sin, cos, comparison of integers, yours) joins a program through

@@ -405,10 +405,11 @@ static void give_places(struct compile *c)
 static void finish(struct compile *c)
 {
     rg_tile_program *p = c->p;
-    p->plain = true;
+    p->plain = p->by_row = true;
     for (uint32_t k = 0; k < p->n_step; k++) {
         rg_tile_step *step = &p->step[k];
-        p->plain = p->plain && step->loop && !step->narrow && step->n_in <= RG_TILE_FEW;
+        p->by_row = p->by_row && !step->call && step->n_in <= RG_TILE_FEW;
+        p->plain = p->plain && p->by_row && step->loop && !step->narrow && !step->each;
         step->out = step->out & DATA ? p->n_slot + (step->out & ~DATA) : step->out;
         for (uint32_t i = 0; i < step->n_in; i++)
             if (step->in[i] & DATA)
@@ -418,6 +419,7 @@ static void finish(struct compile *c)
         if (p->store[i].place & DATA)
             p->store[i].place = p->n_slot + (p->store[i].place & ~DATA);
     choose_tile(c);
+    p->by_row = p->by_row && p->block == 1;
     p->call_bytes *= (size_t)(p->block * p->width) * sizeof(double);
 }
 

@@ -102,6 +102,14 @@ static void merge_add_into(struct merge *m, const rg_tile_ins *ins, rg_tile_code
         become(m, merged, 2, p->ins.in);
 }
 
+/* c·Σ */
+static void merge_scale(struct merge *m, const rg_tile_ins *ins)
+{
+    const rg_tile_node *p = part(m, ins, 0, RG_TILE_SUM);
+    if (p)
+        become(m, RG_TILE_MEAN, 1, p->ins.in);
+}
+
 void rg_tile_merge(rg_tile_node *node, uint32_t n_in, uint32_t n_ins)
 {
     struct merge m = { node, 0 };
@@ -115,6 +123,8 @@ void rg_tile_merge(rg_tile_node *node, uint32_t n_in, uint32_t n_ins)
                    merge_mul(&m, &ins, 1) || merge_mul(&m, &ins, 0));
         else if (ins.code == RG_TILE_ADD)
             merge_add(&m, &ins);
+        else if (ins.code == RG_TILE_SCALE)
+            merge_scale(&m, &ins);
         else if (ins.code == RG_TILE_SIGMOID)
             merge_add_into(&m, &ins, RG_TILE_ADD_SIGMOID);
         else if (ins.code == RG_TILE_TANH)

@@ -42,6 +42,7 @@ struct rg_tile_program {
     bool     flat;       /* all is contiguous or one number: a single row of rows·cols elements */
     bool     whole;      /* tiles are whole rows */
     bool     plain;      /* all steps are loops over all elements, of few operands */
+    bool     by_row;     /* a row at a time, by loops of few operands or along the row */
     int64_t  cols;       /* of the source */
     int64_t  block;      /* rows of a tile; more than 1 only if a tile spans all columns */
     int64_t  width;      /* columns of a tile */

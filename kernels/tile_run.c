@@ -109,12 +109,17 @@ static void apply_each(const struct tile *t, const rg_tile_step *step, char *out
     }
 }
 
+static void apply_rows(const struct machine *m, const rg_tile_step *step, const struct tile *t)
+{
+    step->rows(&(rg_rows){ t->nr, t->nc, m->place[step->in[0]], t->nc, m->place[step->out], t->nc,
+                           step->c[0] });
+}
+
 static void apply(const struct machine *m, const rg_tile_step *step, const struct tile *t)
 {
     const void *in[RG_TILE_MAX_IN];
     if (step->rows) {
-        step->rows(&(rg_rows){ t->nr, t->nc, m->place[step->in[0]], t->nc, m->place[step->out],
-                               t->nc });
+        apply_rows(m, step, t);
         return;
     }
     for (uint32_t i = 0; i < step->n_in; i++)
@@ -135,6 +140,22 @@ static void run_plain(const struct machine *m, int64_t n)
         const void *const in[RG_TILE_FEW] = { place[from[0]], place[from[1]], place[from[2]],
                                               place[from[3]] };
         step->loop(n, place[step->out], in, step->c);
+    }
+}
+
+/* A tile of one row. */
+static void run_row(const struct machine *m, const struct tile *t)
+{
+    const rg_tile_step *step = m->p->step + m->p->n_fill, *end = m->p->step + m->p->n_step;
+    void *const *place = m->place;
+    for (; step < end; step++) {
+        const rg_tile_place *from = step->in;
+        const void *const in[RG_TILE_FEW] = { place[from[0]], place[from[1]], place[from[2]],
+                                              place[from[3]] };
+        if (step->rows)
+            apply_rows(m, step, t);
+        else
+            step->loop(step->narrow ? 1 : t->nc, place[step->out], in, step->c);
     }
 }
 
@@ -166,6 +187,8 @@ static int run_tile(const struct machine *m, const struct tile *t)
         load(m, &p->load[i], t);
     if (p->plain)
         run_plain(m, t->n);
+    else if (p->by_row)
+        run_row(m, t);
     else
         status = run_steps(m, t);
     if (status != 0)

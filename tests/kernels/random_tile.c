@@ -207,7 +207,7 @@ static void evaluate_rows(random_program *p, const rg_tile_ins *ins, void *y, rg
     const int64_t rows = p->s.rows, cols = p->s.cols;
     const size_t size = p->s.real == RG_F32 ? 4 : 8;
     fn[ins->code - RG_TILE_CALL](&(rg_rows){ rows, cols, p->value[ins->in[0]], cols,
-                                             ins->narrow ? narrow : y, cols });
+                                             ins->narrow ? narrow : y, cols, ins->c0 });
     for (int64_t i = 0; i < rows * cols && ins->narrow; i++)
         memcpy((char *)y + (size_t)i * size, (char *)narrow + (size_t)(i / cols) * size, size);
 }

@@ -65,7 +65,7 @@ static void want(struct data *d, rg_dtype real, int64_t n, int64_t pitch, rg_isa
     for (uint32_t k = 1; k < N_VALUE; k++) {
         const rg_tile_ins *p = &ins[k - 1];
         double each[ROWS];
-        const rg_rows a = { ROWS, n, d->value[p->in[0]], n, p->narrow ? each : d->value[k], n };
+        const rg_rows a = { ROWS, n, d->value[p->in[0]], n, p->narrow ? each : d->value[k], n, 0 };
         const void *in[2] = { d->value[p->in[0]], d->value[p->in[1]] };
         if (p->code < RG_TILE_CALL)
             rg_tile_table(isa)->loop[real][p->code](ROWS * n, d->value[k], in,

@@ -27,7 +27,7 @@ static void fill(int64_t cols, uint64_t seed)
 
 static rg_rows rows_of(int p, int64_t cols)
 {
-    return (rg_rows){ ROWS, cols, x_of(p), LD, y_of(p), LD };
+    return (rg_rows){ ROWS, cols, x_of(p), LD, y_of(p), LD, 0.25 };
 }
 
 static bool near(int p, double got, double want, double size)
@@ -56,17 +56,18 @@ static void try_cols(const rg_row_kernels *k, int p, int64_t cols)
 {
     const rg_rows a = rows_of(p, cols);
     static const int32_t label[ROWS] = { 0, 0, 0, 0, 0 };
-    rg_rows_fn *const one[] = { k->sum[p], k->sum_squares[p], k->max[p], k->logsumexp[p] };
-    for (int f = 0; f < 5; f++) {
-        if (f < 4)
+    rg_rows_fn *const one[] = { k->sum[p], k->sum_squares[p], k->max[p], k->logsumexp[p],
+                                k->mean[p] };
+    for (int f = 0; f < 6; f++) {
+        if (f < 5)
             one[f](&a);
         else
             k->cross_entropy[p](&a, label);
         for (int64_t r = 0; r < ROWS; r++) {
             const struct truth t = truth_of(r, cols);
             const double lse = t.max + log(t.sum_exp);
-            const double want[] = { t.sum, t.squares, t.max, lse, lse - value[r][0] };
-            RGT_CHECK_MSG(near(p, y_at(p, r), want[f], f == 0 ? 1 : f > 2 ? 4 : 0),
+            const double want[] = { t.sum, t.squares, t.max, lse, t.sum / 4, lse - value[r][0] };
+            RGT_CHECK_MSG(near(p, y_at(p, r), want[f], f == 0 || f == 4 ? 1 : f > 2 ? 4 : 0),
                           "function %d of %d columns: %g, not %g", f, (int)cols, y_at(p, r),
                           want[f]);
         }
@@ -137,7 +138,7 @@ RGT_TEST(rows, a_row_alone_equals_the_row_among_others)
     static float all[ROWS * LD + 1];
     memcpy(all, y32, sizeof all);
     for (int64_t r = ROWS; r-- > 0;) {
-        rg_rows one = { 1, 77, x32 + 1 + r * LD, LD, y32 + 1, LD };
+        rg_rows one = { 1, 77, x32 + 1 + r * LD, LD, y32 + 1, LD, 0 };
         rg_row_table(rg_cpu_isa())->softmax[0](&one);
         RGT_CHECK(memcmp(y32 + 1, all + 1 + r * LD, 77 * sizeof(float)) == 0);
     }
@@ -160,7 +161,7 @@ RGT_TEST(rows, infinities_and_nan_come_out_as_documented)
             for (int64_t cols = 1; cols < 40; cols++)
                 for (int64_t place = 0; place < cols; place += 5) {
                     const rg_row_kernels *k = rg_row_table(isa);
-                    const rg_rows a = { 1, cols, x_of(p), LD, y_of(p), LD };
+                    const rg_rows a = { 1, cols, x_of(p), LD, y_of(p), LD, 0 };
                     special_row(p, cols, 1, place, NAN);
                     k->max[p](&a);
                     RGT_CHECK(isnan(y_at(p, 0)));
@@ -195,7 +196,7 @@ RGT_TEST(rows, sums_are_in_f64)
     static float x[N], y;
     for (int i = 0; i < N; i++)
         x[i] = i % 2 ? 1e8F : 1;
-    const rg_rows a = { 1, N, x, N, &y, 1 };
+    const rg_rows a = { 1, N, x, N, &y, 1, 0 };
     for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++) {
         rg_row_table(isa)->sum[0](&a);
         RGT_CHECK(y == (float)(0.5 * N * 1e8 + 0.5 * N));
@@ -208,7 +209,7 @@ RGT_TEST(rows, column_sums_are_in_order_and_any_cut_gives_the_same_bits)
     static float x[R * C], y[C], cut[C];
     for (int i = 0; i < R * C; i++)
         x[i] = (float)draw(3, (uint64_t)i, -1, 1);
-    const rg_rows a = { R, C, x, C, y, 0 }, b = { R, C, x, C, cut, 0 };
+    const rg_rows a = { R, C, x, C, y, 0, 0 }, b = { R, C, x, C, cut, 0, 0 };
     for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++) {
         rg_row_table(isa)->column_sum[0](&a, 0, C, false);
         for (int64_t c = 0; c < C; c++) {
@@ -269,4 +270,28 @@ RGT_TEST(rows, gather_and_scatter_add_are_in_order_of_the_index)
     for (int64_t c = 0; c < W; c += 8)
         rg_scatter_add_rows(RG_F32, sum, out, row, N, W, c, c + 8 < W ? c + 8 : W);
     RGT_CHECK(memcmp(sum, want, sizeof sum) == 0);
+}
+
+RGT_TEST(rows, one_element_is_spread_over_its_row_whatever_it_is)
+{
+    enum { R = 3, C = 37, APART = 40 };
+    static const uint8_t bytes[R] = { 0, 1, 255 };
+    static const uint32_t words[R] = { 0, 1, 0x7fa00001 };      /* a subnormal, a signalling NaN */
+    static const uint64_t longs[R] = { 0, 1, 0x7ff4000000000001 };
+    static const void *const x[] = { bytes, words, longs };
+    static const size_t size[] = { 1, 4, 8 };
+    static uint64_t y[R * APART];
+    for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++)
+        for (int k = 0; k < 3; k++)
+            for (int64_t n = 0; n <= C; n++) {
+                memset(y, 0x55, sizeof y);
+                rg_row_table(isa)->spread[k](&(rg_rows){ R, n, x[k], 0, y, APART, 0 });
+                for (int64_t i = 0; i < R * APART; i++) {
+                    const char *got = (char *)y + (size_t)i * size[k];
+                    const char *want = (const char *)x[k] + (size_t)(i / APART) * size[k];
+                    const uint64_t untouched = 0x5555555555555555;
+                    RGT_CHECK(memcmp(got, i % APART < n ? want : (const char *)&untouched,
+                                     size[k]) == 0);
+                }
+            }
 }
