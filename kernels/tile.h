@@ -52,8 +52,8 @@
     X(MUL2_MUL_1M, mul2_mul_1m, "R:RRRR")   /* (a·b)·(c·(1 - d)) */                              \
     X(MUL2_SLOPE, mul2_slope, "R:RRR")      /* (a·b)·((1 - c)·(c + 1)) */                        \
     X(ADD_SIGMOID, add_sigmoid, "R:RR") X(ADD_TANH, add_tanh, "R:RR")
-/* X(CODE, name): along each row, by the kernel of that name in rows.h, mean with c0; up to logsumexp
- * narrow. A sum that is scaled becomes a mean. */
+/* X(CODE, name): along each row, by the kernel of that name in rows.h, mean with c0; narrow up to
+ * logsumexp. A sum that is scaled becomes a mean. */
 #define RG_TILE_ROW_CODES(X)                                                                     \
     X(SUM, sum) X(MEAN, mean) X(MAX, max) X(LOGSUMEXP, logsumexp)                                \
     X(SOFTMAX, softmax) X(SOFTMAX_OR_ZERO, softmax_or_zero) X(LOG_SOFTMAX, log_softmax)
