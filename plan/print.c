@@ -225,6 +225,19 @@ static uint64_t pattern_of_block(const printer *p, const block *b)
     return h;
 }
 
+/* How often the team meets in a run; a region by rows is followed by one. */
+static void print_meetings(const rg_out *out, const rg_plan *plan)
+{
+    const rg_code *c = (const rg_code *)plan->exec;
+    size_t n = 0;
+    for (uint32_t t = 0; t < c->n_interval; t++)
+        n += c->meets[t] && !(c->region_of[t] && c->region[c->region_of[t] - 1].by_rows);
+    for (size_t i = 0; i < c->n_region; i++)
+        n += c->region[i].by_rows && c->region[i].end < c->n_step;
+    if (plan->threads > 1)
+        rg_out_printf(out, "threads meet %zu times in a run\n", n);
+}
+
 /* Blocks do not reach over the ends of regions. */
 static void find_blocks(printer *p, const rg_code *c)
 {
@@ -261,14 +274,14 @@ static const char columns[] =
     "\n"
     "A line is a step: its interval, its kernel, operations, bytes of operands and results, and\n"
     "what it does. Steps of one interval do not depend on each other; between intervals the\n"
-    "threads meet. In a region that is run by rows they need not: each thread takes its rows\n"
-    "through all steps of it. x is an input or a parameter (+N: N bytes into it), @N byte N of\n"
-    "the arena, A' is A transposed, += adds to what is there, vN is a value that the step names\n"
-    "for itself; on the right of = a place holds what it held before the step. In brackets: where\n"
-    "(or: in one of the places where) the code was that asked for it, t being its time step;\n"
-    "grad: for its gradient. Lines with | repeat: @N:+M is M bytes further each time, @N:.. moves\n"
-    "irregularly, t-1 is the time step before the counted one. Of rounds, which do the same in\n"
-    "other places and at other times, the first is told.\n"
+    "threads meet where one needs what another made. In a region that is run by rows each\n"
+    "takes its rows through all steps of it. x is an input or a parameter (+N: N bytes into it),\n"
+    "@N byte N of the arena, A' is A transposed, += adds to what is there, vN is a value that the\n"
+    "step names for itself; on the right of = a place holds what it held before the step. In\n"
+    "brackets: where (or: in one of the places where) the code was that asked for it, t being its\n"
+    "time step; grad: for its gradient. Lines with | repeat: @N:+M is M bytes further each time,\n"
+    "@N:.. moves irregularly, t-1 is the time step before the counted one. Of rounds, which do the\n"
+    "same in other places and at other times, the first is told.\n"
     "\n"
     "   at kernel      flop bytes  what\n";
 
@@ -282,6 +295,7 @@ void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user)
     p.block = rg_get(&plan->alloc, c->n_step * sizeof *p.block);
     p.whole = rg_get(&plan->alloc, c->n_step * sizeof *p.whole);
     const bool ok = p.pattern && p.block && p.whole;
+    print_meetings(&p.out, plan);
     rg_out_printf(&p.out, "%s", columns);
     for (size_t i = 0; ok && i < c->n_step; i++)
         p.pattern[i] = pattern_of(&p.line, &p.sp, &c->step[i]);

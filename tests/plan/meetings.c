@@ -166,14 +166,28 @@ RGT_TEST(meetings, one_row_needs_one_for_each_time_step_and_direction)
         }
 }
 
-/* 96 units are three blocks: two threads and three cut them where four gates do, but bands of 83
- * columns end within a panel. */
+/* Bands of 83 columns end within a panel. */
 RGT_TEST(meetings, none_is_left_out_where_cuts_differ)
 {
     net n;
     net_begin(&n, LSTM, 1, 83, false);
     rg_plan *plan = net_plan(&n, 2, false);
     RGT_CHECK_MSG(meetings(plan, 2) >= 2 * STEPS - 1, "%zu", meetings(plan, 2));
+    rg_plan_destroy(&plan);
+    net_end(&n);
+}
+
+RGT_TEST(meetings, a_printout_tells_how_many)
+{
+    net n;
+    rgt_text text = { .data = NULL };
+    char want[64];
+    net_begin(&n, LSTM, 1, 128, true);
+    rg_plan *plan = net_plan(&n, 2, false);
+    rg_plan_print(plan, rgt_write, &text);
+    (void)snprintf(want, sizeof want, "\nthreads meet %zu times in a run\n", meetings(plan, 2));
+    RGT_CHECK_MSG(rgt_has(text.data, want), "%s", text.data);
+    rgt_text_free(&text);
     rg_plan_destroy(&plan);
     net_end(&n);
 }
