@@ -280,8 +280,8 @@ static const char columns[] =
     "step names for itself; on the right of = a place holds what it held before the step. In\n"
     "brackets: where (or: in one of the places where) the code was that asked for it, t being its\n"
     "time step; grad: for its gradient. Lines with | repeat: @N:+M is M bytes further each time,\n"
-    "@N:.. moves irregularly, t-1 is the time step before the counted one. Of rounds, which do the\n"
-    "same in other places and at other times, the first is told.\n"
+    "@N:.. moves irregularly, t-1 is the time step before the counted one. Of rounds, which do\n"
+    "the same in other places and at other times, the first is told.\n"
     "\n"
     "   at kernel      flop bytes  what\n";
 
