@@ -81,6 +81,8 @@ int64_t rg_nest_outer(const rg_nest *nest);
 /* The first loop as rows: their number, and what a row touches of array a. */
 int64_t rg_nest_rows(const rg_nest *nest);
 rg_line rg_nest_line(const rg_nest *nest, size_t a, size_t item);
+/* What parts of a_part rows, or columns of all rows, touch of array a. */
+rg_share rg_nest_share(const rg_nest *nest, size_t a, size_t item, bool by_cols, int64_t a_part);
 /* Elements from the start of array a at which outer iteration i begins. */
 int64_t rg_nest_offset(const rg_nest *nest, size_t a, int64_t i);
 

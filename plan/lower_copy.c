@@ -8,15 +8,16 @@
 
 #include <string.h>
 
-/* rows x cols elements at a time, cut by rows, or by columns where there is one row. */
+/* rows x cols elements at a time, cut by rows, or by columns of all rows where these are few. */
 struct detail {
     rg_copy copy;
     rg_nest nest;  /* [0] destination, [1] source */
     int64_t rows, a_part, parts_a_turn;
+    bool    by_cols;
 };
 
-/* Rows, or columns of the only row, begin .. end of a turn. */
-static void run_turn(const rg_machine *m, const rg_task *s, int64_t turn, int64_t begin,
+/* Rows, or columns of all rows, begin .. end of a turn. */
+static void run_turn(const rg_machine *m, const rg_task *s, int64_t turn, bool cols, int64_t begin,
                      int64_t end)
 {
     const struct detail *d = s->detail;
@@ -25,22 +26,28 @@ static void run_turn(const rg_machine *m, const rg_task *s, int64_t turn, int64_
     const char *from = (const char *)rg_at(m, &s->arg[0]) +
                        rg_nest_offset(&d->nest, 1, turn) * item;
     rg_copy copy = d->copy;
-    if (d->rows > 1) {
+    if (!cols) {
         rg_copy_rows(&copy, to, from, begin, end);
         return;
     }
     copy.cols = end - begin;
-    rg_copy_rows(&copy, to + begin * copy.dst_col * item, from + begin * copy.src_col * item, 0, 1);
+    rg_copy_rows(&copy, to + begin * copy.dst_col * item, from + begin * copy.src_col * item, 0,
+                 d->rows);
 }
 
+/* Neighbouring parts of a turn run as one. */
 static int run_copy(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct detail *d = s->detail;
-    const int64_t all = d->rows > 1 ? d->rows : d->copy.cols;
+    const int64_t all = d->by_cols ? d->copy.cols : d->rows;
     (void)rank;
-    for (; first < last; first++) {
-        const int64_t begin = first % d->parts_a_turn * d->a_part, end = begin + d->a_part;
-        run_turn(m, s, first / d->parts_a_turn, begin, end < all ? end : all);
+    while (first < last) {
+        const int64_t part = first % d->parts_a_turn, left = d->parts_a_turn - part;
+        const int64_t n = last - first < left ? last - first : left;
+        const int64_t end = (part + n) * d->a_part;
+        run_turn(m, s, first / d->parts_a_turn, d->by_cols, part * d->a_part,
+                 end < all ? end : all);
+        first += n;
     }
     return 0;
 }
@@ -52,14 +59,20 @@ static int run_copy_rows(const rg_machine *m, const rg_task *s, int64_t first, i
     const int64_t turns = rg_nest_outer(&d->nest) / s->rows;
     (void)rank;
     if (d->nest.rank == 2)
-        run_turn(m, s, 0, first, last);
+        run_turn(m, s, 0, d->rows == 1, first, last);
     else
         for (int64_t turn = first * turns; turn < last * turns; turn++)
-            run_turn(m, s, turn, 0, d->rows);
+            run_turn(m, s, turn, false, 0, d->rows);
     return 0;
 }
 
-enum { PIECE = 4096 };  /* elements of a part */
+static rg_share share_of(const rg_task *s, uint32_t k)
+{
+    const struct detail *d = s->detail;
+    return rg_nest_share(&d->nest, 1 - k, d->copy.item, d->by_cols, d->a_part);
+}
+
+enum { PIECE = 4096 };  /* elements of a part, where it is no block of columns */
 
 static void set_detail(struct detail *d, rg_task *s, int64_t *stride, const rg_shape *shape,
                        size_t item)
@@ -69,8 +82,12 @@ static void set_detail(struct detail *d, rg_task *s, int64_t *stride, const rg_s
     const int64_t *to = stride + d->nest.rank - 2, *from = to + RG_MAX_RANK;
     const int64_t cols = d->nest.dim[d->nest.rank - 1];
     d->rows = d->nest.dim[d->nest.rank - 2];
-    d->a_part = d->rows > 1 ? 1 + PIECE / cols : PIECE;
-    d->parts_a_turn = rg_div_up(d->rows > 1 ? d->rows : cols, d->a_part);
+    d->by_cols = d->rows == 1 || (d->nest.rank == 2 && d->rows <= RG_FEW_ROWS &&
+                                  cols >= 2 * RG_BLOCK);
+    s->blocks = d->by_cols && d->nest.rank == 2 && cols <= PIECE;
+    d->a_part = s->blocks ? RG_BLOCK : d->by_cols ? PIECE : 1 + PIECE / cols;
+    d->parts_a_turn = rg_div_up(d->by_cols ? cols : d->rows, d->a_part);
+    s->share = share_of;
     d->copy = (rg_copy){ item, cols, to[0], to[1], from[0], from[1] };
     s->parts = rg_nest_outer(&d->nest) * d->parts_a_turn;
     s->bytes = 2 * (double)rg_shape_count(*shape) * (double)item;

@@ -349,20 +349,10 @@ static void take_over(struct tile *t, const rg_tile_source *source)
 
 /* ---- The step ------------------------------------------------------------------------------- */
 
-/* What parts touch of an argument, if they are rows or columns of the only turn. */
 static rg_share share_of(const rg_task *s, uint32_t k)
 {
     const struct detail *d = s->detail;
-    const int64_t *stride = d->nest.stride + k * RG_MAX_RANK, item = (int64_t)d->item[k];
-    const int64_t row = stride[0], col = stride[1], width = (d->cols - 1) * col + 1;
-    if (d->nest.rank != 2 || row < 0 || col < 0)
-        return (rg_share){ .pitch = 0 };
-    const int64_t bytes = ((d->rows - 1) * row + width) * item;
-    if (!d->by_cols)
-        return (rg_share){ width <= row ? d->a_part * row * item : 0, 0, bytes };
-    if (col != 1 || (d->rows > 1 && row && row < d->cols))
-        return (rg_share){ 0, 0, bytes };
-    return (rg_share){ d->a_part * item, d->rows > 1 ? row * item : 0, bytes };
+    return rg_nest_share(&d->nest, k, d->item[k], d->by_cols, d->a_part);
 }
 
 /* Pieces of at least so many elements, few rows in narrower ones; neighbouring ones that a thread

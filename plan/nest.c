@@ -84,3 +84,18 @@ rg_line rg_nest_line(const rg_nest *nest, size_t a, size_t item)
     }
     return (rg_line){ stride[row_axis(nest)] * (int64_t)item, width * (int64_t)item };
 }
+
+rg_share rg_nest_share(const rg_nest *nest, size_t a, size_t item, bool by_cols, int64_t a_part)
+{
+    const int64_t rows = nest->dim[0], cols = nest->dim[1], size = (int64_t)item;
+    const int64_t row = stride_of(nest, a)[0], col = stride_of(nest, a)[1];
+    const int64_t width = (cols - 1) * col + 1;
+    if (nest->rank != 2 || row < 0 || col < 0)
+        return (rg_share){ .pitch = 0 };
+    const int64_t bytes = ((rows - 1) * row + width) * size;
+    if (!by_cols)
+        return (rg_share){ width <= row ? a_part * row * size : 0, 0, bytes };
+    if (col != 1 || (rows > 1 && row && row < cols))
+        return (rg_share){ 0, 0, bytes };
+    return (rg_share){ a_part * size, rows > 1 ? row * size : 0, bytes };
+}

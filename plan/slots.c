@@ -260,15 +260,37 @@ static bool lay_out(struct slots *s, uint32_t first, int64_t *at)
     return slab != 0;
 }
 
+/* Columns of a single row lie one behind the other too; but where that row is a part of a stack, it
+ * is the stack that has a slab, and they get their places in it. */
+static void mark_rows_of_stacks(const struct slots *s, uint8_t *row)
+{
+    const rg_code *c = s->c;
+    for (uint32_t id = 1; id < s->n_node; id++) {
+        const rg_node *stack = &c->p->node[id];
+        for (uint32_t k = 0; stack->op == &rg_op_concat && k < stack->n_in; k++) {
+            uint32_t part = stack->in[k];
+            while (c->form[part] == RG_VIEW && c->p->node[part].op == &rg_op_reshape)
+                part = c->p->node[part].in[0];
+            const rg_node *node = &c->p->node[part];
+            row[part] |= stacks_rows(stack) && node->op == &rg_op_concat &&
+                         ((const rg_attr_axis *)node->attr)->axis > 0;
+        }
+    }
+}
+
 static bool make_slabs(struct slots *s)
 {
     rg_code *c = s->c;
     int64_t *at = rg_get(&c->alloc, s->most * sizeof *at);
     uint8_t *used = rg_get(&c->alloc, s->most);
     bool ok = at && used;
+    if (ok)
+        mark_rows_of_stacks(s, used);
     for (uint32_t id = 1; id < s->n_node && ok; id++)
-        if (c->p->node[id].op == &rg_op_concat && stacks_rows(&c->p->node[id]))
+        if (c->p->node[id].op == &rg_op_concat && stacks_rows(&c->p->node[id]) && !used[id])
             make_window(s, id);
+    if (ok)
+        memset(used, 0, s->most);
     for (uint32_t id = 1; id < s->n_node && ok; id++)
         if (c->window[id])
             used[s->head[id]] = 1;
