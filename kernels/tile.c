@@ -88,3 +88,34 @@ bool rg_tile_overwrites_free(const rg_tile_source *s, size_t out, size_t in)
     }
     return true;
 }
+
+bool rg_tile_goes_apart(const rg_tile_program *p, const rg_tile_node *node, uint32_t n,
+                        rg_tile_many *const *many)
+{
+    bool ok = !p->whole;
+    for (uint32_t j = 0; j < p->n_data; j++)
+        ok = ok && !p->data[j].narrow;
+    for (uint32_t k = 0; k < n && ok; k++) {
+        const rg_tile_code code = node[k].ins.code;
+        ok = node[k].uses == 0 || code == RG_TILE_FILL || (code < RG_TILE_CALL && many[code]);
+    }
+    return ok;
+}
+
+static void find_rows(const rg_tile_program *p, rg_tile_step *step)
+{
+    bool apart = false;
+    step->row[0] = rg_tile_row_of(p, step->out);
+    for (uint32_t i = 0; i < step->n_in; i++)
+        step->row[1 + i] = rg_tile_row_of(p, step->in[i]);
+    for (uint32_t i = 0; i <= step->n_in; i++)
+        apart |= step->row[i] != p->width;
+    step->many = apart ? step->many : NULL;
+}
+
+void rg_tile_find_rows(rg_tile_program *p)
+{
+    for (uint32_t k = 0; k < p->n_step && p->apart && p->block > 1; k++)
+        if (p->step[k].many)
+            find_rows(p, &p->step[k]);
+}

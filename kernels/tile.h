@@ -120,10 +120,14 @@ typedef struct rg_tile_source {
 /* The vector loops of one instruction set, [RG_F32] and [RG_F64]. Any alignment, any n; out may be
  * one of the operands where elements are of one size. */
 typedef void rg_tile_loop(int64_t n, void *out, const void *const *in, const double *c);
+/* The same for rows of n elements: row[0] elements apart in out, row[1 + k] in operand k. */
+typedef void rg_tile_many(int64_t rows, int64_t n, void *out, const void *const *in,
+                          const int64_t *row, const double *c);
 typedef struct rg_tile_kernels {
     rg_isa        isa;
     rg_tile_loop *loop[2][RG_TILE_CALL];
     rg_tile_loop *each[2][RG_TILE_CALL]; /* operand 1 is one element, for all n; NULL: no such */
+    rg_tile_many *many[2][RG_TILE_CALL]; /* NULL for masks, integers and fills */
 } rg_tile_kernels;
 RG_ISA_TABLES(rg_tile_kernels, rg_tile_kernels);
 

@@ -5,8 +5,7 @@
 
 enum {
     TILE_BYTES = 16 * 1024,  /* all that a tile touches: half of a 32 KiB first-level cache */
-    TILE_MIN = 64, TILE_MAX = 1024,
-    AFTER_ALL = UINT32_MAX
+    TILE_MIN = 64, TILE_MAX = 1024, SHORT = 128, AFTER_ALL = UINT32_MAX
 };
 
 struct compile {
@@ -214,15 +213,16 @@ static void find_direct(struct compile *c)
     p->flat = !p->whole;
     for (uint32_t j = 0; j < p->n_data; j++)
         p->flat = p->flat && (is_number(&p->data[j]) || is_contiguous(&p->data[j], c->s));
-    /* Rows shorter than the smallest tile go several to a tile. */
-    const bool several = !p->flat && c->s->cols <= TILE_MIN && c->s->rows > 1;
+    /* Short rows go several to a tile. */
+    p->apart = rg_tile_goes_apart(p, c->node + c->n_in, c->n_ins, c->kernels->many[p->real]);
+    const bool several = !p->flat && c->s->cols <= (p->apart ? SHORT : TILE_MIN) && c->s->rows > 1;
     p->block = several ? TILE_MAX : 1;
     for (uint32_t j = 0; j < p->n_data; j++) {
         rg_tile_data *d = &p->data[j];
         if (d->narrow)
             d->direct = !several || d->row == 1;
         else
-            d->direct = several ? is_contiguous(d, c->s) : d->col == 1;
+            d->direct = several && !p->apart ? is_contiguous(d, c->s) : d->col == 1;
     }
 }
 
@@ -242,12 +242,12 @@ static void choose_tile(struct compile *c)
     const int64_t cols = p->flat ? c->s->rows * c->s->cols : c->s->cols;
     if (p->block > 1) {
         p->width = c->s->cols > 0 ? c->s->cols : 1;
-        p->block = at_most(tile / p->width, c->s->rows);
+        p->block = at_most(tile > p->width ? tile / p->width : 1, c->s->rows);
     } else if (p->whole) {
         p->width = cols > 0 ? cols : 1;
     } else {
-        int64_t parts = cols > 0 ? div_up(cols, tile) : 1;
-        p->width = at_most(div_up(div_up(cols, parts), TILE_MIN) * TILE_MIN, tile);
+        const int64_t part = div_up(cols, cols > 0 ? div_up(cols, tile) : 1);
+        p->width = at_most(div_up(part, TILE_MIN) * TILE_MIN, tile);
     }
     p->slot_bytes = (size_t)(div_up(p->block * p->width, TILE_MIN) * TILE_MIN * real);
 }
@@ -337,6 +337,7 @@ static void add_step(struct compile *c, uint32_t v)
         step->call = NULL;
     if (node->ins.code < RG_TILE_CALL) {
         step->loop = (node->each ? c->kernels->each : c->kernels->loop)[c->s->real][node->ins.code];
+        step->many = c->kernels->many[c->s->real][node->ins.code];
     } else if (step->call && c->s->real == RG_F32 && !step->call->op->kernel_f32) {
         if (p->call_bytes < node->n_in + 1)
             p->call_bytes = node->n_in + 1; /* tiles of double; bytes in finish() */
@@ -419,6 +420,7 @@ static void finish(struct compile *c)
         if (p->store[i].place & DATA)
             p->store[i].place = p->n_slot + (p->store[i].place & ~DATA);
     choose_tile(c);
+    rg_tile_find_rows(p);
     p->by_row = p->by_row && p->block == 1;
     p->call_bytes *= (size_t)(p->block * p->width) * sizeof(double);
 }

@@ -11,14 +11,21 @@
 #define ARGS3(L) L(0), L(1), L(2)
 #define ARGS4(L) L(0), L(1), L(2), L(3)
 
-/* A function of vectors, and the loop that applies it; a, b, d, e are the operands. */
-#define LOOP(name, args, expression, ...)                                                        \
+#define NEXT(k)  x[k] += row[1 + (k)]
+#define NEXT1    NEXT(0)
+#define NEXT2    (NEXT1, NEXT(1))
+#define NEXT3    (NEXT2, NEXT(2))
+#define NEXT4    (NEXT3, NEXT(3))
+
+/* A function of vectors, and the loops that apply it; a, b, d, e are the operands. */
+#define LOOP(name, args, next, expression, ...)                                                  \
     RG_INLINE F(v) F(name##_of)(F(v) c0, F(v) c1, __VA_ARGS__)                                   \
     {                                                                                            \
         (void)c0, (void)c1;                                                                      \
         return expression;                                                                       \
     }                                                                                            \
-    WALK(name##_loop, name, args, args, )
+    WALK(name##_loop, name, args, args, )                                                        \
+    MANY(name##_many, name, args, next)
 
 /* The same, operand 1 being r everywhere. */
 #define EACH2(L) L(0), r
@@ -39,10 +46,25 @@
         if (i < n)                                                                               \
             F(store_n)(y + i, F(name##_of)(c0, c1, args(PART)), n - i);                          \
     }
-#define MAP1(name, expression) LOOP(name, ARGS1, expression, F(v) a)
-#define MAP2(name, expression) LOOP(name, ARGS2, expression, F(v) a, F(v) b)
-#define MAP3(name, expression) LOOP(name, ARGS3, expression, F(v) a, F(v) b, F(v) d)
-#define MAP4(name, expression) LOOP(name, ARGS4, expression, F(v) a, F(v) b, F(v) d, F(v) e)
+#define MANY(loop, name, args, next)                                                             \
+    static void F(loop)(int64_t rows, int64_t n, void *out, const void *const *in,               \
+                        const int64_t *row, const double *c)                                     \
+    {                                                                                            \
+        const REAL *x[] = { args(PLACE) };                                                       \
+        REAL *y = out;                                                                           \
+        const F(v) c0 = F(set)(c[0]), c1 = F(set)(c[1]);                                         \
+        for (; rows > 0; rows--, y += row[0], next) {                                            \
+            int64_t i = 0;                                                                       \
+            for (; i + LANES <= n; i += LANES)                                                   \
+                F(store)(y + i, F(name##_of)(c0, c1, args(FULL)));                               \
+            if (i < n)                                                                           \
+                F(store_n)(y + i, F(name##_of)(c0, c1, args(PART)), n - i);                      \
+        }                                                                                        \
+    }
+#define MAP1(name, expression) LOOP(name, ARGS1, NEXT1, expression, F(v) a)
+#define MAP2(name, expression) LOOP(name, ARGS2, NEXT2, expression, F(v) a, F(v) b)
+#define MAP3(name, expression) LOOP(name, ARGS3, NEXT3, expression, F(v) a, F(v) b, F(v) d)
+#define MAP4(name, expression) LOOP(name, ARGS4, NEXT4, expression, F(v) a, F(v) b, F(v) d, F(v) e)
 
 #define ZERO F(set)(0)
 #define ONE  F(set)(1)
@@ -153,6 +175,13 @@ static void F(int_to_real_loop)(int64_t n, void *out, const void *const *in, con
         y[i] = (REAL)k[i];
 }
 
+/* These have none for many rows. */
+enum {
+    F(fill_many) = 0, F(less_many) = 0, F(less_equal_many) = 0, F(equal_many) = 0,
+    F(where_many) = 0, F(bool_to_real_many) = 0, F(int_to_real_many) = 0, F(and_many) = 0,
+    F(not_many) = 0
+};
+
 #undef PLACE
 #undef FULL
 #undef PART
@@ -161,6 +190,12 @@ static void F(int_to_real_loop)(int64_t n, void *out, const void *const *in, con
 #undef ARGS3
 #undef ARGS4
 #undef LOOP
+#undef MANY
+#undef NEXT
+#undef NEXT1
+#undef NEXT2
+#undef NEXT3
+#undef NEXT4
 #undef WALK
 #undef EACH
 #undef EACH2

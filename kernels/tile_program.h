@@ -8,8 +8,11 @@
 /* A place: slot k of the scratch memory for k < n_slot, else operand or result k - n_slot. */
 typedef uint32_t rg_tile_place;
 
+enum { RG_TILE_FEW = 4 };  /* operands of a loop */
+
 typedef struct rg_tile_step {
     rg_tile_loop       *loop;
+    rg_tile_many       *many;    /* instead, where rows of a tile are apart; NULL = they are not */
     const rg_tile_call *call;    /* instead of loop */
     rg_rows_fn         *rows;    /* or this */
     double              c[2];
@@ -17,11 +20,10 @@ typedef struct rg_tile_step {
     rg_tile_place       out, in[RG_TILE_MAX_IN];
     uint32_t            n_in;
     bool                narrow;  /* runs over one element a row */
+    int64_t             row[1 + RG_TILE_FEW]; /* from row to row of out and of in */
     bool                each;    /* row by row, operand 1 being narrow */
     size_t              out_size; /* of an element, as the kernel sees it */
 } rg_tile_step;
-
-enum { RG_TILE_FEW = 4 };  /* operands of a loop */
 
 /* Copy an operand into a slot, or a place into a result. */
 typedef struct rg_tile_move {
@@ -34,7 +36,7 @@ typedef struct rg_tile_data {
     int64_t row, col;
     size_t  size;    /* of an element */
     bool    narrow;
-    bool    direct;  /* tiles of it are contiguous in memory: no copy */
+    bool    direct;  /* loops go over it as it lies: no copy */
 } rg_tile_data;
 
 struct rg_tile_program {
@@ -42,6 +44,7 @@ struct rg_tile_program {
     bool     flat;       /* all is contiguous or one number: a single row of rows·cols elements */
     bool     whole;      /* tiles are whole rows */
     bool     plain;      /* all steps are loops over all elements, of few operands */
+    bool     apart;      /* and can go over rows that are apart: these are direct, too */
     bool     by_row;     /* a row at a time, by loops of few operands or along the row */
     int64_t  cols;       /* of the source */
     int64_t  block;      /* rows of a tile; more than 1 only if a tile spans all columns */
@@ -63,6 +66,14 @@ bool rg_tile_signature_of(rg_tile_signature *out, const rg_tile_ins *ins);
 /* The kernel of a code that works along rows; NULL for any other. */
 rg_rows_fn *rg_tile_rows_of(rg_tile_code code, rg_dtype real, rg_isa isa);
 
+/* From row to row of a place. */
+static inline int64_t rg_tile_row_of(const rg_tile_program *p, rg_tile_place place)
+{
+    return place < p->n_slot ? p->width : p->data[place - p->n_slot].row;
+}
+/* When tiles and places are known: which steps go over rows that are apart. */
+void rg_tile_find_rows(rg_tile_program *p);
+
 /* ---- What compilation works on: values as in the source ------------------------------------- */
 
 typedef struct rg_tile_node {
@@ -76,6 +87,11 @@ typedef struct rg_tile_node {
     rg_kind     kind;
     bool        operand, narrow, each;
 } rg_tile_node;
+
+/* Have all instructions of the program, n from node[0] on, loops over rows apart (`many` by code),
+ * and is nothing narrow? */
+bool rg_tile_goes_apart(const rg_tile_program *p, const rg_tile_node *node, uint32_t n,
+                        rg_tile_many *const *many);
 
 /* Merge an instruction with neighbours that only it uses; node[n_in + k] is instruction k. */
 void rg_tile_merge(rg_tile_node *node, uint32_t n_in, uint32_t n_ins);

@@ -57,8 +57,10 @@ static void load(const struct machine *m, const rg_tile_move *move, const struct
 static void store(const struct machine *m, const rg_tile_move *move, const struct tile *t)
 {
     const rg_tile_data *d = &m->p->data[move->data];
+    const bool apart = m->p->apart && t->nr > 1;
+    const int64_t row = apart ? rg_tile_row_of(m->p, move->place) : move->narrow ? 1 : t->nc;
     copy(t, d->narrow, d->size, data_at(m, move->data, t), d->row, d->col, m->place[move->place],
-         move->narrow ? 1 : t->nc, !move->narrow);
+         row, !move->narrow);
 }
 
 /* A reference kernel on a tile; an f32 program converts for a kernel that is f64 only. */
@@ -143,6 +145,22 @@ static void run_plain(const struct machine *m, int64_t n)
     }
 }
 
+/* The same for several rows that may be apart. */
+static void run_apart(const struct machine *m, const struct tile *t)
+{
+    const rg_tile_step *step = m->p->step + m->p->n_fill, *end = m->p->step + m->p->n_step;
+    void *const *place = m->place;
+    for (; step < end; step++) {
+        const rg_tile_place *from = step->in;
+        const void *const in[RG_TILE_FEW] = { place[from[0]], place[from[1]], place[from[2]],
+                                              place[from[3]] };
+        if (step->many)
+            step->many(t->nr, t->nc, place[step->out], in, step->row, step->c);
+        else
+            step->loop(t->n, place[step->out], in, step->c);
+    }
+}
+
 /* A tile of one row. */
 static void run_row(const struct machine *m, const struct tile *t)
 {
@@ -185,8 +203,10 @@ static int run_tile(const struct machine *m, const struct tile *t)
             m->place[p->n_slot + j] = data_at(m, j, t);
     for (uint32_t i = p->n_once; i < p->n_load; i++)
         load(m, &p->load[i], t);
-    if (p->plain)
+    if (p->plain && (t->nr == 1 || !p->apart))
         run_plain(m, t->n);
+    else if (p->plain)
+        run_apart(m, t);
     else if (p->by_row)
         run_row(m, t);
     else

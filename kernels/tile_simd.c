@@ -40,11 +40,14 @@ static void not_loop(int64_t n, void *out, const void *const *in, const double *
 
 #define ROW_F32(CODE, name, signature) [RG_TILE_##CODE] = f32_##name##_loop,
 #define ROW_F64(CODE, name, signature) [RG_TILE_##CODE] = f64_##name##_loop,
+#define MANY_F32(CODE, name, signature) [RG_TILE_##CODE] = f32_##name##_many,
+#define MANY_F64(CODE, name, signature) [RG_TILE_##CODE] = f64_##name##_many,
 #define EACH(real)                                                                               \
     { [RG_TILE_ADD] = real##_add_each, [RG_TILE_SUB] = real##_sub_each,                          \
       [RG_TILE_MUL] = real##_mul_each, [RG_TILE_DIV] = real##_div_each,                          \
       [RG_TILE_MUL_ADD] = real##_mul_add_each }
 const rg_tile_kernels RG_SIMD_NAME(rg_tile_kernels) = {
     RG_SIMD_ISA, { { RG_TILE_CODES(ROW_F32) }, { RG_TILE_CODES(ROW_F64) } },
-    { EACH(f32), EACH(f64) }
+    { EACH(f32), EACH(f64) },
+    { { RG_TILE_CODES(MANY_F32) }, { RG_TILE_CODES(MANY_F64) } }
 };
