@@ -3,7 +3,8 @@
  *
  * Every element of C has one accumulator that starts at zero and runs over ascending k with
  * fused multiply-adds; C is added at the end where asked. So the bits of a row depend on that row
- * alone: not on the number of rows, on threads, or on the instruction set. */
+ * alone: not on the number of rows, on threads, or on the instruction set. Strides may be negative:
+ * then k runs over rows that lie from the last to the first. */
 #ifndef RG_KERNELS_PRODUCT_H
 #define RG_KERNELS_PRODUCT_H
 
@@ -30,6 +31,7 @@ typedef struct rg_product {
     const rg_soon *soon;  /* n_soon of them */
     int64_t n_soon;
     bool    descending;   /* one row: from the last columns to the first; changes no bits */
+    bool    resume;       /* a stretch of longer sums: go on from those that lie in C */
 } rg_product;
 
 typedef struct rg_product_kernels {

@@ -185,7 +185,7 @@ RG_INLINE void row_of(const struct block *o, int64_t apart, const bool more)
     const char *a = o->a, *b = o->b;
     const int64_t offset[STREAMS] = { 0, apart, 2 * apart, 3 * apart };
     UNROLL for (int j = 0; j < 2 * STREAMS; j++)
-        sum[j] = (f32_v){ 0 };
+        sum[j] = o->resume ? f32_load(o->c + j * RG_F32_LANES) : (f32_v){ 0 };
     for (int64_t k = o->k; k > 0; k--, a += o->a_k, b += o->b_k) {
         const f32_v x = *(const float *)(const void *)a - (f32_v){ 0 };
         UNROLL for (int j = 0; j < 2 * STREAMS; j++) {
@@ -208,7 +208,7 @@ static void one_row(const rg_product *p, const float *a, const float *b, float *
     const int64_t column = p->b_k ? 1 : p->k; /* elements of B from one to the next, or so */
     const int64_t fours = (n1 - n0) / (STREAMS * PANEL), apart = PANEL * column * item;
     struct block o = { .a = (const char *)a, .a_k = p->a_k * item, .b_k = b_k * item, .k = p->k,
-                       .accumulate = p->accumulate };
+                       .accumulate = p->accumulate, .resume = p->resume };
     for (int64_t i = 0; i < fours; i++) {
         const int64_t n = n0 + (p->descending ? fours - 1 - i : i) * STREAMS * PANEL;
         o.b = (const char *)(b + n * column);
@@ -371,7 +371,7 @@ static void stretch(const rg_product *p, const struct order *at, const float *a,
                 .a = (const char *)(a + at->m0 * p->a_row + k0 * p->a_k), .b = (const char *)panel,
                 .c = c + at->m0 * p->ldc + n, .a_row = p->a_row * item, .a_k = p->a_k * item,
                 .b_k = b_k * item, .ldc = p->ldc, .k = k,
-                .cols = n1 - n < PANEL ? n1 - n : PANEL, .resume = k0 > 0,
+                .cols = n1 - n < PANEL ? n1 - n : PANEL, .resume = k0 > 0 || p->resume,
                 .accumulate = p->accumulate,
             };
             const int64_t end = g + at->group < at->blocks ? g + at->group : at->blocks;

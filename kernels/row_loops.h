@@ -180,7 +180,7 @@ static void F(max)(const rg_rows *a)
 }
 
 /* A strip of columns at a time: its sums stay in the first-level cache, rows are read in order. */
-static void F(column_sum)(const rg_rows *a, int64_t c0, int64_t c1, bool accumulate)
+static void F(column_sum)(const rg_rows *a, int64_t c0, int64_t c1, const double *from, double *to)
 {
     enum { STRIP = 256 };
     double sum[STRIP];
@@ -188,7 +188,7 @@ static void F(column_sum)(const rg_rows *a, int64_t c0, int64_t c1, bool accumul
     for (int64_t c = c0; c < c1; c += STRIP) {
         const int64_t n = c1 - c < STRIP ? c1 - c : STRIP;
         for (int64_t i = 0; i < n; i++)
-            sum[i] = accumulate ? (double)y[c + i] : 0;
+            sum[i] = from ? from[c + i] : 0;
         const REAL *x = (const REAL *)a->x + c;
         int64_t r = 0;
         for (; r + 4 <= a->rows; r += 4, x += 4 * a->x_row) {
@@ -199,7 +199,9 @@ static void F(column_sum)(const rg_rows *a, int64_t c0, int64_t c1, bool accumul
         for (; r < a->rows; r++, x += a->x_row)
             for (int64_t i = 0; i < n; i++)
                 sum[i] += (double)x[i];
-        for (int64_t i = 0; i < n; i++)
+        if (to)
+            memcpy(to + c, sum, (size_t)n * sizeof *sum);
+        for (int64_t i = 0; i < n && !to; i++)
             y[c + i] = (REAL)sum[i];
     }
 }

@@ -36,8 +36,11 @@ typedef struct rg_row_kernels {
     rg_rows_fn *spread[3];       /* y[r,c] = x[r], elements of 1, 4, 8 bytes */
     /* y[r] = ln Σ e^(x-m) - (x[label[r]] - m); labels are in range. */
     void (*cross_entropy[2])(const rg_rows *a, const int32_t *label);
-    /* y[c] (+)= Σ_r x[r,c] in f64 and in order of r, for columns c0 .. c1: some for each thread. */
-    void (*column_sum[2])(const rg_rows *a, int64_t c0, int64_t c1, bool accumulate);
+    /* y[c] = Σ_r x[r,c] in f64 and in order of r, for columns c0 .. c1: some for each thread. Of a
+     * stretch of longer sums: from[c] is where they stand (NULL = nowhere), to[c] where they are
+     * left in y's stead (NULL = this is the end). x_row may be negative. */
+    void (*column_sum[2])(const rg_rows *a, int64_t c0, int64_t c1, const double *from,
+                          double *to);
     /* y[n] (+)= Σ_k x[k]·b[k,n], k ascending, one sum per element. */
     void (*vector_matrix[2])(int64_t k, int64_t n, const void *x, const void *b, int64_t ldb,
                              void *y, bool accumulate);

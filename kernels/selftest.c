@@ -287,7 +287,7 @@ static bool sums_are_right(struct bench *t, const rg_row_kernels *k, rg_dtype re
     bool good = each_is(t, real, t->x[0]);
     k->matrix_vector[real](N, N, &t->b, N, &t->a, &t->c, false);
     good = good && each_is(t, real, t->x[1]);
-    k->column_sum[real](&rows, 0, N, false);
+    k->column_sum[real](&rows, 0, N, NULL, NULL);
     good = good && each_is(t, real, t->x[2]);
     k->sum_squares[real](&rows);
     return good && each_is(t, real, t->x[3]);

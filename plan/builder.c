@@ -75,7 +75,7 @@ uint32_t rg_builder_plain(rg_builder *b, const rg_node *n)
         pair[1] = n->in[0];
         ordered.in = pair;
     }
-    const bool share = p->cse && may_share(n);
+    const bool share = p->cse && !p->copies && may_share(n);
     if (share && (id = rg_twins_find(&b->twins, p, &ordered, &place)))
         return id;
     id = rg_prog_add(p, &ordered, ordered.in, ordered.n_in);

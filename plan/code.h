@@ -117,6 +117,7 @@ typedef struct rg_packed {
     bool     across, on;    /* read transposed; worth it */
     bool     by_parts;      /* a concat, whose parts are packed one by one */
     bool     descending;    /* the next product reads it from its last columns on */
+    bool     backwards;     /* from the last row to the first */
     uint32_t buffer;        /* 0 = not yet packed */
 } rg_packed;
 

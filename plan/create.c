@@ -198,13 +198,16 @@ static rg_status make_state(rg_plan *plan, rg_err *err)
     return RG_OK;
 }
 
-static rg_status build(rg_plan *plan, rg_graph *g, const rg_val *roots, size_t n, rg_err *err)
+static rg_status build(rg_plan *plan, rg_graph *g, const rg_val *roots, size_t n,
+                       const rg_again *again, rg_err *err)
 {
     const rg_alloc pool = rg_pool_hooks(&plan->pool);
     rg_status st;
     if ((st = rg_prog_create(&plan->prog, g, roots, n, plan->opts.mode, plan->opts.real,
-                             &pool, &plan->alloc, err)) ||
-        (st = rg_pipeline_run(&plan->prog, &plan->opts, err)) ||
+                             &pool, &plan->alloc, err)))
+        return st;
+    plan->prog.recompute = *again;
+    if ((st = rg_pipeline_run(&plan->prog, &plan->opts, err)) ||
         (st = rg_prog_settle(&plan->prog, err)) ||
         (st = find_inputs(plan, g, err)) || (st = find_params(plan, err)) ||
         (st = find_gradients(plan, g, roots, n, err)) || (st = make_sums(plan, err)) ||
@@ -221,10 +224,35 @@ static rg_status build(rg_plan *plan, rg_graph *g, const rg_val *roots, size_t n
     return rg_pipeline_setup(plan, err);
 }
 
+rg_status rg_plan_make(rg_plan **out, rg_graph *g, const rg_val *roots, size_t n,
+                       const rg_plan_opts *o, const rg_again *again, size_t *bytes, rg_err *err)
+{
+    rg_plan *plan = rg_get(&o->alloc, sizeof *plan);
+    if (!plan)
+        return no_memory(err);
+    plan->alloc = o->alloc;
+    rg_arena_init(&plan->arena, &plan->alloc);
+    rg_pool_init(&plan->pool, &plan->alloc);
+    plan->opts = *o;
+    plan->graph = g;
+    plan->params = g->params;
+    plan->pid = rg_process_id();
+    const rg_status st = build(plan, g, roots, n, again, err);
+    *bytes = plan->report.arena_bytes;
+    if (st) {
+        rg_plan_destroy(&plan);
+        return st;
+    }
+    plan->prog.alloc = plan->alloc;
+    if (!o->verify)
+        rg_pool_free(&plan->pool);
+    *out = plan;
+    return RG_OK;
+}
+
 rg_status rg_plan_create(rg_plan **out, const rg_val *roots, size_t n, const rg_plan_opts *opts)
 {
     rg_graph *g = NULL;
-    rg_plan *plan;
     rg_alloc alloc;
     rg_plan_opts o = opts ? *opts : (rg_plan_opts){ .threads = 0 };
     rg_err err = { .status = RG_OK };
@@ -236,27 +264,12 @@ rg_status rg_plan_create(rg_plan **out, const rg_val *roots, size_t n, const rg_
         return st;
     if (rg_alloc_resolve(&alloc, &o.alloc))
         return rg_graph_fail(g, RG_EARG, "plan: alloc needs both get and release");
-    if (!(plan = rg_get(&alloc, sizeof *plan)))
-        return rg_graph_fail(g, RG_ENOMEM, "plan: no memory");
+    o.alloc = alloc;
     o.keep = o.keep || o.effort == RG_INTERPRET;
     if (o.mode == RG_MODE_AUTO)
         o.mode = some_gradient(g, roots, n) ? RG_TRAIN : RG_EVALUATE;
-    plan->alloc = alloc;
-    rg_arena_init(&plan->arena, &alloc);
-    rg_pool_init(&plan->pool, &alloc);
-    plan->opts = o;
-    plan->graph = g;
-    plan->params = g->params;
-    plan->pid = rg_process_id();
-    if ((st = build(plan, g, roots, n, &err))) {
-        rg_plan_destroy(&plan);
-        return rg_graph_fail(g, st, "%s", err.text);
-    }
-    plan->prog.alloc = alloc;
-    if (!o.verify)
-        rg_pool_free(&plan->pool);
-    *out = plan;
-    return RG_OK;
+    st = rg_plan_within(out, g, roots, n, &o, &err);
+    return st ? rg_graph_fail(g, st, "%s", err.text) : RG_OK;
 }
 
 void rg_plan_destroy(rg_plan **out)

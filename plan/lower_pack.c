@@ -18,12 +18,17 @@ static uint64_t pack_key(const rg_node *node)
     return rg_hash_mix(node->in[1], ((const rg_attr_matmul *)node->attr)->transpose_b);
 }
 
+static bool packed_for(const rg_code *c, const rg_packed *p, const rg_node *node)
+{
+    return p->value == node->in[1] && p->backwards == rg_sums_backwards(c->p, node) &&
+           p->across == ((const rg_attr_matmul *)node->attr)->transpose_b;
+}
+
 rg_packed *rg_find_packed(const rg_code *c, const rg_node *node)
 {
-    const bool across = ((const rg_attr_matmul *)node->attr)->transpose_b;
     uint32_t i;
     for (size_t probe = 0; (i = rg_index_next(&c->packed_index, pack_key(node), &probe));)
-        if (c->packed[i].value == node->in[1] && c->packed[i].across == across)
+        if (packed_for(c, &c->packed[i], node))
             return &c->packed[i];
     return NULL;
 }
@@ -41,7 +46,8 @@ static bool count_use(rg_code *c, const rg_node *node, uint32_t id)
             return false;
         p = &c->packed[c->n_packed++];
         *p = (rg_packed){ .value = node->in[1], .node = id,
-                          .across = ((const rg_attr_matmul *)node->attr)->transpose_b };
+                          .across = ((const rg_attr_matmul *)node->attr)->transpose_b,
+                          .backwards = rg_sums_backwards(c->p, node) };
     }
     p->uses++;
     p->rows += rg_shape_count(*node->shape) / (node->shape->dim[node->shape->rank - 1] + 1) + 1;
@@ -93,7 +99,7 @@ static rg_status find_parts(rg_code *c)
                 read[p->node[id].in[k]] = 1;
     for (uint32_t i = 1; i < c->n_packed; i++) {
         rg_packed *w = &c->packed[i];
-        w->by_parts = w->on && !read[w->value] && of_leaves(c, w->value);
+        w->by_parts = w->on && !w->backwards && !read[w->value] && of_leaves(c, w->value);
     }
     for (uint32_t i = 1; i < c->n_packed; i++)
         if (c->packed[i].by_parts)
@@ -128,6 +134,7 @@ struct pack {
     const rg_product_kernels *kernels;
     rg_pack                   part;
     int64_t                   first;  /* its first panel */
+    int64_t                   start;  /* elements from where the operand begins to row 0 */
 };
 
 static int run_pack(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
@@ -135,7 +142,8 @@ static int run_pack(const rg_machine *m, const rg_task *s, int64_t first, int64_
     const struct pack *d = s->detail;
     const int64_t panel = d->kernels->panel;
     (void)rank;
-    rg_product_pack(d->kernels, &d->part, rg_at(m, &s->arg[1]), rg_at(m, &s->arg[0]),
+    const float *b = rg_at(m, &s->arg[0]);
+    rg_product_pack(d->kernels, &d->part, rg_at(m, &s->arg[1]), b + d->start,
                     (d->first + first) * panel, (d->first + last) * panel);
     return 0;
 }
@@ -151,7 +159,12 @@ static rg_status add_step(rg_code *c, const rg_packed *p, uint32_t from, const r
     rg_task *s = rg_task_new(c, run_pack, "pack", p->node, 2, sizeof(struct pack));
     if (!s)
         return rg_lower_no_memory(c);
-    *(struct pack *)(uintptr_t)s->detail = (struct pack){ kernels, *part, first };
+    struct pack *d = (struct pack *)(uintptr_t)s->detail;
+    *d = (struct pack){ kernels, *part, first, 0 };
+    if (p->backwards) {
+        d->start = (part->rows - 1) * part->b_k;
+        d->part.b_k = -part->b_k;
+    }
     s->shape = c->p->node[from].shape;
     s->interval = interval - 1;
     s->n_in = s->n_out = 1;

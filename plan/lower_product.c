@@ -87,6 +87,7 @@ struct own {
     const rg_product_kernels *kernels;
     struct rg_extents            e;
     rg_product                p;
+    int64_t                   a_first, b_first;  /* elements in front of the first row of the sum */
     bool                      onto;     /* what it adds to lies elsewhere: argument 2 */
     int64_t                   onto_row;
     int64_t                   rows_a_part, cols_a_part, row_parts, col_parts, bands;
@@ -120,7 +121,8 @@ static void multiply(const rg_machine *m, const rg_task *s, int rank, int64_t tu
                      int64_t m1, int64_t n0, int64_t n1)
 {
     const struct own *d = s->detail;
-    const float *a = rg_at(m, &s->arg[0]), *b = rg_at(m, &s->arg[1]);
+    const float *a = (const float *)rg_at(m, &s->arg[0]) + d->a_first;
+    const float *b = (const float *)rg_at(m, &s->arg[1]) + d->b_first;
     float *c = rg_at(m, &s->arg[s->n_in]);
     rg_product p = d->p;
     rg_soon soon[SOON];
@@ -341,8 +343,17 @@ static int64_t onto_row(const rg_code *c, const rg_node *node)
 static bool lies_elsewhere(const rg_code *c, uint32_t id)
 {
     const rg_node *node = &c->p->node[id];
-    return node->op == &rg_op_matmul_add && (c->view[node->in[2]].base != c->view[id].base ||
+    return rg_is_onto(node) && (c->view[node->in[2]].base != c->view[id].base ||
                                              c->view[node->in[2]].offset != c->view[id].offset);
+}
+
+/* The sum over k from the last row to the first. What is packed lies so already. */
+static void turn_round(struct own *d)
+{
+    d->a_first = (d->p.k - 1) * d->p.a_k;
+    d->b_first = (d->p.k - 1) * d->p.b_k;
+    d->p.a_k = -d->p.a_k;
+    d->p.b_k = -d->p.b_k;
 }
 
 static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, rg_packed *packed)
@@ -364,9 +375,12 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, 
                         .b_k = packed ? 0 : leading(e->k, e->n, e->b_k),
                         .ldc = leading(e->m, e->n, e->c_m),
                         .accumulate = node->op == &rg_op_matmul_add,
+                        .resume = rg_is_onto(node) && node->op == &rg_op_matmul_stretch,
                         .descending = packed && packed->descending };
     if (packed)
         packed->descending = !packed->descending;
+    if (rg_sums_backwards(c->p, node))
+        turn_round(&d);
     s->fetches = e->batch == 0 && e->m > 1; /* one row waits for memory itself */
     d.onto_row = d.onto ? onto_row(c, node) : 0;
     set_args(c, s, id, packed, d.onto);
@@ -381,7 +395,7 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, 
 static rg_status lower_blas(rg_code *c, uint32_t id, const struct rg_extents *e)
 {
     const rg_node *node = &c->p->node[id];
-    struct blas d = { .e = *e, .shape = gemm_shape(c, e, node->op == &rg_op_matmul_add),
+    struct blas d = { .e = *e, .shape = gemm_shape(c, e, rg_is_onto(node)),
                       .item = rg_dtype_size(c->p->real), .onto = lies_elsewhere(c, id) };
     char scope[RG_SCOPE_TEXT];
     rg_status st = rg_gemm_check(&d.shape, c->err);

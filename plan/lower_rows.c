@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "kernels/rows.h"
 #include "ops/ops.h"
+#include "plan/made.h"
 
 #include <string.h>
 
@@ -51,6 +52,7 @@ static bool block_of(struct block *b, const int64_t *stride, const rg_shape *sha
 static int axis_of(const rg_node *node, const rg_shape *x)
 {
     return node->op == &rg_op_softmax_cross_entropy ? x->rank - 1
+           : node->op == &rg_op_sum_stretch         ? 0
                                                     : ((const rg_attr_axis *)node->attr)->axis;
 }
 
@@ -165,10 +167,12 @@ static rg_status lower_last(rg_code *c, uint32_t id, const struct block *b)
 /* ---- Sums of rows: one for each column ------------------------------------------------------ */
 
 struct columns {
-    void    (*fn)(const rg_rows *a, int64_t c0, int64_t c1, bool accumulate);
+    void    (*fn)(const rg_rows *a, int64_t c0, int64_t c1, const double *from, double *to);
     struct block b;
     size_t  item;
     int64_t parts_a_turn;
+    int64_t first, row_step;  /* elements in front of the first row; from one to the next */
+    bool    unfinished;       /* the result is where the sums stand */
 };
 
 static int run_columns(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
@@ -179,12 +183,14 @@ static int run_columns(const rg_machine *m, const rg_task *s, int64_t first, int
     for (; first < last; first++) {
         const int64_t turn = first / d->parts_a_turn, c0 = first % d->parts_a_turn * COLUMNS;
         const int64_t c1 = c0 + COLUMNS < d->b.inner ? c0 + COLUMNS : d->b.inner;
+        char *y = (char *)rg_at(m, &s->arg[s->n_in]) + turn * d->b.inner * item;
         const rg_rows a = {
-            .rows = d->b.n, .cols = d->b.inner, .x_row = d->b.row_step,
-            .x = (const char *)rg_at(m, &s->arg[0]) + turn * d->b.outer_step * item,
-            .y = (char *)rg_at(m, &s->arg[1]) + turn * d->b.inner * item,
+            .rows = d->b.n, .cols = d->b.inner, .x_row = d->row_step,
+            .x = (const char *)rg_at(m, &s->arg[0]) + (turn * d->b.outer_step + d->first) * item,
+            .y = y,
         };
-        d->fn(&a, c0, c1, false);
+        d->fn(&a, c0, c1, s->n_in > 1 ? rg_at(m, &s->arg[1]) : NULL,
+              d->unfinished ? (double *)(void *)y : NULL);
     }
     return 0;
 }
@@ -197,22 +203,32 @@ static int run_turns(const rg_machine *m, const rg_task *s, int64_t first, int64
 
 static rg_status lower_columns(rg_code *c, uint32_t id, const struct block *b)
 {
-    rg_task *s = rg_task_new(c, run_columns, "sum_columns", id, 2, sizeof(struct columns));
+    const rg_node *node = &c->p->node[id];
+    rg_task *s = rg_task_new(c, run_columns, "sum_columns", id, 3, sizeof(struct columns));
     if (!s)
         return rg_lower_no_memory(c);
     struct columns *d = (struct columns *)(uintptr_t)s->detail;
     *d = (struct columns){ rg_row_table(rg_cpu_isa())->column_sum[c->p->real], *b,
-                           rg_dtype_size(c->p->real), rg_div_up(b->inner, COLUMNS) };
+                           rg_dtype_size(c->p->real), rg_div_up(b->inner, COLUMNS), 0,
+                           b->row_step,
+                           node->op == &rg_op_sum_stretch &&
+                               !((const rg_attr_stretch *)node->attr)->last };
+    if (rg_sums_backwards(c->p, node)) {
+        d->first = (b->n - 1) * b->row_step;
+        d->row_step = -b->row_step;
+    }
     s->parts = b->outer * d->parts_a_turn;
-    s->n_in = s->n_out = 1;
-    s->arg[0] = rg_ref_of(c, c->p->node[id].in[0]);
-    s->arg[1] = rg_ref_of(c, id);
+    s->n_in = node->n_in;
+    s->n_out = 1;
+    for (uint32_t k = 0; k < node->n_in; k++)
+        s->arg[k] = rg_ref_of(c, node->in[k]);
+    s->arg[node->n_in] = rg_ref_of(c, id);
     s->flop = (double)(b->outer * b->n * b->inner);
     s->bytes = s->flop * (double)d->item;
     s->unit = 1 + (uint64_t)(s->flop / (double)s->parts / 4);
-    rg_line *line = rg_task_rows(c, s, run_turns, b->outer);
+    rg_line *line = node->op == &rg_op_sum_over ? rg_task_rows(c, s, run_turns, b->outer) : NULL;
     if (!line)
-        return rg_lower_no_memory(c);
+        return node->op == &rg_op_sum_over ? rg_lower_no_memory(c) : RG_OK;
     const int64_t item = (int64_t)d->item, last = (b->n - 1) * b->row_step + b->inner;
     if (b->row_step > 0)
         line[0] = (rg_line){ b->outer_step * item, last * item };
@@ -224,7 +240,8 @@ bool rg_has_rows(const rg_prog *p, const rg_node *node)
 {
     const rg_shape *x = p->node[node->in[0]].shape;
     const int axis = axis_of(node, x);
-    return x->dim[axis] > 0 && (node->op == &rg_op_sum_over || rg_shape_inner(x, axis) == 1);
+    return x->dim[axis] > 0 && (node->op == &rg_op_sum_over || node->op == &rg_op_sum_stretch ||
+                                 rg_shape_inner(x, axis) == 1);
 }
 
 rg_status rg_lower_rows(rg_code *c, uint32_t id)
@@ -234,7 +251,8 @@ rg_status rg_lower_rows(rg_code *c, uint32_t id)
     int64_t stride[RG_MAX_RANK];
     struct block b;
     rg_view_strides(stride, &c->view[node->in[0]], x);
-    if (!rg_has_rows(c->p, node) || !block_of(&b, stride, x, axis_of(node, x)))
+    if (!rg_has_rows(c->p, node) || !block_of(&b, stride, x, axis_of(node, x)) ||
+        (node->op == &rg_op_sum_stretch && b.inner == 1))
         return rg_lower_call(c, id);
     return b.inner > 1 ? lower_columns(c, id, &b) : lower_last(c, id, &b);
 }

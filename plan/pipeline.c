@@ -23,6 +23,7 @@ static const struct stage {
     { "pack",       rg_pass_pack },        /* products with one left operand are one           */
     { "batch",      rg_pass_batch },       /* products with one right operand are one          */
     { "accumulate", rg_pass_accumulate },  /* products on top of what they are added to        */
+    { "recompute",  rg_pass_recompute },   /* under a budget, the backward half in chunks      */
     { "chunk",      rg_pass_chunk },       /* what many rows leave is read while it is near    */
     { "columns",    rg_pass_columns },     /* what shares columns lies in one array            */
     { "remat",      rg_pass_remat },       /* what is cheaper computed again than kept         */

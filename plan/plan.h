@@ -106,6 +106,13 @@ void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user);
 void rg_dot_nodes(const rg_plan *plan, rg_write_fn *write, void *user);
 void rg_dot_steps(const rg_plan *plan, rg_write_fn *write, void *user);
 
+/* A plan, all options resolved; *bytes: of its arena, also where that is over the budget. */
+rg_status rg_plan_make(rg_plan **out, rg_graph *g, const rg_val *roots, size_t n,
+                       const rg_plan_opts *o, const rg_again *again, size_t *bytes, rg_err *err);
+/* The same within o->budget_bytes, with as little recomputing as does it. */
+rg_status rg_plan_within(rg_plan **out, rg_graph *g, const rg_val *roots, size_t n,
+                         const rg_plan_opts *o, rg_err *err);
+
 /* Bytes of a program value. */
 size_t rg_plan_bytes(const rg_plan *plan, uint32_t id);
 /* The kernel to call in the plan's precision; *convert: it is the f64 one in an f32 plan. */

@@ -11,6 +11,12 @@
 
 #include "graph/graph.h"
 
+/* What `recompute` is to do: chunks of about so many rows, over so many 1024ths of the steps. */
+typedef struct rg_again {
+    int64_t  rows;             /* 0 = nothing */
+    uint32_t share;
+} rg_again;
+
 typedef struct rg_prog {
     rg_alloc        alloc;     /* what passes work in */
     rg_arena        arena;     /* attributes, shapes; in the end everything */
@@ -37,6 +43,8 @@ typedef struct rg_prog {
     bool            lift;      /* while `split` runs */
     bool            joined;    /* sums over gates are: stacks of slices may be slices of stacks */
     int64_t         chunk;     /* rows of a chunk; 0 = what the pass thinks best */
+    rg_again        recompute;
+    bool            copies;    /* equal nodes may be meant to be two: from `recompute` on */
     uint64_t        visits;    /* nodes and operands touched by passes so far */
     uint32_t       *fired;     /* by rule of plan/passes/fold.h, for tests; may be NULL */
 

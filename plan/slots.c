@@ -94,7 +94,7 @@ static void put_on_top(rg_deaths *s, const uint8_t *dense)
     rg_code *c = s->c;
     for (uint32_t id = 1; id < c->p->n_node; id++) {
         const rg_node *node = &c->p->node[id];
-        if (node->op != &rg_op_matmul_add || rg_shape_count(*node->shape) == 0 || c->readable[id])
+        if (!rg_is_onto(node) || rg_shape_count(*node->shape) == 0 || c->readable[id])
             continue;
         const uint32_t under = node->in[2], source = c->source[under];
         if (rg_use_count(&s->uses, under) == 1 && source != c->source[node->in[0]] &&

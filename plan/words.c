@@ -267,7 +267,7 @@ static void say_product(rg_words *out, const rg_speaker *sp, const rg_task *s)
     const rg_node *node = &sp->plan->prog.node[s->node];
     const rg_attr_matmul *t = node->attr;
     char text[RG_SHAPE_TEXT];
-    const bool adds = node->op == &rg_op_matmul_add;
+    const bool adds = rg_is_onto(node);
     rg_words_add(out, "%s %s ", rg_shape_text(text, node->shape),
                  adds && s->n_in == 2 ? "+=" : "=");
     for (uint32_t k = 0; k < 2; k++) {

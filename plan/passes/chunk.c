@@ -23,8 +23,9 @@ static const double CACHE = 1024 * 1024;   /* bytes; if no product has more, all
 /* A product of rows, or a sum over them, in chunks. */
 struct cut {
     uint32_t  id;
-    bool      sums, late;    /* late: a chunk is made for who reads it; else when it can be */
-    uint32_t  n;
+    bool      sums, backwards;
+    bool      late;          /* a chunk is made for who reads it; else when it can be */
+    uint32_t  n, done;       /* chunks; of sums, those that are made */
     int64_t  *border;        /* n + 1 rows */
     uint32_t *part[2];       /* by operand that is a stack: the parts that begin at the borders */
     uint32_t *made;          /* by chunk: its product, 0 = not yet; of sums, [0] the sum so far */
@@ -223,6 +224,7 @@ static bool cut_sums(struct chunk *s, struct cut *c, const rg_node *n)
     for (uint32_t k = 0; k < n->n_in; k++)
         stack = is_stack(&s->p->node[n->in[k]]) ? n->in[k] : stack;
     c->sums = true;
+    c->backwards = rg_sums_backwards(s->p, n);
     return stack && worth(s, s->p->node[stack].shape->dim[0]) &&
            cut_stack(s, c, &s->p->node[stack]) && find_parts(s, c, 0) &&
            (n->n_in == 1 || find_parts(s, c, 1));
@@ -342,14 +344,10 @@ static void make_chunk(struct chunk *s, struct cut *c, uint32_t k)
         in[1] = c->sums ? rows_of(s, c, k, 1) : s->b.map[n.in[1]];
     if (s->b.failed)
         return;
-    if (!c->sums) {
+    if (c->sums)
+        c->made[0] = rg_make_stretch(&s->b, &n, in, c->backwards, ++c->done == c->n);
+    else
         c->made[k] = rg_make(&s->b, &n, n.op, n.attr, in, 2);
-    } else if (n.op == &rg_op_matmul && in[2]) {
-        c->made[0] = rg_make(&s->b, &n, &rg_op_matmul_add, n.attr, in, 3);
-    } else {
-        const uint32_t x = rg_make(&s->b, &n, n.op, n.attr, in, n.n_in);
-        c->made[0] = in[2] ? rg_make(&s->b, &n, &rg_op_add, NULL, (uint32_t[]){ in[2], x }, 2) : x;
-    }
 }
 
 /* The rows of a late product that a slice shows. */

@@ -1,6 +1,8 @@
 /* plan/passes/products.c -- users, groups, trees. */
 #include "plan/passes/products.h"
 
+#include "plan/made.h"
+
 #include <string.h>
 
 static rg_status no_memory(rg_err *err)
@@ -292,6 +294,22 @@ uint32_t rg_make_concat(rg_builder *b, const rg_node *like, const uint32_t *part
     rg_node made = rg_builder_like(b, like, &rg_op_concat, &attr, &shape, part, n);
     made.kind = rg_built(b, part[0])->kind;
     return b->failed ? 0 : rg_builder_add(b, &made);
+}
+
+uint32_t rg_make_stretch(rg_builder *b, const rg_node *sum, const uint32_t in[3], bool backwards,
+                         bool last)
+{
+    rg_attr_stretch attr;
+    const uint32_t columns[2] = { in[0], in[2] };
+    memset(&attr, 0, sizeof attr);
+    attr.backwards = backwards;
+    if (sum->op == &rg_op_matmul) {
+        attr.product.transpose_a = true;
+        return rg_make(b, sum, &rg_op_matmul_stretch, &attr, in, in[2] ? 3 : 2);
+    }
+    attr.last = last;
+    attr.keep = ((const rg_attr_axis *)sum->attr)->keep;
+    return rg_make(b, sum, &rg_op_sum_stretch, &attr, columns, in[2] ? 2 : 1);
 }
 
 uint32_t rg_make_part(rg_builder *b, const rg_node *like, uint32_t x, int axis, int64_t begin,

@@ -171,6 +171,10 @@ uint32_t rg_make(rg_builder *b, const rg_node *like, const rg_op *op, const void
                  const uint32_t *in, uint32_t n_in);
 uint32_t rg_make_concat(rg_builder *b, const rg_node *like, const uint32_t *part, uint32_t n,
                         int axis);
+/* Some rows of a sum over rows: of aᵀ·b, in being a, b and the sum so far; of column sums, x, any,
+ * so far. So far is 0 at the beginning; `last` = this is the end. */
+uint32_t rg_make_stretch(rg_builder *b, const rg_node *sum, const uint32_t in[3], bool backwards,
+                         bool last);
 uint32_t rg_make_part(rg_builder *b, const rg_node *like, uint32_t x, int axis, int64_t begin,
                       int64_t end);
 

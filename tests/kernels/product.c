@@ -165,6 +165,37 @@ RGT_TEST(product, one_row_has_the_same_bits_forth_and_back)
                                          k & 4 }, isa);
 }
 
+/* aᵀ·b over rows from the last to the first, in two products of which the second resumes. */
+static void try_backwards(rg_isa isa, int64_t m, int64_t n, int64_t k, int64_t cut)
+{
+    const rg_product_kernels *kernels = rg_product_table(isa);
+    float *a = numbers(k * m, 1), *b = numbers(k * n, 2), *c = numbers(m * n, 3);
+    rg_product p = { .m = m, .n = n, .k = k - cut, .a_row = 1, .a_k = -m, .b_k = -n, .ldc = n };
+    in_parts(kernels, &p, a + (k - 1) * m, b + (k - 1) * n, c);
+    p.k = cut;
+    p.resume = true;
+    in_parts(kernels, &p, a + (cut - 1) * m, b + (cut - 1) * n, c);
+    for (int64_t i = 0; i < m * n; i++) {
+        float sum = 0;
+        for (int64_t r = k; r-- > 0;)
+            sum = fmaf(a[r * m + i / n], b[r * n + i % n], sum);
+        RGT_CHECK_MSG(bits_f32(sum) == bits_f32(c[i]), "%s %d x %d x %d cut at %d: C[%d]",
+                      rg_isa_text(isa), (int)m, (int)n, (int)k, (int)cut, (int)i);
+    }
+    free(a), free(b), free(c);
+}
+
+RGT_TEST(product, rows_from_the_last_to_the_first_in_stretches_leave_no_trace_of_their_cuts)
+{
+    static const int64_t rows[] = { 1, 3, 14, 31 };
+    for (size_t j = 0; j < sizeof rows / sizeof *rows; j++)
+        for (rg_isa isa = RG_ISA_PORTABLE; isa <= rg_cpu_isa(); isa++) {
+            try_backwards(isa, rows[j], 35, 40, 7);
+            try_backwards(isa, rows[j], 270, 700, 100);
+            try_backwards(isa, rows[j], 29, 500, 450);
+        }
+}
+
 RGT_TEST(product, rows_a_multiple_of_a_page_apart_have_the_same_bits)
 {
     for (int64_t m = 1; m <= 30; m += 1 + m / 8)

@@ -21,6 +21,7 @@ const tested_pass tested_passes[] = {
     { "pack", rg_pass_pack, true },
     { "batch", rg_pass_batch, true },
     { "accumulate", rg_pass_accumulate, true },
+    { "recompute", rg_pass_recompute, false }, /* the order of sums */
     { "chunk", rg_pass_chunk, false },
     { "columns", rg_pass_columns, true },
     { "remat", rg_pass_remat, true },
@@ -64,6 +65,8 @@ rg_status program_make(program *p, const random_graph *r, bool fold, bool cse, b
     rg_status st = rg_prog_create(&p->prog, r->graph, r->root, r->n_root, RG_TRAIN, RG_F64, &alloc,
                                   &alloc, &p->err);
     p->made = !st;
+    p->prog.recompute = (rg_again){ 1 + (int64_t)(r->n_value % 7),
+                                     256 * (1 + (uint32_t)r->n_root % 4) };
     p->prog.fold = fold;
     p->prog.cse = cse;
     p->prog.dce = dce;
