@@ -422,6 +422,7 @@ static void finish(struct compile *c)
     choose_tile(c);
     rg_tile_find_rows(p);
     p->by_row = p->by_row && p->block == 1;
+    p->bare = p->plain && p->flat && !p->n_load && !p->n_fill && !p->n_store;
     p->call_bytes *= (size_t)(p->block * p->width) * sizeof(double);
 }
 

@@ -45,6 +45,7 @@ struct rg_tile_program {
     bool     whole;      /* tiles are whole rows */
     bool     plain;      /* all steps are loops over all elements, of few operands */
     bool     apart;      /* and can go over rows that are apart: these are direct, too */
+    bool     bare;       /* plain and flat, with nothing to load, to fill or to store */
     bool     by_row;     /* a row at a time, by loops of few operands or along the row */
     int64_t  cols;       /* of the source */
     int64_t  block;      /* rows of a tile; more than 1 only if a tile spans all columns */

@@ -252,6 +252,11 @@ int rg_tile_execute(const rg_tile_program *p, rg_tile_run *run)
     if (r0 >= r1 || c0 >= c1)
         return 0;
     const bool whole = c0 == 0 && c1 == p->cols;
+    if (p->bare && whole && r0 == 0 && r1 * c1 <= p->width) { /* one tile, nothing else to do */
+        memcpy(m.place + p->n_slot, run->data, p->n_data * sizeof *m.place);
+        run_plain(&m, r1 * c1);
+        return 0;
+    }
     if (p->flat && whole)
         return run_part(&m, 0, 1, r0 * c1, r1 * c1, 1);
     if (!p->flat)
