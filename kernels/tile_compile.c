@@ -124,8 +124,7 @@ static rg_status read_source(struct compile *c)
 
 /* ---- Lives ----------------------------------------------------------------------------------- */
 
-/* Is its second operand alone narrow, and is there a loop for that? a + b, a·b, a·b + d may turn
- * round. */
+/* Is its second operand alone narrow, with a loop for that? a + b, a·b, a·b + d may turn round. */
 static bool takes_each(const struct compile *c, rg_tile_node *node)
 {
     const rg_tile_code code = node->ins.code;
@@ -270,8 +269,7 @@ static void free_slot(struct compile *c, rg_tile_node *node)
     node->last = 0;
 }
 
-/* Operands that value v is the last to read give their slots back, those of one size with the
- * result, or the others. */
+/* Operands last read by value v give their slots back, those of the result's size, or the others. */
 static void give_back(struct compile *c, uint32_t v, bool same_size)
 {
     const rg_tile_node *self = &c->node[v];
