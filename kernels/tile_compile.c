@@ -269,7 +269,7 @@ static void free_slot(struct compile *c, rg_tile_node *node)
     node->last = 0;
 }
 
-/* Operands last read by value v give their slots back, those of the result's size, or the others. */
+/* Operands last read by value v give their slots back, those of the result's size, or others. */
 static void give_back(struct compile *c, uint32_t v, bool same_size)
 {
     const rg_tile_node *self = &c->node[v];
