@@ -249,8 +249,12 @@ static void say_tile(rg_words *out, const rg_speaker *sp, const rg_task *s)
     const uint32_t *cluster = sp->plan->prog.cluster, c = cluster ? cluster[s->node] : 0;
     char shape[RG_SHAPE_TEXT];
     rg_words one = { .alloc = out->alloc };
-    rg_words_add(out, "%s, element by element: %u operand%s, %u result%s",
-                 rg_shape_text(shape, sp->plan->prog.node[s->node].shape), (unsigned)s->n_in,
+    bool rows = false;
+    for (uint32_t m = c && sp->first && sp->next ? sp->first[c] : 0; m; m = sp->next[m])
+        rows = rows || rg_node_is_along_rows(&sp->plan->prog, &sp->plan->prog.node[m]);
+    rg_words_add(out, "%s, %s: %u operand%s, %u result%s",
+                 rg_shape_text(shape, sp->plan->prog.node[s->node].shape),
+                 rows ? "row by row" : "element by element", (unsigned)s->n_in,
                  s->n_in == 1 ? "" : "s", (unsigned)s->n_out, s->n_out == 1 ? "" : "s");
     if (!sp->formula || !sp->infix || !sp->named || !sp->uses || !sp->nth)
         return;
