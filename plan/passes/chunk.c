@@ -17,7 +17,7 @@
 #include "plan/passes/fusible.h"
 #include "plan/passes/products.h"
 
-enum { ROWS = 256, FEWEST = 3 };           /* of a chunk; chunks */
+enum { ROWS = 256 };                       /* of a chunk */
 static const double CACHE = 1024 * 1024;   /* bytes; if no product has more, all is near anyhow */
 
 /* A product of rows, or a sum over them, in chunks. */
@@ -48,6 +48,7 @@ struct chunk {
     uint32_t   *beside;      /* by node: the last concat along columns that it is a part of */
     uint8_t    *waits;       /* by node: views from it to a late product, made for who reads it */
     double      largest;     /* bytes */
+    int64_t     rows;        /* of a chunk, at least */
     bool        failed;
 };
 
@@ -72,13 +73,12 @@ static bool is_columns_sum(const rg_prog *p, const rg_node *n)
 /* Cut at borders between steps, which begin at these rows (ascending, the last one is the end). */
 static bool cut_steps(struct chunk *s, struct cut *c, const int64_t *step, uint32_t n)
 {
-    const int64_t rows = s->p->chunk ? s->p->chunk : ROWS;
     c->border = rg_arena_get(&s->p->arena, ((size_t)n + 1) * sizeof *c->border);
     s->failed |= !c->border;
     for (uint32_t k = 1; k <= n && c->border; k++)
-        if (step[k] - c->border[c->n] >= rows || k == n)
+        if (step[k] - c->border[c->n] >= s->rows || k == n)
             c->border[++c->n] = step[k];
-    return c->border && c->n >= FEWEST;
+    return c->border && c->n > 1;
 }
 
 static int64_t *take(struct chunk *s, size_t n)
@@ -161,25 +161,32 @@ static double columns(const rg_node *n)
     return (double)n->shape->dim[1];
 }
 
-/* Bytes of the largest operand or result of a product. */
+/* Bytes of the largest operand or result of a product, and rows of a chunk: ROWS, or as many of it
+ * as the cache holds. Where two threads share the work, each end of a chunk costs a meeting and
+ * lines that the other has just written. */
 static void find_largest(struct chunk *s)
 {
+    s->rows = ROWS;
     for (uint32_t id = 1; id < s->p->n_node; id++) {
         const rg_node *n = &s->p->node[id];
         for (uint32_t k = 0; k < 3 && rg_is_product(n); k++) {
             const rg_node *x = k < 2 ? &s->p->node[n->in[k]] : n;
             const double bytes = (double)x->shape->dim[0] * columns(x) * sizeof(float);
-            s->largest = bytes > s->largest ? bytes : s->largest;
+            if (bytes <= s->largest)
+                continue;
+            const double rows = CACHE / sizeof(float) / columns(x);
+            s->rows = rows > ROWS ? (int64_t)rows : ROWS;
+            s->largest = bytes;
         }
     }
+    s->rows = s->p->chunk ? s->p->chunk : s->rows;
 }
 
-/* Rows enough, and something that is not near anyhow: one answer for all that stack the same
+/* Rows enough for two chunks and a half, and something that is not near anyhow: one answer for all that stack the same
  * steps. */
 static bool worth(const struct chunk *s, int64_t rows)
 {
-    const int64_t least = FEWEST * (s->p->chunk ? s->p->chunk : ROWS);
-    return rows >= least && (s->p->chunk || s->largest > CACHE);
+    return 2 * rows >= 5 * s->rows && (s->p->chunk || s->largest > CACHE);
 }
 
 enum { DEEPEST = 16 };
