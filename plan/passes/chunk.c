@@ -182,8 +182,8 @@ static void find_largest(struct chunk *s)
     s->rows = s->p->chunk ? s->p->chunk : s->rows;
 }
 
-/* Rows enough for two chunks and a half, and something that is not near anyhow: one answer for all that stack the same
- * steps. */
+/* Rows enough for two chunks and a half, and something that is not near anyhow: one answer for all
+ * that stack the same steps. */
 static bool worth(const struct chunk *s, int64_t rows)
 {
     return 2 * rows >= 5 * s->rows && (s->p->chunk || s->largest > CACHE);
