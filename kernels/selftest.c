@@ -152,8 +152,9 @@ static double meaning(rg_tile_code code, double a, double b, double c, double d)
     }
 }
 
-static bool real_code_is_right(struct bench *t, const rg_tile_kernels *k, rg_dtype real,
-                               rg_tile_code code)
+/* @p each: operand 1 is its first element for all. */
+static bool loop_is_right(struct bench *t, rg_tile_loop *loop, rg_dtype real, rg_tile_code code,
+                          bool each)
 {
     const void *in[IN];
     for (int j = 0; j < IN; j++) {
@@ -163,14 +164,23 @@ static bool real_code_is_right(struct bench *t, const rg_tile_kernels *k, rg_dty
             t->x[j][i] = get(&t->in[j], real, i);
         }
     }
-    k->loop[real][code](N, &t->c, in, (double[2]){ 0.5, 1.5 });
+    loop(N, &t->c, in, (double[2]){ 0.5, 1.5 });
     for (int64_t i = 0; i < N; i++) {
-        const double want = meaning(code, t->x[0][i], t->x[1][i], t->x[2][i], t->x[3][i]);
+        const double b = t->x[1][each ? 0 : i];
+        const double want = meaning(code, t->x[0][i], b, t->x[2][i], t->x[3][i]);
         const double got = get(&t->c, real, i);
         if (isnan(want) ? !isnan(got) : !close_to(got, want, real, 2))
             return false;
     }
     return true;
+}
+
+static bool real_code_is_right(struct bench *t, const rg_tile_kernels *k, rg_dtype real,
+                               rg_tile_code code)
+{
+    rg_tile_loop *each = k->each[real][code];
+    return loop_is_right(t, k->loop[real][code], real, code, false) &&
+           (!each || loop_is_right(t, each, real, code, true));
 }
 
 /* Comparison, logic, choice, conversion. */
@@ -236,7 +246,7 @@ static bool each_is(const struct bench *t, rg_dtype real, const double *want)
 /* One row x, its results in t->c; t->y is what must come out. */
 static bool softmax_is_right(struct bench *t, const rg_row_kernels *k, rg_dtype real)
 {
-    const rg_rows row = { 1, N, &t->a, N, &t->c, N, 0 };
+    const rg_rows row = { 1, N, &t->a, N, &t->c, N, 0.5 };
     double largest = -INFINITY, sum = 0, total = 0;
     for (int64_t i = 0; i < N; i++) {
         put(&t->a, real, i, number(i));
@@ -258,6 +268,8 @@ static bool softmax_is_right(struct bench *t, const rg_row_kernels *k, rg_dtype 
     good = good && each_is(t, real, t->x[1]);
     k->sum[real](&row);
     good = good && close_to(get(&t->c, real, 0), total, real, 4);
+    k->mean[real](&row);
+    good = good && close_to(get(&t->c, real, 0), total / 2, real, 4);
     k->max[real](&row);
     good = good && get(&t->c, real, 0) == largest;
     k->logsumexp[real](&row);
