@@ -43,7 +43,7 @@ def case(function):
     return function
 
 
-def run(*arguments, env=None, timeout=60, **more):
+def run(*arguments, env=None, timeout=240, **more):
     """One run to its end; returns what subprocess does, texts decoded leniently."""
     return subprocess.run([PROGRAM, *map(str, arguments)], env={**BASE_ENV, **(env or {})},
                           capture_output=True, timeout=timeout, text=True, errors="replace",
@@ -106,7 +106,7 @@ def checkpoint(folder, name="last"):
     return (pathlib.Path(folder) / f"ckpt-{name}.safetensors").read_bytes()
 
 
-def wait_for(condition, seconds=30):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
