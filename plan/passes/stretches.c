@@ -131,34 +131,50 @@ static uint32_t end_of(const rg_recompute *r, uint32_t stack, uint32_t stacks, u
     return end;
 }
 
+/* So many rows are about so many steps. */
+static uint32_t steps_of(const rg_recompute *r, const rg_late_stack *s, int64_t rows)
+{
+    const int64_t height = rows_of(r, part_of(r, s, 0));
+    return rows > height ? (uint32_t)(rows / height) : 1;
+}
+
 static uint32_t last_but_one(const rg_recompute *r, uint32_t stack)
 {
     return part_of(r, &r->stack[stack], r->stack[stack].n - 2);
 }
 
-/* The steps of one loop, cut: those that keep, which run first, and chunks of the rest. */
+/* Steps from .. to - 1 of a loop in chunks of about so many rows. */
+static void cut_steps(rg_recompute *r, rg_chunk c, const rg_late_stack *s, uint32_t from,
+                      uint32_t to, int64_t rows)
+{
+    const uint32_t end = c.stack + c.stacks, steps = steps_of(r, s, rows), n = to - from;
+    const uint32_t limit = end < r->n_stack ? part_of(r, &r->stack[end], 0) : UINT32_MAX;
+    const uint32_t chunks = (n + steps - 1) / steps;
+    for (uint32_t k = 1; k <= chunks; k++) {
+        const uint32_t upto = from + (uint32_t)((uint64_t)n * k / chunks);
+        c.end = end_of(r, c.stack, c.stacks, upto, s->n, limit);
+        r->chunk[r->n_chunk++] = c;
+    }
+}
+
+/* The steps of one loop: those whose values are kept, which run first, and the rest. The first
+ * chunk's values are there in any case. */
 static void cut_loop(rg_recompute *r, uint32_t stack, uint32_t stacks)
 {
+    enum { TALL = 256 };
+    const rg_again *again = &r->p->recompute;
     uint32_t lead = stack;
     for (uint32_t i = stack; i < stack + stacks; i++)
         lead = last_but_one(r, i) > last_but_one(r, lead) ? i : lead;
-    const uint32_t limit = stack + stacks < r->n_stack
-                               ? part_of(r, &r->stack[stack + stacks], 0) : UINT32_MAX;
     const rg_late_stack *s = &r->stack[lead];
-    const int64_t rows = rows_of(r, part_of(r, s, 0));
-    const uint32_t again = (uint32_t)(((uint64_t)s->n * r->p->recompute.share + 1023) / 1024);
-    const uint32_t keep = s->n - again;
-    const uint32_t steps = r->p->recompute.rows > rows ? (uint32_t)(r->p->recompute.rows / rows)
-                                                       : 1;
-    const uint32_t chunks = (again + steps - 1) / steps;
+    const uint32_t steps = steps_of(r, s, again->rows), most = s->n > steps ? s->n - steps : 0;
+    const uint32_t share = (uint32_t)(((uint64_t)s->n * again->share + 1023) / 1024);
+    const uint32_t keep = s->n - (share < most ? share : most);
     rg_chunk c = { .begin = part_of(r, &r->stack[stack], 0), .stack = stack, .stacks = stacks,
                    .down = s->down };
-    for (uint32_t k = keep ? 0 : 1; k <= chunks; k++) {
-        const uint32_t n = keep + (uint32_t)((uint64_t)again * k / (chunks ? chunks : 1));
-        c.again = k > 0;
-        c.end = end_of(r, stack, stacks, n, s->n, limit);
-        r->chunk[r->n_chunk++] = c;
-    }
+    cut_steps(r, c, s, 0, keep, TALL);
+    c.again = true;
+    cut_steps(r, c, s, keep, s->n, again->rows);
 }
 
 /* Loops are sets of stacks whose parts come to be at the same time. */
