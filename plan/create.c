@@ -228,6 +228,7 @@ rg_status rg_plan_make(rg_plan **out, rg_graph *g, const rg_val *roots, size_t n
                        const rg_plan_opts *o, const rg_again *again, size_t *bytes, rg_err *err)
 {
     rg_plan *plan = rg_get(&o->alloc, sizeof *plan);
+    *out = NULL;
     if (!plan)
         return no_memory(err);
     plan->alloc = o->alloc;

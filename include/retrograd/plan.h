@@ -48,7 +48,8 @@ typedef struct rg_plan_opts {
     rg_mode     mode;
     rg_effort   effort;
     int         threads;       /* 0 = what OpenMP offers; results do not depend on it */
-    size_t      budget_bytes;  /* arena at most so large, by recomputing; 0 = no limit */
+    size_t      budget_bytes;  /* arena at most so large; 0 = no limit. f32 plans then compute again
+                                  what they cannot keep, with the same results */
     rg_val      objective;     /* whose gradients rg_optim_step reads; none = the only one */
     bool        accumulate;    /* runs add to the gradients until rg_optim_step takes their mean */
     bool        keep;          /* every value stays readable by rg_plan_data, not only roots */

@@ -5,8 +5,9 @@
  * Leaves   x·U for some steps, just before the first of them; dX, dU, dW and column sums for some
  *          steps, just after the last of them. Cuts are between steps, at least ROWS rows apart,
  *          the same for all that stack the same steps.
- * Law      products: the same sums; sums over the rows: by chunks, in the order in which they
- *          become complete. Shapes and the graph alone decide.
+ * Law      products: the same sums; sums over the rows go on where the chunk before them stopped,
+ *          in the order in which rows come to be, as they run without cuts: in our own kernels,
+ *          which keep one accumulator, no cut changes a bit. Shapes and the graph alone decide.
  *
  * A product over the rows of all steps, written to memory and read again when its time comes, moves
  * its result twice through the third level or beyond. A chunk of 256 rows does not. */
