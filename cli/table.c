@@ -129,7 +129,7 @@ const option_spec options[] = {
       "results do not depend on it [all cores]", TRAIN | PROFILE, 0 },
 
     { "memory-budget", "max-memory memory", 0, SIZE, AT(memory_budget), 0, 0, "SIZE", NULL,
-      training, "memory of a step at most, such as 512M or 1.5G: computes again what it cannot keep",
+      training, "memory of a step at most, as 512M or 1.5G; computes again what it cannot keep",
       TRAIN | PROFILE, 0 },
 
     { "epochs", "max-epochs", 0, WHOLE, AT(epochs), 1, BIG, "N", NULL, limits,
