@@ -320,8 +320,11 @@ rg_status rg_keep_find(rg_recompute *r, rg_err *err)
         r->fixed[id] = is_fixed(r, node_of(r, id));
         r->p->visits += 1 + node_of(r, id)->n_in;
     }
-    for (uint32_t id = 1; id < r->p->n_node; id++)
+    for (uint32_t id = 1; id < r->p->n_node; id++) {
         r->cut[id] = only_sliced(r, id);
+        if (r->cut[id]) /* its rows are what copies are made from */
+            r->state[node_of(r, id)->in[0]] = 1;
+    }
     sink(r);
     find_readers(r);
     find_pinned(r);

@@ -136,6 +136,21 @@ def a_budget_that_cannot_be_met_is_refused_with_both_numbers():
 
 
 @case
+def a_budget_below_the_whole_trains_to_the_same_weights():
+    line = ["train", "--data", corpus(), "--hidden", 64, "--embed", 16, "--batch", 16,
+            "--seq-len", 60, "--steps", 3, "-q"]
+    told = json.loads(good(*line, "--dry-run", "--json", "--run", "r").stdout.splitlines()[-1])
+    budget = told["arena_bytes"] * 8 // 10
+    less = run(*line, "--memory-budget", f"{budget}B", "--dry-run", "--json", "--run", "r")
+    if less.returncode and "recomputing" not in less.stderr:
+        raise Skip("no fused multiply-add: nothing is computed again")
+    assert json.loads(less.stdout.splitlines()[-1])["arena_bytes"] <= budget, less
+    good(*line, "--run", "whole")
+    good(*line, "--memory-budget", f"{budget}B", "--run", "less")
+    assert checkpoint("whole") == checkpoint("less")
+
+
+@case
 def a_dry_run_tells_plan_memory_and_time():
     line = ["train", "--data", corpus(), *tiny(), "--dry-run", "--run", "r"]
     done = good(*line, "--steps", 70, "--json", "-q")
