@@ -16,6 +16,8 @@
 #include "plan/passes/fusible.h"
 #include "plan/passes/products.h"
 
+#include <string.h>
+
 enum { AS_IT_IS, AGAIN, IN_WINDOWS }; /* what is done to a value */
 enum { FAR = 4, MOST_IN = 2, MOST_CHAIN = 4 };
 
@@ -171,10 +173,12 @@ static uint32_t view_of(struct remat *r, uint32_t view, uint32_t value, uint32_t
     double x;
     rg_node n = *node;
     if (rg_node_is_number(&r->b.old[value], &x)) {
-        const rg_attr_full attr = { .value = x };
-        n = rg_builder_like(&r->b, node, &rg_op_full, NULL, node->shape, NULL, 0);
-        n.attr = rg_builder_attr(&r->b, &attr, sizeof attr);
-        return rg_builder_plain(&r->b, &n);
+        rg_attr_full attr;
+        memset(&attr, 0, sizeof attr);
+        attr.sig.shape = *node->shape;
+        attr.value = x;
+        n = rg_builder_like(&r->b, node, &rg_op_full, &attr, node->shape, NULL, 0);
+        return r->b.failed ? 0 : rg_builder_plain(&r->b, &n);
     }
     const uint32_t operand = from == r->whole[view] ? r->b.map[value] : r->part[from][k];
     n.in = &operand;
