@@ -175,13 +175,6 @@ static void F(int_to_real_loop)(int64_t n, void *out, const void *const *in, con
         y[i] = (REAL)k[i];
 }
 
-/* These have none for many rows. */
-enum {
-    F(fill_many) = 0, F(less_many) = 0, F(less_equal_many) = 0, F(equal_many) = 0,
-    F(where_many) = 0, F(bool_to_real_many) = 0, F(int_to_real_many) = 0, F(and_many) = 0,
-    F(not_many) = 0
-};
-
 #undef PLACE
 #undef FULL
 #undef PART

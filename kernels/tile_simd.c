@@ -1,4 +1,6 @@
 /* kernels/tile_simd.c -- the loops of tile programs, compiled once per instruction set. */
+#include <stddef.h>
+
 #include "kernels/simd_math.h"
 #include "kernels/tile.h"
 
@@ -24,6 +26,26 @@ static void not_loop(int64_t n, void *out, const void *const *in, const double *
 #define f64_and_loop and_loop
 #define f32_not_loop not_loop
 #define f64_not_loop not_loop
+
+/* These have no loop for many rows. */
+#define f32_fill_many NULL
+#define f32_less_many NULL
+#define f32_less_equal_many NULL
+#define f32_equal_many NULL
+#define f32_and_many NULL
+#define f32_not_many NULL
+#define f32_where_many NULL
+#define f32_bool_to_real_many NULL
+#define f32_int_to_real_many NULL
+#define f64_fill_many NULL
+#define f64_less_many NULL
+#define f64_less_equal_many NULL
+#define f64_equal_many NULL
+#define f64_and_many NULL
+#define f64_not_many NULL
+#define f64_where_many NULL
+#define f64_bool_to_real_many NULL
+#define f64_int_to_real_many NULL
 
 #define REAL float
 #define LANES RG_F32_LANES
