@@ -250,11 +250,12 @@ static uint32_t other_rows(rg_recompute *r, const rg_node *like, uint32_t id, ui
                            uint32_t n, int64_t height, uint32_t chunk)
 {
     const rg_node *node = &r->node[id];
-    uint32_t *part = rg_arena_get(&r->arena, n * sizeof *part);
-    if (r->b.map[id] || !part)
+    if (r->b.map[id])
         return rg_make_part(&r->b, like, rg_again_operand(r, id, 0), 0, from * height,
                             (from + n) * height);
-    for (uint32_t k = 0; k < n; k++)
+    uint32_t *part = rg_arena_get(&r->arena, n * sizeof *part);
+    r->b.failed |= !part;
+    for (uint32_t k = 0; k < n && part; k++)
         part[k] = rg_again_operand(r, node->in[from + k], chunk);
     return rg_again_stack(r, like, part, n);
 }

@@ -131,7 +131,8 @@ RGT_TEST(show_plan, rounds_of_blocks_that_repeat_are_told_once)
         rg_val X = rg_input(n.graph, "x", RG_F, RG_SHAPE(i ? 96 : 64, 64, 8));
         rg_cell cell = rg_lstm(n.graph, "lstm", 8, 128, NULL);
         rg_val loss = rg_mean(rg_square(rg_unroll(NULL, &cell, X, NULL, NULL)));
-        RGT_CHECK(rg_plan_create_train(&n.plan, loss, NULL, 0, NULL) == RG_OK);
+        RGT_CHECK(rg_plan_create_train(&n.plan, loss, NULL, 0,
+                                       &(rg_plan_opts){ .portable = true }) == RG_OK);
         rg_plan_print(n.plan, rgt_write, &n.text);
         lines[i] = count(n.text.data, "\n");
         RGT_CHECK(count(n.text.data, " rounds; the first:\n") >= 2);
