@@ -17,7 +17,8 @@ static rg_plan *planned(rg_params **params, rg_graph **graph, int64_t B, int64_t
     rg_val x = rg_input(*graph, "x", RG_F, RG_SHAPE(T, B, I));
     const rg_cell cell = rg_lstm(*graph, "l", I, H, NULL);
     rg_val loss = rg_mean(rg_square(rg_unroll(NULL, &cell, x, NULL, NULL)));
-    RGT_CHECK(!rg_plan_create_train(&plan, loss, NULL, 0, &(rg_plan_opts){ .threads = 1, .portable = true }));
+    const rg_plan_opts opts = { .threads = 1, .portable = true };
+    RGT_CHECK(!rg_plan_create_train(&plan, loss, NULL, 0, &opts));
     return plan;
 }
 
