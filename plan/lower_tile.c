@@ -304,6 +304,18 @@ static void find_strides(struct tile *t)
     }
 }
 
+/* Do both go through memory alike, in all loops? In the last two a window of a slab, read again in
+ * the loops around them, is like all of it. */
+static bool go_alike(const struct tile *t, size_t r, size_t k)
+{
+    const int64_t *in = t->nest.stride + k * RG_MAX_RANK;
+    const int64_t *out = t->nest.stride + (t->n_operand + r) * RG_MAX_RANK;
+    for (int i = 0; i < t->nest.rank; i++)
+        if (t->nest.dim[i] != 1 && in[i] != out[i])
+            return false;
+    return true;
+}
+
 /* May this result take over that operand's memory? It dies here, is all of its buffer, nobody else
  * reads it now, and the program is done with an element before it writes there. */
 static bool may_take_over(struct tile *t, const rg_tile_source *source, size_t r, size_t k)
@@ -314,7 +326,7 @@ static bool may_take_over(struct tile *t, const rg_tile_source *source, size_t r
     if (c->view[out].base != out || base >= c->p->n_node || c->form[base] != RG_COMPUTED ||
         c->view[in].stride ||
         b->bytes != c->buffer[out].bytes || b->death != c->interval[t->unit] || b->readers != 1 ||
-        b->reader != t->unit || !rg_tile_may_overwrite(source, r, k) ||
+        b->reader != t->unit || !go_alike(t, r, k) || !rg_tile_may_overwrite(source, r, k) ||
         !rg_tile_overwrites_free(source, r, k))
         return false;
     for (size_t j = 0; j < t->n_operand; j++)
