@@ -304,8 +304,7 @@ static void find_strides(struct tile *t)
     }
 }
 
-/* Do both go through memory alike, in all loops? In the last two a window of a slab, read again in
- * the loops around them, is like all of it. */
+/* Alike in all loops? A window that outer ones read again is like a slab in the last two. */
 static bool go_alike(const struct tile *t, size_t r, size_t k)
 {
     const int64_t *in = t->nest.stride + k * RG_MAX_RANK;
@@ -324,9 +323,9 @@ static bool may_take_over(struct tile *t, const rg_tile_source *source, size_t r
     const uint32_t out = t->result[r], in = t->operand[k], base = c->view[in].base;
     const rg_buffer *b = &c->buffer[base];
     if (c->view[out].base != out || base >= c->p->n_node || c->form[base] != RG_COMPUTED ||
-        c->view[in].stride ||
-        b->bytes != c->buffer[out].bytes || b->death != c->interval[t->unit] || b->readers != 1 ||
-        b->reader != t->unit || !go_alike(t, r, k) || !rg_tile_may_overwrite(source, r, k) ||
+        c->view[in].stride || b->bytes != c->buffer[out].bytes ||
+        b->death != c->interval[t->unit] || b->readers != 1 || b->reader != t->unit ||
+        !go_alike(t, r, k) || !rg_tile_may_overwrite(source, r, k) ||
         !rg_tile_overwrites_free(source, r, k))
         return false;
     for (size_t j = 0; j < t->n_operand; j++)
