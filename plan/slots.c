@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "ops/ops.h"
+#include "plan/chains.h"
 #include "plan/made.h"
 #include "plan/passes/fusible.h"
 #include "plan/deaths.h"
@@ -27,8 +28,7 @@ struct slots {
     rg_uses        uses;
     const uint8_t *dense;        /* some consumer needs it dense */
     uint8_t       *moved;        /* by value: lies in somebody else's storage */
-    uint32_t      *next, *prev;  /* by item; 0 = none */
-    uint32_t      *set;          /* by item: union-find over chains */
+    rg_chains      chain;        /* by item */
     uint32_t      *head;         /* by concat that is a window: its first item */
     uint32_t      *leaf;         /* by place: the value that is copied there */
     uint32_t      *item;         /* of the concat at hand */
@@ -60,17 +60,17 @@ static bool take_memory(struct slots *s)
                (size_t)s->n_node;
     if (!(s->memory = rg_get(&s->c->alloc, s->bytes)))
         return false;
-    s->next = s->memory;
-    s->prev = s->next + s->most;
-    s->set = s->prev + s->most;
-    s->head = s->set + s->most;
+    s->chain.next = s->memory;
+    s->chain.prev = s->chain.next + s->most;
+    s->chain.set = s->chain.prev + s->most;
+    s->head = s->chain.set + s->most;
     s->leaf = s->head + s->n_node;
     s->item = s->leaf + parts;
     s->moved = (uint8_t *)(s->item + widest);
     for (uint32_t id = 1; id < s->n_node; id++)
         s->moved[id] = s->c->over[id] != 0;
     for (uint32_t i = 0; i < s->most; i++)
-        s->set[i] = i;
+        s->chain.set[i] = i;
     return true;
 }
 
@@ -136,13 +136,6 @@ static uint32_t item_of(const struct slots *s, uint32_t id)
     return c->form[id] == RG_COMPUTED && !s->moved[id] ? id : NO_ITEM;
 }
 
-static uint32_t root_of(struct slots *s, uint32_t i)
-{
-    while (s->set[i] != i)
-        i = s->set[i] = s->set[s->set[i]];
-    return i;
-}
-
 static bool is_place_of(const struct slots *s, uint32_t item, uint32_t leaf)
 {
     return item >= s->n_node && s->leaf[item - s->n_node] == leaf;
@@ -173,8 +166,9 @@ static void find_places(struct slots *s, const rg_node *concat, uint32_t n)
         const uint32_t part = concat->in[k];
         if (count_of(s, part) == 0)
             continue;
-        const uint32_t before = i > 0 ? s->next[s->item[i - 1]] : 0;
-        const uint32_t after = i + 1 < n && s->item[i + 1] != A_LEAF ? s->prev[s->item[i + 1]] : 0;
+        const uint32_t before = i > 0 ? s->chain.next[s->item[i - 1]] : 0;
+        const bool followed = i + 1 < n && s->item[i + 1] != A_LEAF;
+        const uint32_t after = followed ? s->chain.prev[s->item[i + 1]] : 0;
         if (s->item[i] == A_LEAF && is_place_of(s, before, part)) {
             s->item[i] = before;
         } else if (s->item[i] == A_LEAF && is_place_of(s, after, part)) {
@@ -187,43 +181,15 @@ static void find_places(struct slots *s, const rg_node *concat, uint32_t n)
     }
 }
 
-static bool link_items(struct slots *s, uint32_t a, uint32_t b)
-{
-    const uint32_t x = root_of(s, a), y = root_of(s, b);
-    if (s->next[a] || s->prev[b] || x == y)
-        return false;
-    s->next[a] = b;
-    s->prev[b] = a;
-    s->set[x > y ? x : y] = x < y ? x : y;
-    return true;
-}
-
-/* Make the concat a window, or leave everything as it was. (Chains that were joined and parted
- * again stay in one set: at worst a later concat is copied.) */
+/* Make the concat a window, or leave everything as it was. */
 static void make_window(struct slots *s, uint32_t id)
 {
     const rg_node *concat = &s->c->p->node[id];
     const uint32_t n = list_items(s, concat);
-    uint32_t linked = 0;
     if (n == 0)
         return;
     find_places(s, concat, n);
-    uint64_t *made = rg_get(&s->c->alloc, n * sizeof *made);
-    bool ok = made != NULL;
-    for (uint32_t i = 0; i + 1 < n && ok; i++) {
-        const uint32_t a = s->item[i], b = s->item[i + 1];
-        if (s->next[a] == b)
-            continue;
-        ok = link_items(s, a, b);
-        if (ok)
-            made[linked++] = a;
-    }
-    for (uint32_t i = 0; i < linked && !ok; i++) {
-        s->prev[s->next[made[i]]] = 0;
-        s->next[made[i]] = 0;
-    }
-    rg_release(&s->c->alloc, made, n * sizeof *made);
-    if (!ok)
+    if (!rg_chains_link(&s->chain, &s->c->alloc, s->item, n))
         return;
     s->c->window[id] = s->moved[id] = 1;
     s->head[id] = s->item[0];
@@ -239,15 +205,15 @@ static bool lay_out(struct slots *s, uint32_t first, int64_t *at)
 {
     rg_code *c = s->c;
     int64_t n = 0;
-    for (uint32_t i = first; i; i = s->next[i]) {
+    for (uint32_t i = first; i; i = s->chain.next[i]) {
         at[i] = n;
         n += count_of(s, value_of(s, i));
     }
     const rg_kind kind = (rg_kind)c->p->node[value_of(s, first)].kind;
     const size_t bytes = (size_t)n * rg_kind_size(kind, c->p->real);
     const uint32_t slab = rg_buffer_new(c, bytes, RG_FOREVER, 0);
-    for (uint32_t i = first; i && slab; i = s->next[i]) {
-        s->set[i] = slab; /* no chains are joined any more */
+    for (uint32_t i = first; i && slab; i = s->chain.next[i]) {
+        s->chain.set[i] = slab; /* no chains are joined any more */
         if (i < s->n_node) {
             c->view[i] = (rg_view){ slab, at[i], NULL };
             s->moved[i] = 1;
@@ -295,11 +261,11 @@ static bool make_slabs(struct slots *s)
         if (c->window[id])
             used[s->head[id]] = 1;
     for (uint32_t i = 1; i < s->n_item && ok; i++)
-        if (!s->prev[i] && (s->next[i] || used[i]))
+        if (!s->chain.prev[i] && (s->chain.next[i] || used[i]))
             ok = lay_out(s, i, at);
     for (uint32_t id = 1; id < s->n_node && ok; id++)
         if (c->window[id])
-            c->view[id] = (rg_view){ s->set[s->head[id]], at[s->head[id]], NULL };
+            c->view[id] = (rg_view){ s->chain.set[s->head[id]], at[s->head[id]], NULL };
     rg_release(&c->alloc, at, s->most * sizeof *at);
     rg_release(&c->alloc, used, s->most);
     return ok;

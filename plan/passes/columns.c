@@ -13,14 +13,16 @@
 #include "plan/passes/passes.h"
 
 #include "base/checked.h"
+#include "plan/chains.h"
 #include "plan/passes/products.h"
+
+enum { WIDEST = 64 };  /* parts of a concat that becomes columns */
 
 struct columns {
     rg_prog    *p;
     rg_builder  b;
     const rg_node *node;      /* of the old program */
-    uint32_t   *next, *prev;  /* by value: its neighbours; 0 = none */
-    uint32_t   *set;          /* by value: union-find over chains */
+    rg_chains   chain;        /* by value */
     uint32_t   *first;        /* by head of a chain: the first concat of it; 0 = no chain */
     uint32_t   *head;         /* by value: the first of its chain; 0 = it is in none */
     int64_t    *at, *width;   /* by value: its first column there; by head: columns of all */
@@ -36,52 +38,11 @@ static bool concats(const rg_node *n, int axis)
 
 /* ---- Chains ---------------------------------------------------------------------------------- */
 
-static uint32_t root_of(struct columns *s, uint32_t i)
-{
-    while (s->set[i] != i)
-        i = s->set[i] = s->set[s->set[i]];
-    return i;
-}
-
-static bool link_values(struct columns *s, uint32_t a, uint32_t b)
-{
-    const uint32_t x = root_of(s, a), y = root_of(s, b);
-    if (s->next[a] || s->prev[b] || x == y)
-        return false;
-    s->next[a] = b;
-    s->prev[b] = a;
-    s->set[x > y ? x : y] = x < y ? x : y;
-    return true;
-}
-
-/* All edges of a concat, or none. (Chains that were joined and parted again stay in one set: at
- * worst a later concat stays alone.) */
-static void link_parts(struct columns *s, const rg_node *n)
-{
-    uint32_t k = 0, linked = 0;
-    bool mine[64] = { false };
-    if (n->n_in > sizeof mine)
-        return;
-    for (; k + 1 < n->n_in; k++) {
-        if (s->next[n->in[k]] == n->in[k + 1])
-            continue;
-        if (!link_values(s, n->in[k], n->in[k + 1]))
-            break;
-        mine[k] = true;
-        linked++;
-    }
-    for (uint32_t i = 0; k + 1 < n->n_in && i < k; i++)
-        if (mine[i]) {
-            s->next[n->in[i]] = 0;
-            s->prev[n->in[i + 1]] = 0;
-        }
-}
-
 /* Are the parts of a concat a stretch of a chain? */
 static bool in_chain(const struct columns *s, const rg_node *n)
 {
     for (uint32_t k = 0; k + 1 < n->n_in; k++)
-        if (s->next[n->in[k]] != n->in[k + 1])
+        if (s->chain.next[n->in[k]] != n->in[k + 1])
             return false;
     return n->n_in > 1;
 }
@@ -91,7 +52,8 @@ static void lay_out(struct columns *s)
 {
     for (uint32_t id = 1; id < s->p->n_node; id++) {
         int64_t at = 0;
-        for (uint32_t v = s->prev[id] || !s->next[id] ? 0 : id; v; v = s->next[v]) {
+        const bool begins = !s->chain.prev[id] && s->chain.next[id];
+        for (uint32_t v = begins ? id : 0; v; v = s->chain.next[v]) {
             s->head[v] = id;
             s->at[v] = at;
             at += s->node[v].shape->dim[1];
@@ -107,9 +69,9 @@ static void drop_late(struct columns *s)
         uint32_t last = 0;
         if (s->head[id] != id)
             continue;
-        for (uint32_t v = id; v; v = s->next[v])
+        for (uint32_t v = id; v; v = s->chain.next[v])
             last = v > last ? v : last;
-        for (uint32_t v = id; v && last >= s->first[id]; v = s->next[v])
+        for (uint32_t v = id; v && last >= s->first[id]; v = s->chain.next[v])
             s->head[v] = 0;
     }
 }
@@ -127,10 +89,10 @@ static bool may_share(const struct columns *s, uint32_t id)
 static void find_chains(struct columns *s)
 {
     for (uint32_t id = 1; id < s->p->n_node; id++)
-        s->set[id] = id;
+        s->chain.set[id] = id;
     for (uint32_t id = 1; id < s->p->n_node; id++)
-        if (may_share(s, id))
-            link_parts(s, &s->node[id]);
+        if (may_share(s, id) && s->node[id].n_in <= WIDEST)
+            (void)rg_chains_link(&s->chain, &s->p->alloc, s->node[id].in, s->node[id].n_in);
     lay_out(s);
     for (uint32_t id = s->p->n_node; id-- > 1;) {
         s->p->visits += 1 + s->node[id].n_in;
@@ -192,11 +154,11 @@ static uint32_t whole_of(struct columns *s, uint32_t head, const rg_node *like)
     uint32_t n = 0, k = 0;
     if (s->whole[head])
         return s->whole[head];
-    for (uint32_t v = head; v; v = s->next[v])
+    for (uint32_t v = head; v; v = s->chain.next[v])
         n++;
     uint32_t *part = rg_arena_get(&s->p->arena, n * sizeof *part);
     s->b.failed |= !part;
-    for (uint32_t v = head; v && part; v = s->next[v])
+    for (uint32_t v = head; v && part; v = s->chain.next[v])
         part[k++] = s->b.map[v];
     return s->whole[head] = s->b.failed ? 0 : rg_make_concat(&s->b, like, part, n, 1);
 }
@@ -253,16 +215,17 @@ rg_status rg_pass_columns(rg_prog *p, rg_err *err)
     rg_status st = RG_OK;
     rg_arena arena;
     rg_arena_init(&arena, &p->alloc);
-    s.next = rg_arena_get(&arena, n * sizeof *s.next);
-    s.prev = rg_arena_get(&arena, n * sizeof *s.prev);
-    s.set = rg_arena_get(&arena, n * sizeof *s.set);
+    s.chain.next = rg_arena_get(&arena, n * sizeof *s.chain.next);
+    s.chain.prev = rg_arena_get(&arena, n * sizeof *s.chain.prev);
+    s.chain.set = rg_arena_get(&arena, n * sizeof *s.chain.set);
     s.first = rg_arena_get(&arena, n * sizeof *s.first);
     s.head = rg_arena_get(&arena, n * sizeof *s.head);
     s.at = rg_arena_get(&arena, n * sizeof *s.at);
     s.width = rg_arena_get(&arena, n * sizeof *s.width);
     s.whole = rg_arena_get(&arena, n * sizeof *s.whole);
     s.stack = rg_arena_get(&arena, n * sizeof *s.stack);
-    if (s.next && s.prev && s.set && s.first && s.head && s.at && s.width && s.whole && s.stack) {
+    if (s.chain.next && s.chain.prev && s.chain.set && s.first && s.head && s.at && s.width &&
+        s.whole && s.stack) {
         find_chains(&s);
         find_stacks(&s);
         st = rebuild(&s, err);
