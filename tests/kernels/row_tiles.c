@@ -2,6 +2,7 @@
  * every length, pitch and instruction set. */
 #include "tests/rgt.h"
 #include "tests/kernels/help.h"
+#include "tests/kernels/tile_status.h"
 
 #include "kernels/rows.h"
 #include "kernels/tile.h"
@@ -152,19 +153,6 @@ RGT_TEST(row_tiles, instruction_sets_agree_bit_for_bit)
 }
 
 #if !defined(RG_TRAP_INVARIANTS) /* which would end the program */
-static rg_status status_of(const rg_tile_source *s)
-{
-    rg_alloc libc;
-    rg_arena arena;
-    rg_err err = { 0 };
-    rg_tile_program *program;
-    (void)rg_alloc_resolve(&libc, NULL);
-    rg_arena_init(&arena, &libc);
-    rg_status status = rg_tile_compile(&program, s, rg_tile_table(RG_ISA_PORTABLE), &arena, &err);
-    rg_arena_free(&arena);
-    return status;
-}
-
 RGT_TEST(row_tiles, forms_that_do_not_fit_are_refused)
 {
     const rg_tile_operand in = { RG_F, 8, 1 };
@@ -172,14 +160,14 @@ RGT_TEST(row_tiles, forms_that_do_not_fit_are_refused)
                       wide_sum = { .code = RG_TILE_SUM },
                       square = { .code = RG_TILE_SQUARE, .narrow = true };
     const rg_tile_result narrow = { 1, 0, 1, 0 }, wide = { 1, 0, 8, 1 };
-    RGT_CHECK(status_of(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &sum, 1, &narrow, 1 }) == RG_OK);
-    RGT_CHECK(status_of(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &sum, 1, &wide, 1 }) == RG_OK);
-    RGT_CHECK(status_of(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &wide_sum, 1, &wide, 1 }) ==
+    RGT_CHECK(tile_status(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &sum, 1, &narrow, 1 }) == RG_OK);
+    RGT_CHECK(tile_status(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &sum, 1, &wide, 1 }) == RG_OK);
+    RGT_CHECK(tile_status(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &wide_sum, 1, &wide, 1 }) ==
               RG_EINTERNAL);
-    RGT_CHECK(status_of(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &square, 1, &narrow, 1 }) ==
+    RGT_CHECK(tile_status(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &square, 1, &narrow, 1 }) ==
               RG_EINTERNAL);
     const rg_tile_ins each = { .code = RG_TILE_SQUARE };
-    RGT_CHECK(status_of(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &each, 1, &narrow, 1 }) ==
+    RGT_CHECK(tile_status(&(rg_tile_source){ RG_F32, 4, 8, &in, 1, &each, 1, &narrow, 1 }) ==
               RG_EINTERNAL);
 }
 #endif

@@ -3,6 +3,7 @@
 #include "tests/rgt.h"
 #include "tests/kernels/help.h"
 #include "tests/kernels/random_tile.h"
+#include "tests/kernels/tile_status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,20 +224,6 @@ RGT_TEST(tiles, a_failing_kernel_is_named_by_its_instruction)
 
 /* ---- Refusals -------------------------------------------------------------------------------- */
 
-static rg_status status_of(const rg_tile_source *s)
-{
-    rg_alloc libc;
-    rg_arena arena;
-    rg_err err = { 0 };
-    rg_tile_program *program;
-    (void)rg_alloc_resolve(&libc, NULL);
-    rg_arena_init(&arena, &libc);
-    rg_status status = rg_tile_compile(&program, s, rg_tile_table(rg_cpu_isa()), &arena, &err);
-    RGT_CHECK((status == RG_OK) == (program != NULL) && (status == RG_OK) == (err.text[0] == 0));
-    rg_arena_free(&arena);
-    return status;
-}
-
 #if !defined(RG_TRAP_INVARIANTS)
 RGT_TEST(tiles, a_source_that_breaks_the_rules_is_refused)
 {
@@ -245,25 +232,25 @@ RGT_TEST(tiles, a_source_that_breaks_the_rules_is_refused)
                           { .code = RG_TILE_EXP, .in = { 2 } } };
     rg_tile_result out[] = { { 3, 0, 4, 1 } };
     rg_tile_source s = { RG_F32, 3, 4, in, 2, ins, 2, out, 1 };
-    RGT_CHECK(status_of(&s) == RG_OK);
+    RGT_CHECK(tile_status(&s) == RG_OK);
     ins[1].in[0] = 3; /* itself */
-    RGT_CHECK(status_of(&s) == RG_EINTERNAL);
+    RGT_CHECK(tile_status(&s) == RG_EINTERNAL);
     ins[1].in[0] = 1; /* a mask */
-    RGT_CHECK(status_of(&s) == RG_EINTERNAL);
+    RGT_CHECK(tile_status(&s) == RG_EINTERNAL);
     ins[1].in[0] = 2, ins[1].code = RG_TILE_CALL; /* without a kernel */
-    RGT_CHECK(status_of(&s) == RG_EINTERNAL);
+    RGT_CHECK(tile_status(&s) == RG_EINTERNAL);
     ins[1].code = RG_TILE_EXP, out[0].value = 4;
-    RGT_CHECK(status_of(&s) == RG_EINTERNAL);
+    RGT_CHECK(tile_status(&s) == RG_EINTERNAL);
     out[0].value = 3, out[0].col = 0;
-    RGT_CHECK(status_of(&s) == RG_EINTERNAL);
+    RGT_CHECK(tile_status(&s) == RG_EINTERNAL);
     out[0].col = 1, out[0].over = 2; /* over a mask */
-    RGT_CHECK(status_of(&s) == RG_EINTERNAL);
+    RGT_CHECK(tile_status(&s) == RG_EINTERNAL);
     out[0].over = 1;
-    RGT_CHECK(status_of(&s) == RG_OK);
+    RGT_CHECK(tile_status(&s) == RG_OK);
     ins[1] = (rg_tile_ins){ .code = RG_TILE_MUL, .in = { 2, 0 } };
-    RGT_CHECK(status_of(&s) == RG_OK); /* read while it is overwritten: element by element */
+    RGT_CHECK(tile_status(&s) == RG_OK); /* read while it is overwritten: element by element */
     out[0].value = 2;
-    RGT_CHECK(status_of(&s) == RG_OK); /* read after it: it waits */
+    RGT_CHECK(tile_status(&s) == RG_OK); /* read after it: it waits */
 }
 #endif
 
@@ -276,9 +263,9 @@ RGT_TEST(tiles, too_many_values_are_refused_and_the_most_allowed_are_not)
     for (uint32_t k = 0; k < MANY; k++)
         ins[k] = (rg_tile_ins){ .code = RG_TILE_EXP, .in = { k } };
     rg_tile_source s = { RG_F32, 1, 100, in, 1, ins, MANY - 1, out, 1 };
-    RGT_CHECK(status_of(&s) == RG_OK);
+    RGT_CHECK(tile_status(&s) == RG_OK);
     s.n_ins = MANY;
-    RGT_CHECK(status_of(&s) == RG_ELIMIT);
+    RGT_CHECK(tile_status(&s) == RG_ELIMIT);
 }
 
 static rg_status compile_with(const rg_alloc *hooks, struct rgt_text *result)

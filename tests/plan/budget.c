@@ -1,6 +1,7 @@
 /* tests/plan/budget.c -- plans within a byte budget: the same bits as without, in the memory that
  * was asked for, or a refusal with both numbers. */
 #include "tests/rgt.h"
+#include "tests/plan/own_cell.h"
 
 #include <retrograd/retrograd.h>
 
@@ -13,21 +14,10 @@
 
 enum { T = 40, B = 32, I = 16, H = 32, ROOTS = 64 };
 
-/* h' = (1-f)∘h + f∘tanh(x·U + h·W + b), f = σ(x·Uf + h·Wf + bf): a cell that is not built in. */
-struct weights { rg_gate f, c; };
-
-static void step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
-{
-    const struct weights *w = weights;
-    rg_val f = rg_sigmoid(rg_gate_sum(&w->f, x, s[0]));
-    rg_val c = rg_tanh(rg_gate_sum(&w->c, x, s[0]));
-    next[0] = rg_add(rg_mul(rg_one_minus(f), s[0]), rg_mul(f, c));
-}
-
 typedef struct net {
     rg_params *params;
     rg_graph  *graph;
-    struct weights own;
+    struct own_weights own;
     rg_val     x, root[ROOTS];
     size_t     n_root;
     float      data[T * B * I];
@@ -38,9 +28,9 @@ static rg_cell cell_of(net *n, const char *kind, const char *name, int64_t in)
     static const int64_t width[] = { H };
     const rg_cell_opts after = { .reset_after = true };
     if (strcmp(kind, "own") == 0) {
-        n->own = (struct weights){ rg_gate_declare(n->graph, name, "f", in, H, 0),
+        n->own = (struct own_weights){ rg_gate_declare(n->graph, name, "f", in, H, 0),
                                    rg_gate_declare(n->graph, name, "c", in, H, 0) };
-        return (rg_cell){ "own", 1, width, step, &n->own };
+        return (rg_cell){ "own", 1, width, own_step, &n->own };
     }
     return strcmp(kind, "lstm") == 0  ? rg_lstm(n->graph, name, in, H, NULL)
            : strcmp(kind, "rnn") == 0 ? rg_rnn(n->graph, name, in, H, NULL)

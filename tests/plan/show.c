@@ -1,23 +1,13 @@
 /* tests/plan/show.c -- a plan as text and as a picture: every step is there, formulas are those of
  * the cell, what repeats over time is said once, whatever the length. */
 #include "tests/rgt.h"
+#include "tests/plan/own_cell.h"
 
 #include <retrograd/retrograd.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* h' = (1-f)∘h + f∘tanh(x·U + h·W + b), f = σ(x·Uf + h·Wf + bf): a cell that is not built in. */
-struct weights { rg_gate f, c; };
-
-static void step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
-{
-    const struct weights *w = weights;
-    rg_val f = rg_sigmoid(rg_gate_sum(&w->f, x, s[0]));
-    rg_val c = rg_tanh(rg_gate_sum(&w->c, x, s[0]));
-    next[0] = rg_add(rg_mul(rg_one_minus(f), s[0]), rg_mul(f, c));
-}
 
 typedef struct net {
     rg_params *params;
@@ -33,9 +23,9 @@ static void show(net *n, int64_t T, const rg_plan_opts *opts)
     RGT_CHECK(rg_graph_create(&n->graph, n->params, NULL) == RG_OK);
     rg_graph *g = n->graph;
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(T, 8, 4));
-    struct weights w = { rg_gate_declare(g, "cell", "f", 4, 16, 0),
+    struct own_weights w = { rg_gate_declare(g, "cell", "f", 4, 16, 0),
                          rg_gate_declare(g, "cell", "c", 4, 16, 0) };
-    rg_cell cell = { "odd", 1, (int64_t[]){ 16 }, step, &w };
+    rg_cell cell = { "odd", 1, (int64_t[]){ 16 }, own_step, &w };
     rg_val loss = rg_mean(rg_square(rg_dense(rg_unroll(NULL, &cell, X, NULL, NULL), "out", 5)));
     RGT_CHECK_MSG(rg_plan_create_train(&n->plan, loss, NULL, 0, opts) == RG_OK, "%s",
                   rg_graph_message(g));
