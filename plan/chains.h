@@ -1,5 +1,5 @@
-/* plan/chains.h -- values one behind the other, each with one place: what becomes a slab, or a row of
- * columns. */
+/* plan/chains.h -- values one behind the other, each with one place: what becomes a slab, or a row
+ * of columns. */
 #ifndef RG_PLAN_CHAINS_H
 #define RG_PLAN_CHAINS_H
 
