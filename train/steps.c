@@ -1,0 +1,89 @@
+/* train/steps.c -- what all trainers share: a step, facts, checkpoints. */
+#include "train/trainer.h"
+
+#include "graph/params.h"
+
+rg_status rg_trainer_step(rg_trainer *t)
+{
+    if (!t)
+        return RG_EARG;
+    rg_status st = t->kind->run(t);
+    if (st == RG_OK)
+        st = rg_optim_step(t->optim, t->plan);
+    if (st)
+        return st;
+    t->step++;
+    if (!rg_optim_facts(t->optim).applied && t->kind->skipped)
+        st = t->kind->skipped(t);
+    return st;
+}
+
+const char *rg_trainer_message(const rg_trainer *t)
+{
+    return t ? rg_plan_message(t->plan) : "no trainer";
+}
+
+rg_trainer_report rg_trainer_facts(const rg_trainer *t)
+{
+    if (!t)
+        return (rg_trainer_report){ .step = 0 };
+    return (rg_trainer_report){ t->step, t->windows, t->loss, rg_optim_facts(t->optim),
+                                rg_plan_facts(t->plan) };
+}
+
+rg_plan *rg_trainer_plan(rg_trainer *t)
+{
+    return t ? t->plan : NULL;
+}
+
+rg_optim *rg_trainer_optim(rg_trainer *t)
+{
+    return t ? t->optim : NULL;
+}
+
+void rg_trainer_destroy(rg_trainer **out)
+{
+    rg_trainer *t = out ? *out : NULL;
+    if (!t)
+        return;
+    rg_optim_destroy(&t->optim);
+    t->kind->destroy(t);
+    *out = NULL;
+}
+
+/* ---- Checkpoints ---------------------------------------------------------------------------- */
+
+/* The stores that go on: weights, optimizer, and what the plan carries. */
+static size_t stores(rg_params *store[3], rg_trainer *t)
+{
+    store[0] = t->params;
+    store[1] = rg_optim_state(t->optim);
+    store[2] = t->kind->carried ? t->kind->carried(t) : NULL;
+    return store[2] ? 3 : 2;
+}
+
+rg_status rg_trainer_save(rg_trainer *t, const char *path, const rg_text_pair *meta, size_t n)
+{
+    rg_layer_desc layer[RG_TRAINER_LAYERS];
+    rg_params *store[3];
+    if (!t)
+        return RG_EARG;
+    rg_save_opts opts = { .meta = meta, .n_meta = n, .layers = layer };
+    opts.n_layers = t->kind->layers(layer, t);
+    return rg_params_save(store, stores(store, t), path, &opts);
+}
+
+rg_status rg_trainer_load(rg_trainer *t, const char *path, const rg_load_opts *given)
+{
+    rg_params *store[3];
+    if (!t)
+        return RG_EARG;
+    rg_load_opts opts = given ? *given : (rg_load_opts){ .partial = false };
+    opts.partial = false;
+    rg_status st = rg_params_load(store, stores(store, t), path, &opts);
+    if (st)
+        return st;
+    rg_optim_report facts = rg_optim_facts(t->optim);
+    t->step = facts.updates + facts.skipped;
+    return RG_OK;
+}

@@ -1,0 +1,37 @@
+/* train/trainer.h -- what all trainers are: one loop of run, update, count; where the numbers of a
+ * step come from is a matter of its kind. */
+#ifndef RG_TRAIN_TRAINER_H
+#define RG_TRAIN_TRAINER_H
+
+#include <retrograd/train.h>
+
+#include "base/memory.h"
+
+enum { RG_TRAINER_LAYERS = 192 };  /* descriptors of a model at most */
+
+typedef struct rg_trainer_kind {
+    /* Run step t->step with its gradients; set t->plan and t->loss. */
+    rg_status (*run)(rg_trainer *t);
+    /* An update was left out because something was not finite. NULL: nothing to do. */
+    rg_status (*skipped)(rg_trainer *t);
+    /* What is saved of the plan; NULL: nothing, as all follows from the number of steps. */
+    rg_params *(*carried)(rg_trainer *t);
+    /* Layers for saving; their names lie in memory of the trainer's. */
+    size_t (*layers)(rg_layer_desc *out, rg_trainer *t);
+    /* Free the trainer with all but the optimizer. */
+    void (*destroy)(rg_trainer *t);
+} rg_trainer_kind;
+
+/* The first member of every kind's own struct. */
+struct rg_trainer {
+    const rg_trainer_kind *kind;
+    rg_alloc   alloc;
+    rg_params *params;
+    rg_optim  *optim;
+    rg_plan   *plan;     /* of the last step; before the first one that can be asked for facts */
+    uint64_t   windows;  /* steps of an epoch */
+    uint64_t   step;
+    double     loss;
+};
+
+#endif
