@@ -64,13 +64,18 @@ static size_t stores(rg_params *store[3], rg_trainer *t)
 
 rg_status rg_trainer_save(rg_trainer *t, const char *path, const rg_text_pair *meta, size_t n)
 {
-    rg_layer_desc layer[RG_TRAINER_LAYERS];
     rg_params *store[3];
     if (!t)
         return RG_EARG;
+    size_t room = RG_TRAINER_LAYERS * sizeof(rg_layer_desc);
+    rg_layer_desc *layer = rg_get(&t->alloc, room);
+    if (!layer)
+        return rg_fail(&t->params->err, RG_ENOMEM, "trainer: no memory for a checkpoint");
     rg_save_opts opts = { .meta = meta, .n_meta = n, .layers = layer };
     opts.n_layers = t->kind->layers(layer, t);
-    return rg_params_save(store, stores(store, t), path, &opts);
+    rg_status st = rg_params_save(store, stores(store, t), path, &opts);
+    rg_release(&t->alloc, layer, room);
+    return st;
 }
 
 rg_status rg_trainer_load(rg_trainer *t, const char *path, const rg_load_opts *given)
