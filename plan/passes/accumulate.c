@@ -94,6 +94,14 @@ static uint32_t base_of_slice(const struct accumulate *s, uint32_t slice, int64_
     return other->in[0];
 }
 
+/* Has the base all rows of the product, and all columns? Slices that overlap, or are there twice,
+ * may be as wide as the product together and yet lie at the base's edge. */
+static bool covers(const struct accumulate *s, uint32_t base, int64_t shift, uint32_t id)
+{
+    const rg_shape *b = s->p->node[base].shape, *product = s->p->node[id].shape;
+    return b->dim[0] == product->dim[0] && shift >= 0 && shift + product->dim[1] <= b->dim[1];
+}
+
 /* Every use of the product is a column slice added to the matching slice of one base. */
 static bool try_slices(struct accumulate *s, uint32_t id)
 {
@@ -109,9 +117,8 @@ static bool try_slices(struct accumulate *s, uint32_t id)
         shift = own;
         width += s->p->node[user[k]].shape->dim[1];
     }
-    if (!base || width != s->p->node[id].shape->dim[1] || s->gone[base] ||
-        s->gone[sliced(s, base)] || is_fixed(s, sliced(s, base)) ||
-        s->p->node[base].shape->dim[0] != s->p->node[id].shape->dim[0])
+    if (!base || width != s->p->node[id].shape->dim[1] || !covers(s, base, shift, id) ||
+        s->gone[base] || s->gone[sliced(s, base)] || is_fixed(s, sliced(s, base)))
         return true;
     if (!add_merge(s, (struct merge){ .product = id, .base = base, .shift = shift }))
         return false;

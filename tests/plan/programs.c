@@ -65,8 +65,7 @@ rg_status program_make(program *p, const random_graph *r, bool fold, bool cse, b
     rg_status st = rg_prog_create(&p->prog, r->graph, r->root, r->n_root, RG_TRAIN, RG_F64, &alloc,
                                   &alloc, &p->err);
     p->made = !st;
-    p->prog.recompute = (rg_again){ 1 + (int64_t)(r->n_value % 7),
-                                     256 * (1 + (uint32_t)r->n_root % 4) };
+    p->prog.recompute = r->again;
     p->prog.fold = fold;
     p->prog.cse = cse;
     p->prog.dce = dce;
@@ -110,6 +109,8 @@ struct machine {
     void  **value;
     char   *memory;
     size_t  used;
+    uint64_t blur;    /* state of the noise, 0 = none */
+    bool     coherent;
 };
 
 static size_t bytes_of(const rg_node *node)
@@ -181,6 +182,22 @@ static int run_node(struct machine *m, uint32_t id)
     return code;
 }
 
+/* In [-1, 1). */
+static double noise(struct machine *m)
+{
+    m->blur = m->blur * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(m->blur >> 11) / (double)(UINT64_C(1) << 52) - 1;
+}
+
+/* A value as f32 could have it: each element off by up to four roundings. */
+static void blur(struct machine *m, uint32_t id)
+{
+    const double ulp = 4 * 0x1p-24;
+    double *x = m->value[id], same = m->blur ? noise(m) : 0;
+    for (int64_t k = rg_shape_count(*m->p->node[id].shape); k-- > 0 && m->blur;)
+        x[k] += ulp * x[k] * (m->coherent ? same : noise(m));
+}
+
 static int run_all(struct machine *m)
 {
     int code = 0;
@@ -197,6 +214,8 @@ static int run_all(struct machine *m)
             rg_plan_fill_constant(m->value[id], node, RG_F64);
         else
             code = run_node(m, id);
+        if (node->kind == RG_F && node->op != &rg_op_input)
+            blur(m, id);
     }
     return code;
 }
@@ -208,7 +227,7 @@ static void add_root(root_values *v, const void *data, rg_kind kind, int64_t n)
                      : kind == RG_BOOL ? ((const uint8_t *)data)[k] : ((const double *)data)[k];
 }
 
-root_values program_run(program *p, const random_graph *r)
+static root_values run_blurred(program *p, const random_graph *r, uint64_t state, bool coherent)
 {
     size_t total = 0, widest = 0, elements = 0;
     for (uint32_t id = 1; id < p->prog.n_node; id++) {
@@ -219,7 +238,7 @@ root_values program_run(program *p, const random_graph *r)
     }
     for (size_t i = 0; i < p->prog.n_root; i++)
         elements += (size_t)rg_shape_count(*p->prog.node[p->prog.root[i]].shape);
-    struct machine m = { .p = &p->prog, .r = r,
+    struct machine m = { .p = &p->prog, .r = r, .blur = state, .coherent = coherent,
                          .value = calloc(p->prog.n_node, sizeof *m.value),
                          .memory = aligned_alloc(64, (total + widest + 63) / 64 * 64 + 64) };
     root_values v = { .x = calloc(elements + 1, sizeof *v.x) };
@@ -234,6 +253,25 @@ root_values program_run(program *p, const random_graph *r)
     free(m.value);
     free(m.memory);
     return v;
+}
+
+root_values program_run(program *p, const random_graph *r)
+{
+    return run_blurred(p, r, 0, false);
+}
+
+double program_spread(program *p, const random_graph *r)
+{
+    double worst = 0;
+    root_values exact = program_run(p, r);
+    for (uint64_t run = 0; run < 4 && !exact.status; run++) {
+        root_values other = run_blurred(p, r, run + 1, run % 2);
+        const double off = other.status ? 0 : values_apart(r, &exact, &other);
+        worst = isfinite(off) ? fmax(worst, off) : worst;
+        free(other.x);
+    }
+    free(exact.x);
+    return worst;
 }
 
 /* ---- Comparing ------------------------------------------------------------------------------ */

@@ -42,6 +42,9 @@ rg_status program_pass(program *p, const tested_pass *pass);
 bool program_free(program *p);
 /* Node by node, as the second run of a plan. */
 root_values program_run(program *p, const random_graph *r);
+/* How far roots move where every value is off by a few roundings of f32, at random and all of its
+ * elements alike: what no f32 program can be blamed for (Parker's Monte Carlo arithmetic, 1997). */
+double program_spread(program *p, const random_graph *r);
 void program_print(const program *p);
 
 /* Largest difference of a root's elements, relative to the largest of that root (or 1); infinite

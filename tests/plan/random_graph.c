@@ -459,6 +459,7 @@ void random_graph_make(random_graph *r, uint64_t seed, int steps)
         add_step(r);
     if (!r->broken)
         choose_roots(r);
+    r->again = (rg_again){ 1 + (int64_t)(r->n_value % 7), 256 * (1 + (uint32_t)r->n_root % 4) };
 }
 
 void random_graph_free(random_graph *r)

@@ -5,6 +5,8 @@
 
 #include <retrograd/retrograd.h>
 
+#include "plan/prog.h"
+
 enum { RG_RANDOM_VALUES = 512, RG_RANDOM_INPUTS = 64, RG_RANDOM_ROOTS = 24 };
 
 typedef struct random_graph {
@@ -19,6 +21,7 @@ typedef struct random_graph {
     size_t     n_input;
     rg_val     root[RG_RANDOM_ROOTS];
     size_t     n_root;
+    rg_again   again;                     /* what `recompute` is asked for */
     bool       nonfinite;                 /* some inputs are NaN or infinite */
     bool       broken;                    /* the generator made a graph that is refused */
 } random_graph;

@@ -98,7 +98,7 @@ void edited_make(random_graph *out, const random_graph *r, const edits *e)
     rg_plan *values = values_of(r, &bound);
     uint8_t *mark = needed(r, e);
     rg_val *of = calloc(r->graph->n_node, sizeof *of);
-    *out = (random_graph){ .params = r->params, .state = r->state };
+    *out = (random_graph){ .params = r->params, .state = r->state, .again = r->again };
     if (!of || rg_graph_create(&out->graph, r->params, NULL))
         abort();
     for (uint32_t id = 1; id < r->graph->n_node && values && !rg_graph_status(out->graph); id++)
