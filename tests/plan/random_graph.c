@@ -39,11 +39,9 @@ static int64_t extent(random_graph *r)
 
 static void keep(random_graph *r, rg_val v, bool plain)
 {
-    if (rg_graph_status(r->graph)) {
-        r->broken = true;
-        return;
-    }
-    if (rg_shape_count(rg_shape_of(v)) > MOST_ELEMENTS || r->n_value == RG_RANDOM_VALUES)
+    r->broken |= rg_graph_status(r->graph) != RG_OK;
+    if (r->broken || rg_shape_count(rg_shape_of(v)) > MOST_ELEMENTS ||
+        r->n_value == RG_RANDOM_VALUES)
         return;
     r->plain[r->n_value] = plain;
     r->value[r->n_value++] = v;
