@@ -83,18 +83,33 @@ const char *rg_scope_text(char text[RG_SCOPE_TEXT], const rg_graph *g, uint32_t 
 }
 
 /* Numbers are drawn with the low half of the hash: two streams that agree in it would be one. */
+/* Register a stream: its low half is what counts (docs/MATH.md 18). @p use tells repeated uses of a
+ * locked stream, which have the same, from clashes. */
+static uint64_t take_stream(rg_graph *g, uint64_t hash, uint32_t use, bool again,
+                            const char *stream)
+{
+    size_t probe = 0;
+    uint32_t taken = rg_index_next(&g->stream_index, (uint32_t)hash, &probe);
+    if (taken && !(again && taken == use))
+        rg_poison(g, RG_EARG, "random stream '%.60s' is taken already, by this name or one of "
+                  "equal hash: each draw needs a name of its own", stream);
+    else if (!taken && !rg_index_put(&g->stream_index, &g->alloc, (uint32_t)hash, use))
+        rg_poison(g, RG_ENOMEM, "random stream '%.60s': no memory", stream);
+    return hash;
+}
+
 uint64_t rg_draw_stream(rg_graph *g, const char *stream)
 {
     char scope[RG_SCOPE_TEXT], full[RG_SCOPE_TEXT + 96];
-    size_t probe = 0;
     stream = stream ? stream : "";
     rg_scope_text(scope, g, g->in_scope);
     (void)snprintf(full, sizeof full, "%s%s%s", scope, *scope ? "/" : "", stream);
-    const uint64_t hash = rg_fnv1a(full);
-    if (rg_index_next(&g->stream_index, (uint32_t)hash, &probe))
-        rg_poison(g, RG_EARG, "random stream '%.60s' is taken already, by this name or one of "
-                  "equal hash: each draw needs a name of its own", stream);
-    else if (!rg_index_put(&g->stream_index, &g->alloc, (uint32_t)hash, 1))
-        rg_poison(g, RG_ENOMEM, "random stream '%.60s': no memory", stream);
-    return hash;
+    return take_stream(g, rg_fnv1a(full), 1, false, stream);
+}
+
+uint64_t rg_lock_stream(rg_graph *g, const char *stream)
+{
+    stream = stream ? stream : "";
+    const uint64_t hash = rg_fnv1a(stream);
+    return take_stream(g, hash, (uint32_t)(hash >> 32) | 2u, true, stream);
 }

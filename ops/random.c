@@ -148,6 +148,19 @@ rg_val rg_dropout(rg_val x, double p, const char *stream)
     return rg_emit1(&rg_op_dropout, &attr, x);
 }
 
+/* Dropout of ones. Equal nodes are one in a plan, so a mask asked for at every step is drawn once. */
+rg_val rg_dropout_mask(rg_graph *graph, rg_shape shape, double p, const char *stream)
+{
+    rg_val ones = rg_full(graph, shape, 1);
+    if (!ones.id || p == 0)
+        return ones;
+    rg_attr_stream attr;
+    memset(&attr, 0, sizeof attr);
+    attr.hash = rg_lock_stream(graph, stream);
+    attr.p = p;
+    return rg_emit1(&rg_op_dropout, &attr, ones);
+}
+
 static rg_val drawn(const rg_op *op, rg_graph *graph, const char *stream, rg_shape shape)
 {
     rg_attr_stream attr;

@@ -154,9 +154,12 @@ RG_API rg_val rg_one_hot(rg_val ids, int64_t V); /* [...] -> [..., V] real; no g
 /* ---- Chance: a function of (seed, stream name, run number, element), see docs/MATH.md 18 --- */
 
 /* Zeroes with probability p, scales the rest by 1/(1-p); the identity in an evaluation plan. A mask
- * belongs to the scope and @p stream: inside a step it is fresh at every step, and a locked one is
- * made outside and multiplied. A second draw of one name in one scope is an error (RG_EARG). */
+ * belongs to the scope and @p stream: inside a step it is fresh at every step. A second draw of one
+ * name in one scope is an error (RG_EARG). */
 RG_API rg_val rg_dropout(rg_val x, double p, const char *stream);
+/* A locked mask, to be multiplied with: 0 with probability p, else 1/(1-p); ones in an evaluation
+ * plan. It belongs to @p stream alone: asked for at every step, it is one mask a run. */
+RG_API rg_val rg_dropout_mask(rg_graph *graph, rg_shape shape, double p, const char *stream);
 RG_API rg_val rg_uniform(rg_graph *graph, const char *stream, rg_shape shape);  /* [0, 1) */
 RG_API rg_val rg_normal(rg_graph *graph, const char *stream, rg_shape shape);   /* N(0, 1) */
 
