@@ -9,23 +9,29 @@
 
 #include "graph/graph.h"
 
-/* A gate of a built-in cell: what its name ends in, and how its bias starts. */
+/* A gate of a built-in cell: what its name ends in, how its bias starts, what it lacks. */
 typedef struct rg_gate_kind {
-    const char *suffix;  /* "i": U<i>, W<i>, b<i>, bh<i> */
-    double      bias;    /* founding and keras: every element */
-    double      chrono;  /* chrono: times ln τ; 0 = as founding */
+    const char *suffix;   /* "i": U<i>, W<i>, b<i>, bh<i> */
+    double      bias;     /* founding and keras: every element */
+    double      chrono;   /* chrono: times ln τ; 0 = as founding */
+    unsigned    without;  /* RG_NO_W: it does not see the state; RG_NO_B */
 } rg_gate_kind;
+
+enum { RG_NO_W = 1, RG_NO_B = 2 };
 
 /* What a cell is made for. */
 typedef struct rg_cell_site {
     rg_graph    *graph;
     const char  *cell, *group;
-    int64_t      I, H;
+    int64_t      I, H, R;  /* R: rows of W, which is H but for a projection */
     rg_cell_opts opts;
 } rg_cell_site;
 
 /* Options beyond a single, double or no bias and the founding, torch and keras initialisers. */
-enum { RG_KNOWS_NONLINEARITY = 1, RG_KNOWS_RESET = 2, RG_KNOWS_FORGET = 4, RG_KNOWS_CHRONO = 8 };
+enum {
+    RG_KNOWS_RNN = 1, RG_KNOWS_RESET = 2, RG_KNOWS_FORGET = 4, RG_KNOWS_CHRONO = 8,
+    RG_KNOWS_LSTM = 16, RG_KNOWS_POOL = 32
+};
 
 /* Check sizes and options; false: the graph is poisoned with the reason. opts NULL = defaults. */
 bool rg_cell_site_init(rg_cell_site *site, rg_graph *graph, const char *cell, const char *group,
@@ -41,6 +47,10 @@ bool rg_cell_site_init(rg_cell_site *site, rg_graph *graph, const char *cell, co
  */
 void rg_gates_declare(rg_gate *gate, rg_val *bh, const rg_cell_site *site,
                       const rg_gate_kind *kind, size_t n);
+
+/* How U starts in a cell of n gates, as the option `init` says; v ~ U(0, 1). */
+rg_init rg_cell_init_U(const rg_cell_site *site, size_t n);
+rg_init rg_init_unit(void);
 
 /* A built-in cell; @p weights NULL: it could not be made, and unrolls to inert values. */
 rg_cell rg_cell_of(const char *name, size_t n_state, const int64_t *width, rg_step_fn *step,

@@ -41,7 +41,7 @@ static void gru_step(const void *weights, rg_val x, const rg_val *s, rg_val *nex
 
 rg_cell rg_gru(rg_graph *graph, const char *group, int64_t I, int64_t H, const rg_cell_opts *opts)
 {
-    rg_gate_kind kind[3] = { { "r", 0, 0 }, { "u", 0, 1 }, { "g", 0, 0 } };
+    rg_gate_kind kind[3] = { { "r", 0, 0, 0 }, { "u", 0, 1, 0 }, { "g", 0, 0, 0 } };
     rg_cell_site site;
     struct gru *p = NULL;
     if (rg_cell_site_init(&site, graph, "gru", group, I, H, opts,

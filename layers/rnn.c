@@ -20,10 +20,10 @@ static void rnn_step(const void *weights, rg_val x, const rg_val *s, rg_val *nex
 
 rg_cell rg_rnn(rg_graph *graph, const char *group, int64_t I, int64_t H, const rg_cell_opts *opts)
 {
-    static const rg_gate_kind kind[1] = { { "", 0, 0 } };
+    static const rg_gate_kind kind[1] = { { .suffix = "" } };
     rg_cell_site site;
     struct rnn *p = NULL;
-    if (rg_cell_site_init(&site, graph, "rnn", group, I, H, opts, RG_KNOWS_NONLINEARITY) &&
+    if (rg_cell_site_init(&site, graph, "rnn", group, I, H, opts, RG_KNOWS_RNN) &&
         (p = rg_graph_alloc(graph, sizeof *p))) {
         *p = (struct rnn){ .width = { H }, .phi = site.opts.nonlinearity };
         rg_gates_declare(&p->gate, NULL, &site, kind, 1);

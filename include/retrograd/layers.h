@@ -106,9 +106,18 @@ typedef enum rg_bias {
     RG_BIAS_SINGLE = 0, RG_BIAS_NONE, RG_BIAS_SPLIT, RG_BIAS_DOUBLE
 } rg_bias;
 typedef enum rg_init_set {
-    RG_INIT_FOUNDING = 0, RG_INIT_TORCH, RG_INIT_KERAS, RG_INIT_CHRONO
+    RG_INIT_FOUNDING = 0, RG_INIT_TORCH, RG_INIT_KERAS, RG_INIT_CHRONO,
+    RG_INIT_IRNN  /* rnn: W starts as the identity (Le, Jaitly, Hinton 2015) */
 } rg_init_set;
 typedef enum rg_nonlinearity { RG_TANH = 0, RG_RELU, RG_IDENTITY } rg_nonlinearity;
+/* One gate less: i = 1 - f, or f = 1 - i as ONNX's input_forget. */
+typedef enum rg_coupling { RG_UNCOUPLED = 0, RG_KEEP_F, RG_KEEP_I } rg_coupling;
+/* Four different cells, all called layer-norm LSTM (docs/MATH.md 4.1). BA: of Ba, Kiros, Hinton
+ * 2016. TF_CONTRIB and ADDONS: TensorFlow's, which carry the normalised c. */
+typedef enum rg_norm_kind {
+    RG_NORM_NONE = 0, RG_NORM_BA, RG_NORM_HASTE, RG_NORM_TF_CONTRIB, RG_NORM_ADDONS
+} rg_norm_kind;
+typedef enum rg_pooling { RG_POOL_FO = 0, RG_POOL_F, RG_POOL_IFO } rg_pooling;
 
 /* One struct for all, so that constructors have one type. What a cell does not know must be 0. */
 typedef struct rg_cell_opts {
@@ -118,7 +127,14 @@ typedef struct rg_cell_opts {
     rg_nonlinearity nonlinearity;  /* rnn */
     bool            reset_after;   /* gru: ĥ = tanh(x·Ug + r∘(h·Wg)), as PyTorch; default: before */
     bool            update_take;   /* gru: h' = (1-u)∘h + u∘ĥ; default: u keeps */
-    bool            forget_bias_0; /* lstm: forget bias starts at 0; default: 1 */
+    bool            forget_bias_0; /* lstm, mgu, janet: bias of f starts at 0; default: 1 */
+    bool            peephole;      /* lstm: i and f see c, o sees c' */
+    rg_coupling     coupled;       /* lstm */
+    int64_t         proj;          /* lstm: h' = (o∘tanh(c'))·proj has this width; 0 = H */
+    double          cell_clip;     /* lstm: c' is kept within ±this; 0 = not */
+    rg_norm_kind    norm;          /* lstm */
+    double          norm_eps;      /* with norm; 0 = 1e-5 */
+    rg_pooling      pool;          /* qrnn */
 } rg_cell_opts;
 
 /* Type of a constructor: a program's `--cell` is a table of these, yours among them. */
@@ -136,8 +152,9 @@ RG_API rg_cell rg_gru(rg_graph *graph, const char *group, int64_t I, int64_t H,
 /**
  * i,f,o = σ(x·U + h·W + b)   g = tanh(x·Uc + h·Wc + bc)   c' = f∘c + i∘g   h' = o∘tanh(c')
  *
- * Two states, h and c. Declares `group.Ui Uf Uc Uo Wi … bo` in the graph's store. The weights
- * behind the returned cell live as long as the graph.
+ * Two states, h and c; h is [B,P] with a projection. Declares `group.Ui Uf Uc Uo Wi … bo` in the
+ * graph's store, and as options ask `Pi Pf Po` [H], `proj` [H,P], `gamma_x` …: docs/MATH.md 4. The
+ * weights behind the returned cell live as long as the graph.
  *
  * Errors     RG_EARG I or H < 1, an option that the cell does not know; RG_ESHAPE declared before
  *            with other widths. Sticky; the returned cell may still be unrolled, to inert values.
@@ -146,19 +163,66 @@ RG_API rg_cell rg_gru(rg_graph *graph, const char *group, int64_t I, int64_t H,
 RG_API rg_cell rg_lstm(rg_graph *graph, const char *group, int64_t I, int64_t H,
                        const rg_cell_opts *opts);
 
+/* f = σ(x·Uf + h·Wf + bf)   g = tanh(x·Ug + (f∘h)·Wg + bg)   h' = (1-f)∘h + f∘g.  One state, h.
+ * Minimal gated unit: Zhou, Wu, Zhang, Zhou 2016. The bias of f starts at 1. */
+RG_API rg_cell rg_mgu(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                      const rg_cell_opts *opts);
+
+/* f = σ(x·Uf + h·Wf + bf)   g = tanh(x·Ug + h·Wg + bg)   h' = f∘h + (1 - σ(f's argument - 1))∘g.
+ * One state, h. "Just another network": van der Westhuizen & Lasenby 2018. */
+RG_API rg_cell rg_janet(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                        const rg_cell_opts *opts);
+
+/* u = σ(x·Uu + bu)   h' = (1-u)∘h + u∘(x·Ug + bg).  One state, h; no gate sees it. Feng et al.,
+ * "Were RNNs all we needed?", 2024. */
+RG_API rg_cell rg_mingru(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                         const rg_cell_opts *opts);
+
+/* f,i = σ(x·U + b), divided by f + i, in a form that cannot overflow;
+ * h' = f∘h + i∘(x·Ug + bg).  One state, h. The same paper. */
+RG_API rg_cell rg_minlstm(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                          const rg_cell_opts *opts);
+
+/* h' = relu(x·U + b + v∘h), v [H] starts as U(0,1).  One state, h. Li, Li, Cook, Zhu, Gao,
+ * "Independently recurrent neural network", 2018; to keep |v| below a bound, as there, cut the
+ * array of rg_params_find(params, "group.v") after each step. */
+RG_API rg_cell rg_indrnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                         const rg_cell_opts *opts);
+
+/* f,r = σ(x·U + v∘c + b)   c' = f∘c + (1-f)∘(x·U)   y = r∘c' + (1-r)∘x, or ∘(x·Ures) if I != H.
+ * States y, which is the output and is not read, and c. Lei, Zhang, Wang, Dai, Artzi, "Simple
+ * recurrent units for highly parallelizable recurrence", 2018. */
+RG_API rg_cell rg_sru(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                      const rg_cell_opts *opts);
+
+/* z = tanh, f,o,i = σ of x·U + p·V + b, p being the input before; pools f, fo (default), ifo:
+ *     h' = f∘h + (1-f)∘z        c' = f∘c + (1-f)∘z, y = o∘c'        c' = f∘c + i∘z, y = o∘c'
+ * States h and p, or y, which is the output and is not read, c and p; p is [B,I]. Bradbury, Merity,
+ * Xiong, Socher, "Quasi-recurrent neural networks", 2016. */
+RG_API rg_cell rg_qrnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                       const rg_cell_opts *opts);
+
 /* Layers as one cell: cell l+1 reads the output of cell l, after dropout @p between (0 = none; not
  * after the last). States of all cells in order; the output is the last cell's. */
 RG_API rg_cell rg_stacked(rg_graph *graph, const rg_cell *cells, size_t n, double between);
 /* Which state is the output, for loops of your own: 0, but for a stack the last cell's. */
 RG_API size_t rg_cell_output(const rg_cell *cell);
 
-/* ---- Dense and embedding ------------------------------------------------------------------- */
+/* ---- Dense, embedding, norm ----------------------------------------------------------------- */
 
 /* x·W + b over the last axis; declares `group.W` [I,O] (glorot) and `group.b` [O] (0). */
 RG_API rg_val rg_dense(rg_val x, const char *group, int64_t O);
 /* RG_INT [...] -> [..., E]: rows of `group.E` [V,E] (normal, s = 1/√E). An existing
  * `group.E` is shared as it is. Pretrained: rg_embedding_load(), perhaps rg_params_freeze(). */
 RG_API rg_val rg_embedding(rg_val ids, const char *group, int64_t V, int64_t E);
+
+/* γ∘(x - mean)/√(var + eps) + β over the last axis, var divided by its extent; a row of equal
+ * elements gives β exactly.
+ *
+ * @param gamma,beta   of the last axis' extent, or RG_NONE for 1 and 0
+ * @param eps          positive
+ * Source   Ba, Kiros, Hinton, "Layer normalization", 2016 */
+RG_API rg_val rg_layer_norm(rg_val x, rg_val gamma, rg_val beta, double eps);
 
 /* ---- Losses: one number per position, then a reduction ------------------------------------- */
 /* Cross-entropies are in ops.h. Prediction and target have equal shapes: losses never broadcast. */

@@ -1,0 +1,38 @@
+/* layers/mgu.c -- the minimal gated unit, a GRU whose one gate resets and updates; x [B,I], h [B,H]:
+ *
+ *     f  = σ(x·Uf + h·Wf + bf)        g = tanh(x·Ug + (f∘h)·Wg + bg)
+ *     h' = (1 - f)∘h + f∘g
+ *
+ * Zhou, Wu, Zhang, Zhou, "Minimal gated unit for recurrent neural networks", 2016. f takes, so a
+ * long memory is a low f: chrono starts its bias at -ln τ. */
+#include "layers/cell.h"
+
+struct mgu {
+    int64_t width[1];
+    rg_gate gate[2]; /* f, g */
+};
+
+static void mgu_step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
+{
+    const struct mgu *p = weights;
+    rg_val h = s[0];
+    rg_val f = rg_sigmoid(rg_gate_sum(&p->gate[0], x, h));
+    rg_val g = rg_tanh(rg_gate_sum(&p->gate[1], x, rg_mul(f, h)));
+    rg_val kept = rg_mul(rg_one_minus(f), h);
+    next[0] = rg_add(kept, rg_mul(f, g));
+}
+
+rg_cell rg_mgu(rg_graph *graph, const char *group, int64_t I, int64_t H, const rg_cell_opts *opts)
+{
+    rg_gate_kind kind[2] = { { "f", 1, -1, 0 }, { "g", 0, 0, 0 } };
+    rg_cell_site site;
+    struct mgu *p = NULL;
+    if (rg_cell_site_init(&site, graph, "mgu", group, I, H, opts,
+                          RG_KNOWS_FORGET | RG_KNOWS_CHRONO) &&
+        (p = rg_graph_alloc(graph, sizeof *p))) {
+        p->width[0] = H;
+        kind[0].bias = site.opts.forget_bias_0 ? 0 : 1;
+        rg_gates_declare(p->gate, NULL, &site, kind, 2);
+    }
+    return rg_cell_of("mgu", 1, p ? p->width : NULL, mgu_step, p);
+}
