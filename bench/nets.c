@@ -45,6 +45,8 @@ void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
 {
     rg_val x[128], root[129];
     size_t n_root = 1;
+    rg_plan_opts own = *opts;
+    own.steady = s->forward; /* as others keep the weights of inference packed */
     *n = (rgb_net){ .params = NULL };
     const double begin = rg_seconds();
     rgb_check(rg_params_create(&n->params, 1, NULL), "store");
@@ -59,7 +61,7 @@ void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
         rg_grad(root + 1, root[0], x, n_root++);
     }
     n->loss = root[0];
-    rg_status st = rg_plan_create(&n->plan, root, n_root, opts);
+    rg_status st = rg_plan_create(&n->plan, root, n_root, &own);
     n->compile = rg_seconds() - begin;
     if (!(opts->budget_bytes && st == RG_ELIMIT))
         rgb_check(st, rg_graph_message(g));

@@ -67,6 +67,7 @@ static bool open_net(rgb_net *n, rgb_shape *s, char cell[32], const char *line)
     *s = (rgb_shape){ cell, T, B, I, H, 1, strcmp(what, "forward") == 0 };
     rgb_net_open(n, s, &(rg_plan_opts){ .threads = threads });
     fill(n, s);
+    rg_params_written(n->params);
     rgb_net_run(n);
     (void)printf("ready %.9g\n", loss_of(n, s));
     return true;

@@ -71,6 +71,12 @@ rg_param_info rg_params_find(const rg_params *params, const char *name)
     return info_of(params && name ? rg_params_slot(params, name) : NULL);
 }
 
+void rg_params_written(rg_params *params)
+{
+    if (params)
+        params->written++;
+}
+
 rg_status rg_params_seal(rg_params *params)
 {
     if (!params)

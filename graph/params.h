@@ -32,6 +32,7 @@ struct rg_params {
     uint32_t  *order;      /* indices by name */
     size_t     order_cap;
     bool       sealed;
+    uint64_t   written;    /* how often values have changed, as far as the library knows */
     const char *prefix;    /* of the names it may take from a file undeclared: "optim.", "plan.";
                               NULL: only an empty store takes what it did not declare */
     rg_err     err;        /* rg_params_message() */

@@ -241,8 +241,10 @@ static rg_status load(rg_params *ps, table *t, const char *name, const char *pat
         st = take_lines(&r, t);
         rg_source_close(&r.source);
     }
-    if (!st)
+    if (!st) {
         memcpy(t->slot->data, t->rows, t->slot->bytes);
+        rg_params_written(ps);
+    }
     size_t found = 0;
     for (size_t i = 0; !st && i < t->n; i++)
         found += t->found[i];

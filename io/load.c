@@ -232,6 +232,8 @@ static void commit(rg_loader *l)
         for (size_t i = 0; i < y->n; i++)
             if (y->record[i].raw)
                 rg_record_scatter(&y->record[i], added);
+    for (size_t i = 0; i < l->n; i++)
+        rg_params_written(l->stores[i]);
     for (size_t i = 0; l->opts->meta && i < l->file.n_meta; i++) {
         const rg_meta *m = &l->file.meta[l->file.by_key[i]];
         l->opts->meta(l->opts->user, m->key, m->value);

@@ -307,6 +307,7 @@ static void apply(struct work *w, double scale)
                 rule_of(optim, task->gradient->slot, optim->lr, w->runs, scale);
     }
     rg_team_run(w->plan->threads, false, update_tasks, w);
+    rg_params_written(optim->params);
     for (size_t i = 0; i < optim->n_task; i++)
         if (optim->task[i].begin == 0)
             ++*rg_count_of(optim->entry[optim->task[i].gradient->slot->index].t);

@@ -70,6 +70,7 @@ struct rg_task {
     rg_ref     *arg;        /* n_in operands, then n_out results, then what the kernel wants */
     const void *detail;
     int64_t     parts;      /* pieces of work, cut by shape */
+    bool        once;       /* writes what `steady` runs find there: only for new weights */
     uint64_t    unit;       /* cost of a part */
     uint64_t    before;     /* cost of the interval's steps before this one */
     uint64_t    total;      /* cost of the interval */
@@ -118,6 +119,7 @@ typedef struct rg_packed {
     bool     by_parts;      /* a concat, whose parts are packed one by one */
     bool     descending;    /* the next product reads it from its last columns on */
     bool     backwards;     /* from the last row to the first */
+    bool     kept;          /* from run to run, until parameters change */
     uint32_t buffer;        /* 0 = not yet packed */
 } rg_packed;
 
@@ -186,6 +188,7 @@ typedef struct rg_code {
     char       *scratch;
     struct rg_failure *failure;  /* by thread */
     double     *seconds;    /* by step, with a trace */
+    uint64_t    packed_from;/* 1 + params->written when steps that run once ran last; 0 = never */
 } rg_code;
 
 /* A step that failed, and for which value. */
@@ -202,6 +205,7 @@ struct rg_machine {
     uint64_t       seed, run;
     char          *scratch;
     size_t         scratch_bytes;
+    bool           packed;  /* steps that run once have run */
 };
 
 /* In a step: the kernel of @p node returned this. */

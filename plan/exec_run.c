@@ -29,7 +29,8 @@ struct job {
 static void call(struct job *job, const rg_task *s, rg_task_fn *run, int64_t first, int64_t last,
                  int rank)
 {
-    if (first >= last || atomic_load_explicit(&job->failed, memory_order_relaxed))
+    if (first >= last || (s->once && job->machine.packed) ||
+        atomic_load_explicit(&job->failed, memory_order_relaxed))
         return;
     if (run(&job->machine, s, first, last, rank)) {
         job->c->failure[rank].step = (size_t)(s - job->c->step) + 1;
@@ -218,16 +219,18 @@ rg_status rg_code_run(rg_plan *plan, uint64_t number)
     for (size_t i = 0; i < plan->n_input; i++)
         if (plan->input[i].id)
             c->at[plan->input[i].id] = plan->value[plan->input[i].id];
+    const uint64_t written = plan->params ? 1 + plan->params->written : 1;
     memset(c->failure, 0, (size_t)plan->threads * sizeof *c->failure);
     struct job job = {
         .c = c, .poison = plan->opts.poison, .size = plan->threads,
         .seconds = rg_traces_steps(plan) ? c->seconds : NULL,
         .machine = { c, c->at, plan->params ? plan->params->seed : 0, number, c->scratch,
-                     c->scratch_bytes },
+                     c->scratch_bytes, c->packed_from == written },
     };
     rg_team_run(plan->threads, plan->prog.flush, run_all, &job);
     if (atomic_load(&job.failed))
         return complain(plan, c);
+    c->packed_from = written;
     if (job.seconds)
         trace_steps(plan, c);
     return RG_OK;

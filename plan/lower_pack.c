@@ -150,6 +150,18 @@ static int run_pack(const rg_machine *m, const rg_task *s, int64_t first, int64_
 
 enum { NEAR = 1 << 20 };  /* bytes that lie in a cache: they move at four times the speed */
 
+/* Parameters or constants, and nothing else? */
+static bool may_keep(const rg_code *c, const rg_packed *p)
+{
+    const rg_node *node = &c->p->node[p->value];
+    bool ok = c->opts->steady;
+    for (uint32_t k = 0; k < (p->by_parts ? node->n_in : 1) && ok; k++) {
+        const rg_node *leaf = &c->p->node[c->source[p->by_parts ? node->in[k] : p->value]];
+        ok = rg_node_is_leaf(leaf) && leaf->op != &rg_op_input;
+    }
+    return ok;
+}
+
 /* One step packs value @p from: all of B, or a part of it. */
 static rg_status add_step(rg_code *c, const rg_packed *p, uint32_t from, const rg_pack *part,
                           uint32_t interval)
@@ -166,6 +178,7 @@ static rg_status add_step(rg_code *c, const rg_packed *p, uint32_t from, const r
         d->part.b_k = -part->b_k;
     }
     s->shape = c->p->node[from].shape;
+    s->once = p->kept;
     s->interval = interval - 1;
     s->n_in = s->n_out = 1;
     s->arg[0] = rg_ref_of(c, from);
@@ -186,6 +199,7 @@ rg_status rg_lower_pack(rg_code *c, rg_packed *p, const struct rg_extents *e, ui
     p->buffer = rg_buffer_new(c, count * sizeof(float), interval - 1, interval);
     if (!p->buffer)
         return rg_lower_no_memory(c);
+    p->kept = c->buffer[p->buffer].constant = may_keep(c, p);
     if (!p->by_parts)
         return add_step(c, p, p->value, &part, interval);
     const int axis = ((const rg_attr_axis *)node->attr)->axis;

@@ -104,6 +104,7 @@ rg_status rg_lm_plan(rg_plan **plan, const rg_lm *lm, rg_val value, const rg_pla
     const size_t n = 1 + lm->n_state;
     rg_plan_opts own = *opts;
     own.mode = RG_EVALUATE;
+    own.steady = true;
     if (rg_dim(lm->x, 1) == 1)
         own.threads = 1; /* one row is too little to share */
     rg_val *root = rg_graph_alloc(lm->graph, n * sizeof *root);

@@ -93,6 +93,8 @@ RG_API size_t rg_params_count(const rg_params *params);
 RG_API rg_param_info rg_params_at(const rg_params *params, size_t i);
 /* By full name; all zero (name NULL) if there is none. */
 RG_API rg_param_info rg_params_find(const rg_params *params, const char *name);
+/* Somebody wrote through `data`: plans made with `steady` look at all arrays again. */
+RG_API void rg_params_written(rg_params *params);
 /* No new names from now on: a mistyped one in the next graph is RG_EARG (with the nearest name),
  * not a fresh weight. */
 RG_API rg_status rg_params_seal(rg_params *params);

@@ -57,6 +57,8 @@ typedef struct rg_plan_opts {
                                   any); f32 */
     bool        keep_subnormals; /* f32 runs flush them by default, on our threads only */
     bool        dry_run;       /* plan and report, take no arena; run answers RG_ESTATE */
+    bool        steady;        /* parameters change by this library alone, or rg_params_written()
+                                  says so: weights stay packed from run to run */
     const char *disable;       /* passes to leave out, by name: "batch pack" */
     bool        verify;        /* check the program after every pass */
     bool        poison;        /* fill dead memory with NaN */

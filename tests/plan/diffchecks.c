@@ -117,7 +117,7 @@ struct trial {
     rg_dtype    real;
     const char *disable;
     int         threads;
-    bool        poison, keep;
+    bool        poison, keep, steady;
 };
 
 static root_values read_roots(const random_graph *r, rg_plan *plan, rg_dtype real)
@@ -149,6 +149,7 @@ static root_values compute(const random_graph *r, rg_effort effort, const struct
     const rg_plan_opts opts = {
         .real = t->real, .mode = RG_TRAIN, .effort = effort, .threads = t->threads,
         .disable = t->disable, .verify = true, .poison = t->poison, .keep = t->keep,
+        .steady = t->steady,
     };
     if ((v.status = rg_plan_create(&plan, r->root, r->n_root, &opts))) {
         (void)snprintf(diff.why, sizeof diff.why, "plan: %s", rg_graph_message(r->graph));
@@ -243,7 +244,7 @@ static bool plans(const struct subject *s)
         plan = compute(s->r, RG_OPTIMIZE, &t);
     ok = ok && !plan.status && holds(s, &t, &oracle, false);
     struct trial poisoned = t;
-    poisoned.poison = true;
+    poisoned.poison = poisoned.steady = true;
     ok = ok && holds(s, &poisoned, &plan, true) && otherwise(s, t, &oracle, &plan);
     free(oracle.x);
     free(plan.x);
