@@ -107,8 +107,8 @@ int64_t rg_scope_step(const rg_graph *g, uint32_t scope);
 /* FNV-1a-64 of "scope/stream": the stream of a random op made here and now. No other may have it:
  * then, or without memory, the graph is poisoned. */
 uint64_t rg_draw_stream(rg_graph *g, const char *stream);
-/* FNV-1a-64 of the name alone, whatever the scope, however often it is asked for: a mask that is the
- * same at every step. Poisons as well where another draw has it. */
+/* FNV-1a-64 of the name alone, whatever the scope, however often it is asked for: a mask that is
+ * the same at every step. Poisons as well where another draw has it. */
 uint64_t rg_lock_stream(rg_graph *g, const char *stream);
 
 /* ---- Leaves: the descriptors that graph/ itself owns --------------------------------------- */

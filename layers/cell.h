@@ -30,7 +30,9 @@ typedef struct rg_cell_site {
 /* Options beyond a single, double or no bias and the founding, torch and keras initialisers. */
 enum {
     RG_KNOWS_RNN = 1, RG_KNOWS_RESET = 2, RG_KNOWS_FORGET = 4, RG_KNOWS_CHRONO = 8,
-    RG_KNOWS_LSTM = 16, RG_KNOWS_POOL = 32
+    RG_KNOWS_LSTM = 16, RG_KNOWS_POOL = 32,
+    RG_KNOWS_DROP_H = 64,  /* drop_recurrent, drop_weight: it has products h·W */
+    RG_KNOWS_DROP_G = 128  /* drop_candidate: it has a candidate */
 };
 
 /* Check sizes and options; false: the graph is poisoned with the reason. opts NULL = defaults. */
@@ -59,6 +61,9 @@ rg_cell rg_cell_of(const char *name, size_t n_state, const int64_t *width, rg_st
 /* `group.<letter><suffix>` of a gate. */
 rg_val rg_gate_param(rg_graph *graph, const char *group, const char *letter, const char *suffix,
                      rg_shape shape, rg_init init);
+
+/* Name of a group's mask of recurrent dropout, `group.h`, in memory of the graph. */
+const char *rg_gate_stream(rg_graph *graph, const char *group);
 
 /* Is the graph sound, and I, H at least 1? Poisons it if not. @p what goes into the message. */
 bool rg_widths_ok(rg_graph *graph, const char *what, const char *group, int64_t I, int64_t H);

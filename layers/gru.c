@@ -15,6 +15,7 @@ struct gru {
     rg_gate gate[3]; /* r, u, g */
     rg_val  bh;      /* of g, inside the reset product; none without one */
     bool    reset_after, take;
+    double  drop;    /* of the candidate */
 };
 
 static rg_val candidate(const struct gru *p, rg_val x, rg_val h, rg_val r)
@@ -23,7 +24,7 @@ static rg_val candidate(const struct gru *p, rg_val x, rg_val h, rg_val r)
     if (!p->reset_after)
         return rg_tanh(rg_gate_sum(g, x, rg_mul(r, h)));
     rg_val a = rg_affine(x, g->U, g->b);
-    rg_val m = rg_affine(h, g->W, p->bh);
+    rg_val m = rg_affine(rg_gate_state(g, h), g->W, p->bh);
     return rg_tanh(rg_add(a, rg_mul(r, m)));
 }
 
@@ -33,7 +34,7 @@ static void gru_step(const void *weights, rg_val x, const rg_val *s, rg_val *nex
     rg_val h = s[0];
     rg_val r = rg_sigmoid(rg_gate_sum(&p->gate[0], x, h));
     rg_val u = rg_sigmoid(rg_gate_sum(&p->gate[1], x, h));
-    rg_val c = candidate(p, x, h, r);
+    rg_val c = rg_dropout(candidate(p, x, h, r), p->drop, "candidate");
     rg_val old = rg_mul(p->take ? rg_one_minus(u) : u, h);
     rg_val new = rg_mul(p->take ? u : rg_one_minus(u), c);
     next[0] = rg_add(old, new);
@@ -45,10 +46,10 @@ rg_cell rg_gru(rg_graph *graph, const char *group, int64_t I, int64_t H, const r
     rg_cell_site site;
     struct gru *p = NULL;
     if (rg_cell_site_init(&site, graph, "gru", group, I, H, opts,
-                          RG_KNOWS_RESET | RG_KNOWS_CHRONO) &&
+                          RG_KNOWS_RESET | RG_KNOWS_CHRONO | RG_KNOWS_DROP_H | RG_KNOWS_DROP_G) &&
         (p = rg_graph_alloc(graph, sizeof *p))) {
         *p = (struct gru){ .width = { H }, .reset_after = site.opts.reset_after,
-                           .take = site.opts.update_take };
+                           .take = site.opts.update_take, .drop = site.opts.drop_candidate };
         kind[1].chrono = p->take ? -1 : 1; /* ln τ on whatever keeps the old state */
         rg_gates_declare(p->gate, p->reset_after ? &p->bh : NULL, &site, kind, 3);
     }

@@ -10,6 +10,7 @@
 struct janet {
     int64_t width[1];
     rg_gate gate[2]; /* f, g */
+    double  drop;    /* of g */
 };
 
 static void janet_step(const void *weights, rg_val x, const rg_val *state, rg_val *next)
@@ -18,6 +19,7 @@ static void janet_step(const void *weights, rg_val x, const rg_val *state, rg_va
     rg_val h = state[0];
     rg_val s = rg_gate_sum(&p->gate[0], x, h);
     rg_val g = rg_tanh(rg_gate_sum(&p->gate[1], x, h));
+    g = rg_dropout(g, p->drop, "candidate");
     rg_val kept = rg_mul(rg_sigmoid(s), h);
     rg_val take = rg_one_minus(rg_sigmoid(rg_shift(s, -1)));
     next[0] = rg_add(kept, rg_mul(take, g));
@@ -30,9 +32,10 @@ rg_cell rg_janet(rg_graph *graph, const char *group, int64_t I, int64_t H,
     rg_cell_site site;
     struct janet *p = NULL;
     if (rg_cell_site_init(&site, graph, "janet", group, I, H, opts,
-                          RG_KNOWS_FORGET | RG_KNOWS_CHRONO) &&
+                          RG_KNOWS_FORGET | RG_KNOWS_CHRONO | RG_KNOWS_DROP_H | RG_KNOWS_DROP_G) &&
         (p = rg_graph_alloc(graph, sizeof *p))) {
         p->width[0] = H;
+        p->drop = site.opts.drop_candidate;
         kind[0].bias = site.opts.forget_bias_0 ? 0 : 1;
         rg_gates_declare(p->gate, NULL, &site, kind, 2);
     }

@@ -77,7 +77,7 @@ static void gates(rg_val v[GATES], const struct lstm *p, const struct now *t, rg
     v[F] = coupled == RG_KEEP_I ? rg_one_minus(v[I_]) : rg_sigmoid(gate_sum(p, t, F, c));
     if (coupled == RG_KEEP_F)
         v[I_] = rg_one_minus(v[F]);
-    v[C] = rg_tanh(gate_sum(p, t, C, c));
+    v[C] = rg_dropout(rg_tanh(gate_sum(p, t, C, c)), p->opts.drop_candidate, "candidate");
     if (!p->P[O].graph)
         v[O] = rg_sigmoid(gate_sum(p, t, O, c));
 }
@@ -105,7 +105,7 @@ static void lstm_step(const void *weights, rg_val x, const rg_val *s, rg_val *ne
     rg_val c = s[1], v[GATES] = { { .graph = NULL } };
     if (p->Ux.graph) {
         t.nx = normalise(p, &p->of_x, rg_matmul(x, p->Ux));
-        t.nh = normalise(p, &p->of_h, rg_matmul(t.h, p->Wh));
+        t.nh = normalise(p, &p->of_h, rg_matmul(rg_gate_state(&p->gate[C], t.h), p->Wh));
     }
     gates(v, p, &t, c);
     rg_val kept = rg_mul(v[F], c);
@@ -199,7 +199,8 @@ rg_cell rg_lstm(rg_graph *graph, const char *group, int64_t I, int64_t H, const 
     rg_cell_site site;
     struct lstm *p = NULL;
     if (rg_cell_site_init(&site, graph, "lstm", group, I, H, opts,
-                          RG_KNOWS_FORGET | RG_KNOWS_CHRONO | RG_KNOWS_LSTM) &&
+                          RG_KNOWS_FORGET | RG_KNOWS_CHRONO | RG_KNOWS_LSTM | RG_KNOWS_DROP_H |
+                              RG_KNOWS_DROP_G) &&
         (p = rg_graph_alloc(graph, sizeof *p))) {
         *p = (struct lstm){ .width = { site.R, H }, .opts = site.opts };
         declare(p, &site);

@@ -10,6 +10,7 @@
 struct mgu {
     int64_t width[1];
     rg_gate gate[2]; /* f, g */
+    double  drop;    /* of g */
 };
 
 static void mgu_step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
@@ -18,6 +19,7 @@ static void mgu_step(const void *weights, rg_val x, const rg_val *s, rg_val *nex
     rg_val h = s[0];
     rg_val f = rg_sigmoid(rg_gate_sum(&p->gate[0], x, h));
     rg_val g = rg_tanh(rg_gate_sum(&p->gate[1], x, rg_mul(f, h)));
+    g = rg_dropout(g, p->drop, "candidate");
     rg_val kept = rg_mul(rg_one_minus(f), h);
     next[0] = rg_add(kept, rg_mul(f, g));
 }
@@ -28,9 +30,10 @@ rg_cell rg_mgu(rg_graph *graph, const char *group, int64_t I, int64_t H, const r
     rg_cell_site site;
     struct mgu *p = NULL;
     if (rg_cell_site_init(&site, graph, "mgu", group, I, H, opts,
-                          RG_KNOWS_FORGET | RG_KNOWS_CHRONO) &&
+                          RG_KNOWS_FORGET | RG_KNOWS_CHRONO | RG_KNOWS_DROP_H | RG_KNOWS_DROP_G) &&
         (p = rg_graph_alloc(graph, sizeof *p))) {
         p->width[0] = H;
+        p->drop = site.opts.drop_candidate;
         kind[0].bias = site.opts.forget_bias_0 ? 0 : 1;
         rg_gates_declare(p->gate, NULL, &site, kind, 2);
     }

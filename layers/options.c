@@ -1,6 +1,8 @@
 /* layers/options.c -- what a built-in cell was asked for: is it possible, does the cell know it? */
 #include "layers/cell.h"
 
+#include "base/text.h"
+
 #include <math.h>
 
 /* ---- Checks --------------------------------------------------------------------------------- */
@@ -53,8 +55,27 @@ static bool known_ok(const rg_cell_site *s, unsigned knows)
         return refuse(s, "norm and norm_eps are options of lstm only; leave them 0");
     if (o->pool && !(knows & RG_KNOWS_POOL))
         return refuse(s, "pool is an option of qrnn only; leave it 0");
+    if ((o->drop_recurrent != 0 || o->drop_weight != 0) && !(knows & RG_KNOWS_DROP_H))
+        return refuse(s, "it has no products with the state to drop from: drop_recurrent and "
+                      "drop_weight must be 0");
+    if (o->drop_candidate != 0 && !(knows & RG_KNOWS_DROP_G))
+        return refuse(s, "drop_candidate is for lstm, gru, mgu and janet; leave it 0");
     if (o->init == RG_INIT_CHRONO && !(knows & RG_KNOWS_CHRONO))
         return refuse(s, "init chrono needs a cell with gates (gru, lstm)");
+    return true;
+}
+
+static bool drops_ok(const rg_cell_site *s)
+{
+    const double p[3] = { s->opts.drop_recurrent, s->opts.drop_weight, s->opts.drop_candidate };
+    static const char *const name[3] = { "drop_recurrent", "drop_weight", "drop_candidate" };
+    char text[RG_NUMBER_TEXT];
+    for (int k = 0; k < 3; k++)
+        if (!(p[k] >= 0 && p[k] < 1)) {
+            rg_poison(s->graph, RG_EARG, "%s '%s': %s must be in [0, 1), got %s", s->cell,
+                      s->group ? s->group : "", name[k], rg_number(text, p[k], 9));
+            return false;
+        }
     return true;
 }
 
@@ -69,7 +90,7 @@ static bool together_ok(const rg_cell_site *s)
     if (o->norm == RG_NORM_TF_CONTRIB && (o->bias != RG_BIAS_SINGLE || o->init == RG_INIT_CHRONO))
         return refuse(s, "norm tf_contrib has betas instead of biases: bias must be 0, init not "
                       "chrono");
-    return true;
+    return drops_ok(s);
 }
 
 static bool chrono_ok(const rg_cell_site *s)

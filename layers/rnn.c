@@ -23,7 +23,8 @@ rg_cell rg_rnn(rg_graph *graph, const char *group, int64_t I, int64_t H, const r
     static const rg_gate_kind kind[1] = { { .suffix = "" } };
     rg_cell_site site;
     struct rnn *p = NULL;
-    if (rg_cell_site_init(&site, graph, "rnn", group, I, H, opts, RG_KNOWS_RNN) &&
+    if (rg_cell_site_init(&site, graph, "rnn", group, I, H, opts,
+                          RG_KNOWS_RNN | RG_KNOWS_DROP_H) &&
         (p = rg_graph_alloc(graph, sizeof *p))) {
         *p = (struct rnn){ .width = { H }, .phi = site.opts.nonlinearity };
         rg_gates_declare(&p->gate, NULL, &site, kind, 1);

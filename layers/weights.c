@@ -132,6 +132,24 @@ static rg_val declare_bias(rg_val *inner, const rg_cell_site *s, const rg_gate_k
     return b;
 }
 
+/* DropConnect: W∘d, one mask a run. Merity, Keskar, Socher, "Regularizing and optimizing LSTM
+ * language models", 2018. */
+static rg_val drop_weight(const rg_cell_site *s, const char *suffix, rg_val W)
+{
+    char name[2 * RG_NAME_BYTES];
+    if (s->opts.drop_weight == 0)
+        return W;
+    (void)snprintf(name, sizeof name, "%s.W%s", s->group ? s->group : "", suffix);
+    return rg_mul(W, rg_dropout_mask(s->graph, rg_shape_of(W), s->opts.drop_weight, name));
+}
+
+static rg_val declare_W(const rg_cell_site *s, const char *suffix, size_t k, fused *const *shared)
+{
+    rg_shape shape = RG_SHAPE(s->R, s->H);
+    rg_val W = rg_gate_param(s->graph, s->group, "W", suffix, shape, init_W(s, k, shared));
+    return drop_weight(s, suffix, W);
+}
+
 void rg_gates_declare(rg_gate *gate, rg_val *bh, const rg_cell_site *site,
                       const rg_gate_kind *kind, size_t n)
 {
@@ -139,6 +157,7 @@ void rg_gates_declare(rg_gate *gate, rg_val *bh, const rg_cell_site *site,
     const char *group = site->group ? site->group : "";
     fused f = { .alloc = &site->graph->alloc, .name = fused_name, .gates = n };
     fused *const shared = &f;
+    const char *stream = rg_gate_stream(site->graph, site->group);
     (void)snprintf(chrono_name, sizeof chrono_name, "%s.tau", group);
     (void)snprintf(fused_name, sizeof fused_name, "%s.W", group);
     if (bh)
@@ -147,10 +166,10 @@ void rg_gates_declare(rg_gate *gate, rg_val *bh, const rg_cell_site *site,
         const char *suffix = kind[k].suffix;
         gate[k] = (rg_gate){ .U = rg_gate_param(site->graph, site->group, "U", suffix,
                                                 RG_SHAPE(site->I, site->H),
-                                                rg_cell_init_U(site, n)) };
+                                                rg_cell_init_U(site, n)),
+                             .drop = site->opts.drop_recurrent, .stream = stream };
         if (!(kind[k].without & RG_NO_W))
-            gate[k].W = rg_gate_param(site->graph, site->group, "W", suffix,
-                                      RG_SHAPE(site->R, site->H), init_W(site, k, &shared));
+            gate[k].W = declare_W(site, suffix, k, &shared);
         if (!(kind[k].without & RG_NO_B))
             gate[k].b = declare_bias(k == n - 1 ? bh : NULL, site, &kind[k], chrono_name);
     }

@@ -148,7 +148,7 @@ rg_val rg_dropout(rg_val x, double p, const char *stream)
     return rg_emit1(&rg_op_dropout, &attr, x);
 }
 
-/* Dropout of ones. Equal nodes are one in a plan, so a mask asked for at every step is drawn once. */
+/* Dropout of ones. A plan has equal nodes once, so a mask asked for at every step is drawn once. */
 rg_val rg_dropout_mask(rg_graph *graph, rg_shape shape, double p, const char *stream)
 {
     rg_val ones = rg_full(graph, shape, 1);

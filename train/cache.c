@@ -1,4 +1,4 @@
-/* train/cache.c -- plans by shape of batch: built when first asked for, kept while they are used. */
+/* train/cache.c -- plans by shape of batch: built when first asked for, kept while used. */
 #include <retrograd/batches.h>
 
 #include "base/checked.h"

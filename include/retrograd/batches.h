@@ -74,7 +74,7 @@ typedef struct rg_cached_plan {
     rg_graph *graph;
     rg_plan  *plan;
     int64_t   T, B;
-    rg_val    v[RG_CACHED_VALUES];  /* inputs to bind, values to read, as the builder numbers them */
+    rg_val    v[RG_CACHED_VALUES];  /* inputs to bind, values to read, as the builder says */
     void     *data;                 /* whatever else it leaves, in memory of rg_graph_alloc() */
 } rg_cached_plan;
 

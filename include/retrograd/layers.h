@@ -40,6 +40,9 @@ typedef struct rg_unroll_opts {
     rg_val  reset;        /* [T,B] RG_BOOL, 1 = the row's states start anew before this step */
     bool    reverse;      /* from the last real step to the first; outputs stay in input order */
     bool    hold_output;  /* output at a masked step: the last real one, not 0 */
+    bool    run_order;    /* with reverse: outputs in the order of running, y[0] from X[T-1] */
+    const double *zoneout; /* [n_state] share of each state that a step leaves as it was, 0 .. 1:
+                              drawn anew at every step, the mean in evaluation. NULL = none */
     rg_val *states; /* receives every state: T·n_state values, states[t·n_state + k]. NULL = no */
 } rg_unroll_opts;
 
@@ -82,13 +85,16 @@ RG_API rg_val rg_length_mask(rg_val lengths, int64_t T);
 
 /* Weights of one gate. Fill it by hand for other initialisers, or without bias (b = RG_NONE). */
 typedef struct rg_gate {
-    rg_val U;  /* [I,H], input */
-    rg_val W;  /* [H,H], state */
-    rg_val b;  /* [H] */
+    rg_val      U;       /* [I,H], input */
+    rg_val      W;       /* [H,H], state */
+    rg_val      b;       /* [H] */
+    double      drop;    /* recurrent dropout: share of h that h·W does not see, one mask a run */
+    const char *stream;  /* name of that mask; gates of one name share it */
 } rg_gate;
 
 /**
- * Declare `group.U<gate>`, `group.W<gate>`, `group.b<gate>`: e.g. enc.Ui, enc.Wi, enc.bi.
+ * Declare `group.U<gate>`, `group.W<gate>`, `group.b<gate>`: e.g. enc.Ui, enc.Wi, enc.bi. No
+ * dropout; set `drop` for some: the gates of a group have one mask.
  *
  * @param gate   suffix, "i"; "" for a cell with one
  * @param bias   initial value of every element of b (1 for a forget gate). U starts glorot, W
@@ -99,6 +105,8 @@ RG_API rg_gate rg_gate_declare(rg_graph *graph, const char *group, const char *g
 
 /* x·U + h·W + b, the pre-activation: rg_sigmoid(rg_gate_sum(&p->i, x, h)). */
 RG_API rg_val rg_gate_sum(const rg_gate *gate, rg_val x, rg_val h);
+/* h as that product sees it, after recurrent dropout: for gates that are summed in another way. */
+RG_API rg_val rg_gate_state(const rg_gate *gate, rg_val h);
 
 /* ---- Built-in cells ------------------------------------------------------------------------ */
 
@@ -135,6 +143,9 @@ typedef struct rg_cell_opts {
     rg_norm_kind    norm;          /* lstm */
     double          norm_eps;      /* with norm; 0 = 1e-5 */
     rg_pooling      pool;          /* qrnn */
+    double          drop_recurrent; /* dropout, docs/MATH.md 9: of h on its way into h·W, */
+    double          drop_weight;    /* of the elements of W (one mask a run each), */
+    double          drop_candidate; /* of the new values; fresh at every step */
 } rg_cell_opts;
 
 /* Type of a constructor: a program's `--cell` is a table of these, yours among them. */
