@@ -1,5 +1,6 @@
 /* train/lm.c -- the character model: embedding or one-hot, cells, dense; public layers only. */
 #include "train/lm.h"
+#include "train/task.h"
 
 #include "graph/params.h"
 
@@ -134,23 +135,9 @@ void rg_lm_destroy(rg_lm *lm)
     memset(lm, 0, sizeof *lm);
 }
 
-/* What io/ calls a cell of ours; NULL for a user's, which keeps our names. */
-static const char *kind_of(const rg_lm_opts *opts)
-{
-    static const rg_cell_opts none;
-    const rg_cell_opts *o = opts->cell_opts ? opts->cell_opts : &none;
-    if (!opts->cell || opts->cell == rg_lstm)
-        return "lstm";
-    if (opts->cell == rg_gru)
-        return o->reset_after ? "gru-after" : "gru";
-    if (opts->cell == rg_rnn)
-        return o->nonlinearity == RG_RELU ? "rnn-relu" : "rnn";
-    return NULL;
-}
-
 size_t rg_lm_layers(rg_layer_desc *out, rg_lm_names *names, const rg_lm_opts *opts)
 {
-    const char *kind = kind_of(opts);
+    const char *kind = rg_cell_kind(opts->cell, opts->cell_opts);
     size_t n = 0;
     for (int64_t k = 0; kind && k < layers_of(opts); k++) {
         (void)snprintf(names->group[k], sizeof names->group[k], "rnn.l%d", (int)k);

@@ -1,0 +1,194 @@
+/* train/task.c -- models of sequences: features, layers in one or both directions, what is read of
+ * them, loss. Public layers only. */
+#include "train/task.h"
+
+#include "graph/params.h"
+
+#include <retrograd/ops.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static int64_t layers_of(const rg_task_opts *opts)
+{
+    return opts->layers ? opts->layers : 1;
+}
+
+const char *rg_task_fault(const rg_task_opts *o)
+{
+    return !o ? "no options"
+         : o->task > RG_FORECAST ? "no such task"
+         : o->symbols < 0 || o->features < 0 || (o->symbols > 0) == (o->features > 0)
+             ? "inputs are either symbols or features, at least 1"
+         : o->embed < 0 || (o->embed && !o->symbols) ? "embed is a width of symbols' vectors"
+         : o->outputs < 1 || o->hidden < 1 ? "outputs and hidden must be at least 1"
+         : o->layers < 0 || o->layers > RG_TASK_LAYERS ? "layers must be 1 to 64"
+         : o->pooling > RG_POOL_MAX ? "no such pooling"
+         : o->pooling && o->task == RG_TAG ? "tags are read at every step: no pooling"
+         : !(o->dropout >= 0 && o->dropout < 1) ? "dropout must lie in [0, 1)" : NULL;
+}
+
+/* ---- Layers --------------------------------------------------------------------------------- */
+
+/* `rnn.l<k>`, or with a direction behind it. */
+static void group_name(char out[16], int64_t layer, const rg_task_opts *opts, bool backward)
+{
+    (void)snprintf(out, 16, "rnn.l%d%s", (int)layer,
+                   !opts->bidirectional ? "" : backward ? ".bwd" : ".fwd");
+}
+
+/* One direction of one layer: outputs [T,B,H], and the final output state [B,H]. */
+static rg_val direction(rg_val *last, rg_val X, rg_val mask, const rg_task_opts *opts,
+                        int64_t layer, bool backward)
+{
+    char group[16];
+    rg_graph *g = X.graph;
+    group_name(group, layer, opts, backward);
+    rg_cell cell = (opts->cell ? opts->cell : rg_lstm)(g, group, rg_dim(X, 2), opts->hidden,
+                                                       opts->cell_opts);
+    rg_val *state = rg_graph_alloc(g, cell.n_state * sizeof *state);
+    if (!state)
+        return (rg_val){ .graph = g };
+    rg_scope_push(g, group, RG_NO_STEP);
+    rg_val Y = rg_unroll(state, &cell, X, NULL,
+                         &(rg_unroll_opts){ .mask = mask, .reverse = backward });
+    rg_scope_pop(g);
+    *last = state[rg_cell_output(&cell)];
+    return Y;
+}
+
+/* All layers: outputs [T,B,D] of the topmost, and its final state [B,D]. */
+static rg_val stack(rg_val *last, rg_val X, rg_val mask, const rg_task_opts *opts)
+{
+    char stream[16];
+    for (int64_t k = 0; k < layers_of(opts); k++) {
+        rg_val y[2], end[2];
+        (void)snprintf(stream, sizeof stream, "l%d", (int)k);
+        if (k > 0 && opts->dropout > 0)
+            X = rg_dropout(X, opts->dropout, stream);
+        y[0] = direction(&end[0], X, mask, opts, k, false);
+        if (opts->bidirectional)
+            y[1] = direction(&end[1], X, mask, opts, k, true);
+        X = opts->bidirectional ? rg_concat(y, 2, -1) : y[0];
+        *last = opts->bidirectional ? rg_concat(end, 2, -1) : end[0];
+    }
+    return X;
+}
+
+/* [B,D] of the outputs Y [T,B,D], which are 0 at masked steps. */
+static rg_val pool(rg_val Y, rg_val last, rg_val mask, rg_pooling pooling)
+{
+    rg_shape full = rg_shape_of(Y), column = RG_SHAPE(full.dim[0], full.dim[1], 1);
+    if (pooling == RG_POOL_LAST || full.rank != 3)
+        return last;
+    rg_val m = rg_reshape(mask, column);
+    rg_val n = rg_sum_over(rg_real(m), 0, false); /* [B,1] */
+    if (pooling == RG_POOL_MEAN)
+        return rg_safe_div(rg_sum_over(Y, 0, false), n);
+    rg_val most = rg_max_over(rg_where(m, Y, rg_const(Y.graph, -1e30)), 0, false);
+    return rg_where(rg_less(rg_const(Y.graph, 0), n), most, rg_const(Y.graph, 0));
+}
+
+/* ---- The graph ------------------------------------------------------------------------------ */
+
+static void inputs(rg_task_model *m, const rg_task_opts *o, int64_t T, int64_t B)
+{
+    rg_graph *g = m->graph;
+    rg_shape target = o->task == RG_CLASSIFY ? RG_SHAPE(B)
+                    : o->task == RG_TAG ? RG_SHAPE(T, B) : RG_SHAPE(B, o->outputs);
+    m->x = o->symbols ? rg_input(g, "x", RG_INT, RG_SHAPE(T, B))
+                      : rg_input(g, "x", RG_F, RG_SHAPE(T, B, o->features));
+    m->mask = rg_input(g, "mask", RG_BOOL, RG_SHAPE(T, B));
+    m->y = rg_input(g, "y", o->task == RG_FORECAST ? RG_F : RG_INT, target);
+    m->counts = rg_input(g, "counts", RG_BOOL, target);
+}
+
+/* (z - y)², 0 where no value is known, which then may be NaN. */
+static rg_val squared_error(const rg_task_model *m)
+{
+    rg_val zero = rg_const(m->graph, 0);
+    return rg_square(rg_sub(rg_where(m->counts, m->z, zero), rg_where(m->counts, m->y, zero)));
+}
+
+static void build(rg_task_model *m, const rg_task_opts *o)
+{
+    rg_graph *g = m->graph;
+    rg_val last = RG_NONE;
+    rg_scope_push(g, "embed", RG_NO_STEP);
+    rg_val X = !o->symbols ? m->x : o->embed ? rg_embedding(m->x, "embed", o->symbols, o->embed)
+                                             : rg_one_hot(m->x, o->symbols);
+    rg_scope_pop(g);
+    rg_val Y = stack(&last, X, m->mask, o);
+    rg_scope_push(g, "out", RG_NO_STEP);
+    rg_val h = o->task == RG_TAG ? Y : pool(Y, last, m->mask, o->pooling);
+    if (o->dropout > 0)
+        h = rg_dropout(h, o->dropout, "out");
+    m->z = rg_dense(h, "out", o->outputs);
+    rg_scope_pop(g);
+    rg_scope_push(g, "loss", RG_NO_STEP);
+    m->each = o->task == RG_FORECAST ? squared_error(m) : rg_softmax_cross_entropy(m->z, m->y);
+    m->loss = rg_masked_mean(m->each, m->counts);
+    rg_scope_pop(g);
+}
+
+rg_status rg_task_create(rg_task_model *model, rg_params *params, const rg_task_opts *opts,
+                         int64_t T, int64_t B)
+{
+    if (!model || !params)
+        return RG_EARG;
+    memset(model, 0, sizeof *model);
+    const char *wrong = rg_task_fault(opts);
+    if (!wrong && (T < 1 || B < 1))
+        wrong = "T and B must be at least 1";
+    if (wrong)
+        return rg_fail(&params->err, RG_EARG, "task model: %s", wrong);
+    rg_status st = rg_graph_create(&model->graph, params, NULL);
+    if (st)
+        return rg_fail(&params->err, st, "task model: no memory for a graph");
+    inputs(model, opts, T, B);
+    build(model, opts);
+    return rg_graph_status(model->graph);
+}
+
+void rg_task_destroy(rg_task_model *model)
+{
+    if (!model)
+        return;
+    rg_graph_destroy(&model->graph);
+    memset(model, 0, sizeof *model);
+}
+
+/* ---- For files ------------------------------------------------------------------------------ */
+
+const char *rg_cell_kind(rg_cell_fn *cell, const rg_cell_opts *opts)
+{
+    static const rg_cell_opts none;
+    const rg_cell_opts *o = opts ? opts : &none;
+    if (!cell || cell == rg_lstm)
+        return "lstm";
+    if (cell == rg_gru)
+        return o->reset_after ? "gru-after" : "gru";
+    if (cell == rg_rnn)
+        return o->nonlinearity == RG_RELU ? "rnn-relu" : "rnn";
+    return NULL;
+}
+
+size_t rg_task_layers(rg_layer_desc *out, rg_task_names *names, const rg_task_opts *opts)
+{
+    const char *kind = rg_cell_kind(opts->cell, opts->cell_opts);
+    const int directions = opts->bidirectional ? 2 : 1;
+    size_t n = 0;
+    for (int64_t k = 0; kind && k < layers_of(opts); k++)
+        for (int d = 0; d < directions; d++) {
+            group_name(names->group[n], k, opts, d == 1);
+            (void)snprintf(names->torch[n], sizeof names->torch[n], "rnn%s",
+                           directions == 1 ? "" : d ? "_bwd" : "_fwd");
+            out[n] = (rg_layer_desc){ .group = names->group[n], .kind = kind,
+                                      .torch = names->torch[n], .layer = (int32_t)k };
+            n++;
+        }
+    if (opts->embed)
+        out[n++] = (rg_layer_desc){ .group = "embed", .kind = "embedding", .torch = "embed" };
+    out[n++] = (rg_layer_desc){ .group = "out", .kind = "dense", .torch = "out" };
+    return n;
+}
