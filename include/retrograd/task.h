@@ -59,8 +59,8 @@ typedef struct rg_task_model {
 } rg_task_model;
 
 /**
- * Build the graph of a task's model for T steps and B rows; weights are shared by name, so graphs of
- * other lengths are the same model.
+ * Build the graph of a task's model for T steps and B rows; weights are shared by name, so graphs
+ * of other lengths are the same model.
  *
  * Masked steps change no bit of anything: padding may hold NaN (docs/MATH.md 5.3).
  *

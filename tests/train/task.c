@@ -1,5 +1,5 @@
-/* tests/train/task.c -- task models: what is read of a sequence, what padding may hold, and that each
- * task can be learned. */
+/* tests/train/task.c -- task models: what is read of a sequence, what padding may hold, and that
+ * each task can be learned. */
 #include "tests/rgt.h"
 
 #include "base/philox.h"
@@ -65,7 +65,8 @@ static const rg_task_opts kinds[] = {
     { .task = RG_CLASSIFY, .features = I, .outputs = O, .hidden = H, .pooling = RG_POOL_MEAN,
       .bidirectional = true, .cell = rg_gru },
     { .task = RG_CLASSIFY, .symbols = V, .outputs = O, .hidden = H, .pooling = RG_POOL_MAX },
-    { .task = RG_TAG, .symbols = V, .outputs = O, .hidden = H, .layers = 2, .bidirectional = true },
+    { .task = RG_TAG, .symbols = V, .outputs = O, .hidden = H, .layers = 2,
+      .bidirectional = true },
     { .task = RG_TAG, .features = I, .outputs = O, .hidden = H, .cell = rg_rnn },
     { .task = RG_FORECAST, .features = I, .outputs = O, .hidden = H, .cell = rg_gru },
 };
