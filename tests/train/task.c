@@ -60,7 +60,8 @@ static rg_plan *planned(rg_task_model *m, rg_params *ps, const rg_task_opts *o, 
 }
 
 static const rg_task_opts kinds[] = {
-    { .task = RG_CLASSIFY, .symbols = V, .embed = 3, .outputs = O, .hidden = H, .layers = 2 },
+    { .task = RG_CLASSIFY, .symbols = V, .embed = 3, .outputs = O, .hidden = H,
+      .layers = 2 },
     { .task = RG_CLASSIFY, .features = I, .outputs = O, .hidden = H, .bidirectional = true },
     { .task = RG_CLASSIFY, .features = I, .outputs = O, .hidden = H, .pooling = RG_POOL_MEAN,
       .bidirectional = true, .cell = rg_gru },
@@ -82,7 +83,7 @@ static void shapes_of(const rg_task_model *m, const rg_task_opts *o)
     RGT_CHECK(rg_shape_equal(rg_shape_of(m->counts), each));
 }
 
-/* NaN in padded features, another id in padded symbols: no bit of loss, output or gradient moves. */
+/* NaN in padded features, another id in padded symbols: no bit of loss or gradient moves. */
 RGT_TEST(task, padding_changes_no_bit)
 {
     static batch clean, dirty;
