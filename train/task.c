@@ -23,8 +23,8 @@ const char *rg_task_fault(const rg_task_opts *o)
          : o->embed < 0 || (o->embed && !o->symbols) ? "embed is a width of symbols' vectors"
          : o->outputs < 1 || o->hidden < 1 ? "outputs and hidden must be at least 1"
          : o->layers < 0 || o->layers > RG_TASK_LAYERS ? "layers must be 1 to 64"
-         : o->pooling > RG_POOL_MAX ? "no such pooling"
-         : o->pooling && o->task == RG_TAG ? "tags are read at every step: no pooling"
+         : o->readout > RG_READ_MAX ? "no such readout"
+         : o->readout && o->task == RG_TAG ? "tags are read at every step: no readout"
          : !(o->dropout >= 0 && o->dropout < 1) ? "dropout must lie in [0, 1)" : NULL;
 }
 
@@ -76,14 +76,14 @@ static rg_val stack(rg_val *last, rg_val X, rg_val mask, const rg_task_opts *opt
 }
 
 /* [B,D] of the outputs Y [T,B,D], which are 0 at masked steps. */
-static rg_val pool(rg_val Y, rg_val last, rg_val mask, rg_pooling pooling)
+static rg_val read_out(rg_val Y, rg_val last, rg_val mask, rg_readout readout)
 {
     rg_shape full = rg_shape_of(Y), column = RG_SHAPE(full.dim[0], full.dim[1], 1);
-    if (pooling == RG_POOL_LAST || full.rank != 3)
+    if (readout == RG_READ_LAST || full.rank != 3)
         return last;
     rg_val m = rg_reshape(mask, column);
     rg_val n = rg_sum_over(rg_real(m), 0, false); /* [B,1] */
-    if (pooling == RG_POOL_MEAN)
+    if (readout == RG_READ_MEAN)
         return rg_safe_div(rg_sum_over(Y, 0, false), n);
     rg_val most = rg_max_over(rg_where(m, Y, rg_const(Y.graph, -1e30)), 0, false);
     return rg_where(rg_less(rg_const(Y.graph, 0), n), most, rg_const(Y.graph, 0));
@@ -91,7 +91,7 @@ static rg_val pool(rg_val Y, rg_val last, rg_val mask, rg_pooling pooling)
 
 /* ---- The graph ------------------------------------------------------------------------------ */
 
-static void inputs(rg_task_model *m, const rg_task_opts *o, int64_t T, int64_t B)
+static void declare_inputs(rg_task_model *m, const rg_task_opts *o, int64_t T, int64_t B)
 {
     rg_graph *g = m->graph;
     rg_shape target = o->task == RG_CLASSIFY ? RG_SHAPE(B)
@@ -110,17 +110,18 @@ static rg_val squared_error(const rg_task_model *m)
     return rg_square(rg_sub(rg_where(m->counts, m->z, zero), rg_where(m->counts, m->y, zero)));
 }
 
-static void build(rg_task_model *m, const rg_task_opts *o)
+rg_status rg_task_build(rg_task_model *m, rg_graph *g, const rg_task_opts *o, int64_t T, int64_t B)
 {
-    rg_graph *g = m->graph;
     rg_val last = RG_NONE;
+    *m = (rg_task_model){ .graph = g };
+    declare_inputs(m, o, T, B);
     rg_scope_push(g, "embed", RG_NO_STEP);
     rg_val X = !o->symbols ? m->x : o->embed ? rg_embedding(m->x, "embed", o->symbols, o->embed)
                                              : rg_one_hot(m->x, o->symbols);
     rg_scope_pop(g);
     rg_val Y = stack(&last, X, m->mask, o);
     rg_scope_push(g, "out", RG_NO_STEP);
-    rg_val h = o->task == RG_TAG ? Y : pool(Y, last, m->mask, o->pooling);
+    rg_val h = o->task == RG_TAG ? Y : read_out(Y, last, m->mask, o->readout);
     if (o->dropout > 0)
         h = rg_dropout(h, o->dropout, "out");
     m->z = rg_dense(h, "out", o->outputs);
@@ -129,6 +130,7 @@ static void build(rg_task_model *m, const rg_task_opts *o)
     m->each = o->task == RG_FORECAST ? squared_error(m) : rg_softmax_cross_entropy(m->z, m->y);
     m->loss = rg_masked_mean(m->each, m->counts);
     rg_scope_pop(g);
+    return rg_graph_status(g);
 }
 
 rg_status rg_task_create(rg_task_model *model, rg_params *params, const rg_task_opts *opts,
@@ -145,9 +147,7 @@ rg_status rg_task_create(rg_task_model *model, rg_params *params, const rg_task_
     rg_status st = rg_graph_create(&model->graph, params, NULL);
     if (st)
         return rg_fail(&params->err, st, "task model: no memory for a graph");
-    inputs(model, opts, T, B);
-    build(model, opts);
-    return rg_graph_status(model->graph);
+    return rg_task_build(model, model->graph, opts, T, B);
 }
 
 void rg_task_destroy(rg_task_model *model)

@@ -7,6 +7,9 @@
 /* Why the options are none, or NULL. */
 const char *rg_task_fault(const rg_task_opts *opts);
 
+/* The model in a graph of the caller's, which is empty. */
+rg_status rg_task_build(rg_task_model *m, rg_graph *g, const rg_task_opts *o, int64_t T, int64_t B);
+
 /* Layers for saving and loading; their names lie in @p names. */
 enum { RG_TASK_LAYERS = 64 };
 typedef struct rg_task_names {

@@ -22,11 +22,11 @@ typedef enum rg_task_kind {
 } rg_task_kind;
 
 /* What of a sequence's states a classifier and a forecast read, [B,D]. */
-typedef enum rg_pooling {
-    RG_POOL_LAST = 0,  /* each row's state after its last real step; bidirectional [fwd ; bwd] */
-    RG_POOL_MEAN = 1,  /* mean of the outputs over real steps; 0 where there are none */
-    RG_POOL_MAX  = 2   /* their maximum, unit by unit; 0 where there are none */
-} rg_pooling;
+typedef enum rg_readout {
+    RG_READ_LAST = 0,  /* each row's state after its last real step; bidirectional [fwd ; bwd] */
+    RG_READ_MEAN = 1,  /* mean of the outputs over real steps; 0 where there are none */
+    RG_READ_MAX  = 2   /* their maximum, unit by unit; 0 where there are none */
+} rg_readout;
 
 /* Cells `rnn.l0`, `rnn.l1`, ... (bidirectional: `rnn.l0.fwd`, `rnn.l0.bwd`, ..., each layer reading
  * [fwd ; bwd] of the one below), embedding `embed`, dense `out`. Dropout between the layers and
@@ -42,7 +42,7 @@ typedef struct rg_task_opts {
     int64_t             hidden;
     int64_t             layers;     /* 0 = 1 */
     bool                bidirectional;
-    rg_pooling          pooling;    /* not for tags */
+    rg_readout          readout;    /* not for tags */
     double              dropout;
 } rg_task_opts;
 

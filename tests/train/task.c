@@ -63,9 +63,9 @@ static const rg_task_opts kinds[] = {
     { .task = RG_CLASSIFY, .symbols = V, .embed = 3, .outputs = O, .hidden = H,
       .layers = 2 },
     { .task = RG_CLASSIFY, .features = I, .outputs = O, .hidden = H, .bidirectional = true },
-    { .task = RG_CLASSIFY, .features = I, .outputs = O, .hidden = H, .pooling = RG_POOL_MEAN,
+    { .task = RG_CLASSIFY, .features = I, .outputs = O, .hidden = H, .readout = RG_READ_MEAN,
       .bidirectional = true, .cell = rg_gru },
-    { .task = RG_CLASSIFY, .symbols = V, .outputs = O, .hidden = H, .pooling = RG_POOL_MAX },
+    { .task = RG_CLASSIFY, .symbols = V, .outputs = O, .hidden = H, .readout = RG_READ_MAX },
     { .task = RG_TAG, .symbols = V, .outputs = O, .hidden = H, .layers = 2,
       .bidirectional = true },
     { .task = RG_TAG, .features = I, .outputs = O, .hidden = H, .cell = rg_rnn },
@@ -254,8 +254,8 @@ RGT_TEST(task, options_that_describe_no_model_are_refused)
         { { .symbols = 2, .outputs = 2, .hidden = 2, .layers = 65 }, "layers" },
         { { .symbols = 2, .outputs = 2, .hidden = 2, .dropout = 1 }, "dropout" },
         { { .symbols = 2, .outputs = 2, .hidden = 2, .dropout = NAN }, "dropout" },
-        { { .task = RG_TAG, .symbols = 2, .outputs = 2, .hidden = 2, .pooling = RG_POOL_MAX },
-          "no pooling" },
+        { { .task = RG_TAG, .symbols = 2, .outputs = 2, .hidden = 2, .readout = RG_READ_MAX },
+          "no readout" },
     };
     rg_params *ps;
     rg_task_model m;
