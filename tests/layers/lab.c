@@ -8,13 +8,31 @@
 #include <string.h>
 
 const lab_cell lab_cells[] = {
-    { "rnn", rg_rnn, { .bias = RG_BIAS_SINGLE }, 1 },
-    { "rnn relu", rg_rnn, { .nonlinearity = RG_RELU }, 1 },
-    { "gru", rg_gru, { .bias = RG_BIAS_SINGLE }, 1 },
-    { "gru after", rg_gru, { .reset_after = true, .bias = RG_BIAS_SPLIT }, 1 },
-    { "gru take", rg_gru, { .update_take = true, .bias = RG_BIAS_DOUBLE }, 1 },
-    { "lstm", rg_lstm, { .bias = RG_BIAS_SINGLE }, 2 },
-    { "lstm founding", rg_lstm, { .bias = RG_BIAS_NONE }, 2 },
+    { "rnn", rg_rnn, { .bias = RG_BIAS_SINGLE }, 1, 0 },
+    { "rnn relu", rg_rnn, { .nonlinearity = RG_RELU }, 1, LAB_RELU },
+    { "gru", rg_gru, { .bias = RG_BIAS_SINGLE }, 1, 0 },
+    { "gru after", rg_gru, { .reset_after = true, .bias = RG_BIAS_SPLIT }, 1, 0 },
+    { "gru take", rg_gru, { .update_take = true, .bias = RG_BIAS_DOUBLE }, 1, 0 },
+    [LAB_LSTM] = { "lstm", rg_lstm, { .bias = RG_BIAS_SINGLE }, 2, 0 },
+    { "lstm founding", rg_lstm, { .bias = RG_BIAS_NONE }, 2, 0 },
+    { "lstm peephole", rg_lstm, { .peephole = true }, 2, 0 },
+    { "lstm coupled", rg_lstm, { .coupled = RG_KEEP_F, .peephole = true }, 2, 0 },
+    { "lstm coupled i", rg_lstm, { .coupled = RG_KEEP_I, .bias = RG_BIAS_DOUBLE }, 2, 0 },
+    { "lstm proj", rg_lstm, { .proj = 3, .peephole = true }, 2, 0 },
+    { "lstm clip", rg_lstm, { .cell_clip = 0.6 }, 2, 0 },
+    { "lstm ba", rg_lstm, { .norm = RG_NORM_BA }, 2, LAB_NORM },
+    { "lstm haste", rg_lstm, { .norm = RG_NORM_HASTE, .coupled = RG_KEEP_I }, 2, LAB_NORM },
+    { "lstm tf_contrib", rg_lstm, { .norm = RG_NORM_TF_CONTRIB }, 2, LAB_NORM },
+    { "lstm addons", rg_lstm, { .norm = RG_NORM_ADDONS, .norm_eps = 1e-3 }, 2, LAB_NORM },
+    { "mgu", rg_mgu, { .bias = RG_BIAS_SINGLE }, 1, 0 },
+    { "janet", rg_janet, { .bias = RG_BIAS_DOUBLE }, 1, 0 },
+    { "mingru", rg_mingru, { .bias = RG_BIAS_SINGLE }, 1, 0 },
+    { "minlstm", rg_minlstm, { .bias = RG_BIAS_NONE }, 1, 0 },
+    { "indrnn", rg_indrnn, { .bias = RG_BIAS_SINGLE }, 1, LAB_RELU },
+    { "sru", rg_sru, { .bias = RG_BIAS_SINGLE }, 2, LAB_UNREAD | LAB_SIDE },
+    { "qrnn", rg_qrnn, { .bias = RG_BIAS_SINGLE }, 3, LAB_UNREAD | LAB_SIDE },
+    { "qrnn f", rg_qrnn, { .pool = RG_POOL_F }, 2, LAB_SIDE },
+    { "qrnn ifo", rg_qrnn, { .pool = RG_POOL_IFO }, 3, LAB_UNREAD | LAB_SIDE },
 };
 const size_t lab_n_cells = sizeof lab_cells / sizeof *lab_cells;
 
@@ -86,6 +104,18 @@ rg_val lab_bits(lab *l, const char *name, rg_kind kind, rg_shape shape, const vo
     lab_input *in = add(l, name, kind, shape, kind == RG_INT ? sizeof(int32_t) : 1);
     memcpy(in->data, data, in->bytes);
     return in->v;
+}
+
+rg_val lab_start(lab *l, const rg_cell *cell, size_t k, int64_t rows)
+{
+    static const char *const name[LAB_STATES] = { "h0", "c0", "p0" };
+    return lab_drawn(l, name[k], RG_SHAPE(rows, cell->width[k]));
+}
+
+rg_val lab_cotangent(lab *l, const rg_cell *cell, size_t k, int64_t rows)
+{
+    static const char *const name[LAB_STATES] = { "gh", "gc", "gp" };
+    return lab_drawn(l, name[k], RG_SHAPE(rows, cell->width[k]));
 }
 
 void lab_poke(lab *l, rg_val input, size_t i, double x)

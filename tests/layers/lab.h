@@ -6,7 +6,7 @@
 
 #include "tests/rgt.h"
 
-enum { LAB_INPUTS = 16 };
+enum { LAB_INPUTS = 16, LAB_STATES = 3 };
 
 typedef struct lab_input {
     rg_val v;
@@ -35,6 +35,10 @@ double lab_draw(uint64_t seed, const char *name, size_t i);
 rg_val lab_drawn(lab *l, const char *name, rg_shape shape);
 rg_val lab_given(lab *l, const char *name, rg_shape shape, const double *data);
 rg_val lab_bits(lab *l, const char *name, rg_kind kind, rg_shape shape, const void *data);
+/* State k of a cell before the first step, [rows, its width], drawn as "h0", "c0" or "p0"; a
+ * cotangent for it, drawn as "gh", "gc" or "gp". */
+rg_val lab_start(lab *l, const rg_cell *cell, size_t k, int64_t rows);
+rg_val lab_cotangent(lab *l, const rg_cell *cell, size_t k, int64_t rows);
 /* Overwrite one element of an input before the next run. */
 void lab_poke(lab *l, rg_val input, size_t i, double x);
 /* Fill every parameter of the store with scale·(2u - 1), drawn under its name. */
@@ -57,8 +61,14 @@ typedef struct lab_cell {
     rg_cell_fn  *make;
     rg_cell_opts opts;
     size_t       n_state;
+    unsigned     traits;
 } lab_cell;
 
+/* LAB_RELU: units may rest at 0. LAB_UNREAD: no step reads its first state, the output. LAB_SIDE:
+ * its other states need not reach all weights. LAB_NORM: what a unit is depends on the others. */
+enum { LAB_RELU = 1, LAB_UNREAD = 2, LAB_SIDE = 4, LAB_NORM = 8 };
+
+enum { LAB_LSTM = 5 }; /* its row */
 extern const lab_cell lab_cells[];
 extern const size_t lab_n_cells;
 

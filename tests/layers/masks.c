@@ -15,7 +15,7 @@ static const uint8_t holes[T * B] = { 1, 1, 0, 0,  1, 1, 0, 1,  0, 1, 0, 1,
 struct net {
     lab     l;
     rg_cell cell;
-    rg_val  X, s0[2], last[2], Y, loss, root[MAX];
+    rg_val  X, s0[LAB_STATES], last[LAB_STATES], Y, loss, root[MAX];
     size_t  n;
 };
 
@@ -28,15 +28,15 @@ static void net_open(struct net *n, const lab_cell *kind)
     lab_fill(&n->l, 0.7);
     n->X = lab_drawn(&n->l, "x", RG_SHAPE(T, B, I));
     for (size_t k = 0; k < kind->n_state; k++)
-        n->s0[k] = lab_drawn(&n->l, k ? "c0" : "h0", RG_SHAPE(B, H));
+        n->s0[k] = lab_start(&n->l, &n->cell, k, B);
 }
 
 static void net_run(struct net *n)
 {
     rg_val x[MAX];
-    n->loss = rg_sum(rg_mul(n->Y, lab_drawn(&n->l, "gY", RG_SHAPE(T, B, H))));
+    n->loss = rg_sum(rg_mul(n->Y, lab_drawn(&n->l, "gY", rg_shape_of(n->Y))));
     for (size_t k = 0; k < n->cell.n_state; k++) {
-        rg_val g = lab_drawn(&n->l, k ? "gc" : "gh", RG_SHAPE(B, H));
+        rg_val g = lab_cotangent(&n->l, &n->cell, k, B);
         n->loss = rg_add(n->loss, rg_sum(rg_mul(n->last[k], g)));
     }
     size_t m = rg_graph_params(x, MAX, n->l.g);
@@ -112,11 +112,12 @@ static void row_alone(struct net *n, const lab_cell *kind, int b, bool reverse)
     for (int t = 0; t < T; t++)
         if (holes[t * B + b])
             step[real++] = rg_slice(rg_select(n->X, 0, t), 0, b, b + 1);
-    rg_val x = real ? rg_stack(step, real, 0) : rg_zeros(n->l.g, RG_SHAPE(0, 1, I)), s0[2];
+    rg_val x = real ? rg_stack(step, real, 0) : rg_zeros(n->l.g, RG_SHAPE(0, 1, I));
+    rg_val s0[LAB_STATES];
     for (size_t k = 0; k < kind->n_state; k++)
         s0[k] = rg_slice(n->s0[k], 0, b, b + 1);
     rg_val y = rg_unroll(n->last, &n->cell, x, s0, &(rg_unroll_opts){ .reverse = reverse });
-    rg_val out[T], zero = rg_zeros(n->l.g, RG_SHAPE(1, H));
+    rg_val out[T], zero = rg_zeros(n->l.g, RG_SHAPE(1, n->cell.width[0]));
     for (int t = 0, at = 0; t < T; t++)
         out[t] = holes[t * B + b] ? rg_select(y, 0, at++) : zero;
     n->Y = rg_stack(out, T, 0);
@@ -129,11 +130,12 @@ RGT_TEST(masks, a_padded_batch_is_its_rows_one_by_one)
         struct net all, one;
         masked(&all, &lab_cells[k / 2], k % 2);
         double *Y = lab_read(&all.l, all.Y, NULL);
+        int64_t W = all.cell.width[0];
         for (int b = 0; b < B; b++) {
             row_alone(&one, &lab_cells[k / 2], b, k % 2);
             double *y = lab_read(&one.l, one.Y, NULL);
             for (int t = 0; t < T; t++)
-                RGT_CHECK(memcmp(y + t * H, Y + (t * B + b) * H, H * sizeof *y) == 0);
+                RGT_CHECK(memcmp(y + t * W, Y + (t * B + b) * W, (size_t)W * sizeof *y) == 0);
             free(y);
             lab_close(&one.l);
         }
@@ -146,7 +148,7 @@ RGT_TEST(masks, states_pass_unchanged_outputs_are_zero_and_an_empty_row_keeps_it
 {
     for (size_t k = 0; k < lab_n_cells; k++) {
         struct net n;
-        rg_val states[2 * T], root[2 * T + 6];
+        rg_val states[LAB_STATES * T], root[LAB_STATES * T + LAB_STATES + 1];
         size_t S = lab_cells[k].n_state;
         net_open(&n, &lab_cells[k]);
         rg_val m = lab_bits(&n.l, "mask", RG_BOOL, RG_SHAPE(T, B), holes);
@@ -159,14 +161,16 @@ RGT_TEST(masks, states_pass_unchanged_outputs_are_zero_and_an_empty_row_keeps_it
         double *Y = lab_read(&n.l, n.Y, NULL);
         for (size_t s = 0; s < S; s++) {
             double *before = lab_read(&n.l, n.s0[s], NULL);
+            int64_t W = n.cell.width[s];
             for (int t = 0; t < T; t++) {
                 double *after = lab_read(&n.l, states[(size_t)t * S + s], NULL);
-                for (int e = 0; e < B * H; e++) {
-                    bool real = holes[t * B + e / H];
-                    RGT_CHECK(real ? after[e] != before[e] || after[e] == 0
-                                   : after[e] == before[e]); /* a relu unit may rest at 0 */
+                for (int e = 0; e < B * W; e++) {
+                    bool real = holes[t * B + e / W];
+                    RGT_CHECK(real ? after[e] != before[e] || after[e] == 0 /* a relu unit at rest */
+                                         || fabs(after[e]) == lab_cells[k].opts.cell_clip
+                                   : after[e] == before[e]);
                     if (s == 0)
-                        RGT_CHECK(Y[t * B * H + e] == (real ? after[e] : 0));
+                        RGT_CHECK(Y[t * B * W + e] == (real ? after[e] : 0));
                 }
                 free(before);
                 before = after;
@@ -181,19 +185,21 @@ RGT_TEST(masks, states_pass_unchanged_outputs_are_zero_and_an_empty_row_keeps_it
 
 RGT_TEST(masks, a_masked_step_gives_its_input_no_gradient_and_an_empty_row_gives_its_start_all)
 {
+    static const char *const cotangent[LAB_STATES] = { "gh", "gc", "gp" };
     for (size_t k = 0; k < lab_n_cells; k++) {
         struct net n;
         size_t S = lab_cells[k].n_state;
         masked(&n, &lab_cells[k], false);
         double *dx = lab_read(&n.l, n.root[n.n - 1 - S], NULL);
         for (size_t e = 0; e < T * B * I; e++)
-            RGT_CHECK(holes[e / I] ? dx[e] != 0 || lab_cells[k].opts.nonlinearity == RG_RELU
+            RGT_CHECK(holes[e / I] ? dx[e] != 0 || lab_cells[k].traits & LAB_RELU
                                    : dx[e] == 0);
         free(dx);
         for (size_t s = 0; s < S; s++) {
             double *ds = lab_read(&n.l, n.root[n.n - S + s], NULL);
-            for (size_t j = 0; j < H; j++) /* row 2 is never real: its cotangent comes through */
-                RGT_CHECK(ds[2 * H + j] == lab_draw(31, s ? "gc" : "gh", 2 * H + j));
+            size_t W = (size_t)n.cell.width[s];
+            for (size_t j = 0; j < W; j++) /* row 2 is never real: its cotangent comes through */
+                RGT_CHECK(ds[2 * W + j] == lab_draw(31, cotangent[s], 2 * W + j));
             free(ds);
         }
         lab_close(&n.l);
@@ -204,7 +210,7 @@ RGT_TEST(masks, held_outputs_repeat_the_last_real_one)
 {
     for (int reverse = 0; reverse < 2; reverse++) {
         struct net n;
-        net_open(&n, &lab_cells[5]);
+        net_open(&n, &lab_cells[LAB_LSTM]);
         rg_val m = lab_bits(&n.l, "mask", RG_BOOL, RG_SHAPE(T, B), holes);
         rg_unroll_opts opts = { .mask = m, .reverse = reverse != 0 };
         rg_val root[2] = { rg_unroll(NULL, &n.cell, n.X, n.s0, &opts) };
@@ -280,7 +286,7 @@ RGT_TEST(masks, a_reset_at_a_masked_step_still_replaces_the_state)
 {
     struct net n;
     uint8_t real[T * B], reset[T * B] = { 0 };
-    net_open(&n, &lab_cells[5]);
+    net_open(&n, &lab_cells[LAB_LSTM]);
     memset(real, 1, sizeof real);
     for (int b = 0; b < B; b++) { /* the last step is masked, and resets */
         real[(T - 1) * B + b] = 0;
@@ -326,9 +332,10 @@ RGT_TEST(states, no_start_is_zeros)
 {
     for (size_t k = 0; k < lab_n_cells; k++) {
         struct net n;
-        rg_val zero[2], root[2];
+        rg_val zero[LAB_STATES], root[2];
         net_open(&n, &lab_cells[k]);
-        zero[0] = zero[1] = rg_zeros(n.l.g, RG_SHAPE(B, H));
+        for (size_t s = 0; s < n.cell.n_state; s++)
+            zero[s] = rg_zeros(n.l.g, RG_SHAPE(B, n.cell.width[s]));
         root[0] = rg_unroll(NULL, &n.cell, n.X, NULL, NULL);
         root[1] = rg_unroll(NULL, &n.cell, n.X, zero, NULL);
         lab_run(&n.l, root, 2);
@@ -345,7 +352,7 @@ RGT_TEST(states, of_no_steps_the_last_is_the_first_and_the_gradient_goes_straigh
         net_open(&n, &lab_cells[k]);
         rg_val m = rg_zeros(n.l.g, RG_SHAPE(0, B, I)), d;
         rg_val Y = rg_unroll(n.last, &n.cell, m, n.s0, NULL);
-        RGT_CHECK(rg_shape_equal(rg_shape_of(Y), RG_SHAPE(0, B, H)));
+        RGT_CHECK(rg_shape_equal(rg_shape_of(Y), RG_SHAPE(0, B, n.cell.width[0])));
         rg_grad(&d, rg_sum(rg_square(n.last[0])), n.s0, 1);
         root[0] = n.last[0];
         root[1] = n.s0[0];
