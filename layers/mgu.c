@@ -1,4 +1,4 @@
-/* layers/mgu.c -- the minimal gated unit, a GRU whose one gate resets and updates; x [B,I], h [B,H]:
+/* layers/mgu.c -- minimal gated unit: a GRU whose one gate resets and updates; x [B,I], h [B,H]:
  *
  *     f  = σ(x·Uf + h·Wf + bf)        g = tanh(x·Ug + (f∘h)·Wg + bg)
  *     h' = (1 - f)∘h + f∘g

@@ -3,8 +3,9 @@
  *     f  = σ(x·Uf + bf + vf∘c)        c' = f∘c + (1 - f)∘(x·U)
  *     r  = σ(x·Ur + br + vr∘c)        y  = r∘c' + (1 - r)∘x             both gates see the old c
  *
- * with x·Ures in place of x where I != H. Every product of every step is one. Lei, Zhang, Wang, Dai,
- * Artzi, "Simple recurrent units for highly parallelizable recurrence", 2018, without the scale α. */
+ * with x·Ures in place of x where I != H. Every product of every step is one. Lei, Zhang, Wang,
+ * Dai, Artzi, "Simple recurrent units for highly parallelizable recurrence", 2018, without its
+ * scale α. */
 #include "layers/cell.h"
 
 struct sru {
