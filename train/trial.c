@@ -142,7 +142,7 @@ static rg_status update(run *r, uint64_t k)
     return RG_OK;
 }
 
-static bool enough(const rg_trial_opts *o, const rg_score *s)
+static bool enough(const rg_trial_opts *o, const rg_problem_score *s)
 {
     return (o->enough_loss > 0 && s->loss <= o->enough_loss) ||
            (o->enough_accuracy > 0 && s->accuracy >= o->enough_accuracy);
@@ -151,7 +151,7 @@ static bool enough(const rg_trial_opts *o, const rg_score *s)
 static rg_status look(run *r, uint64_t rows)
 {
     rg_trial *out = r->out;
-    rg_score s;
+    rg_problem_score s;
     rg_status st = rg_tester_run(&s, &r->tester, r->o->seed, rows, &r->err);
     if (st)
         return st;

@@ -148,7 +148,7 @@ static void add_numbers(sums *s, const rg_feed *f, const void *z, int64_t b)
     s->answers++;
 }
 
-rg_status rg_tester_run(rg_score *score, rg_tester *t, uint64_t seed, uint64_t rows, rg_err *err)
+rg_status rg_tester_run(rg_problem_score *score, rg_tester *t, uint64_t seed, uint64_t rows, rg_err *err)
 {
     const uint64_t B = (uint64_t)t->feed.B;
     sums s = { .loss = 0 };
@@ -169,7 +169,7 @@ rg_status rg_tester_run(rg_score *score, rg_tester *t, uint64_t seed, uint64_t r
     return RG_OK;
 }
 
-rg_status rg_problem_test(rg_score *score, rg_params *params, const rg_problem *p,
+rg_status rg_problem_test(rg_problem_score *score, rg_params *params, const rg_problem *p,
                           const rg_problem_model *model, uint64_t seed, uint64_t rows,
                           const rg_plan_opts *plan)
 {

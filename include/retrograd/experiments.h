@@ -129,17 +129,17 @@ RG_API rg_val rg_omega(rg_val L, const rg_val *h, int64_t T, rg_val W);
 
 /* ---- Trials: one cell, one problem, one seed ----------------------------------------------- */
 
-typedef struct rg_score {
+typedef struct rg_problem_score {
     double loss;      /* nats per answer, or mean square error */
     double rmse;      /* its root, where answers are numbers; else NaN */
     double accuracy;  /* share of right answers, where they are classes; else NaN */
-} rg_score;
+} rg_problem_score;
 
 /* A point of a trial's curve. */
 typedef struct rg_trial_point {
     uint64_t update;
     double   train_loss;  /* mean since the point before */
-    rg_score test;
+    rg_problem_score test;
 } rg_trial_point;
 
 typedef enum rg_omega_kind { RG_OMEGA_NONE = 0, RG_OMEGA_EXACT, RG_OMEGA_PAPER } rg_omega_kind;
@@ -163,7 +163,7 @@ typedef struct rg_trial_opts {
 } rg_trial_opts;
 
 typedef struct rg_trial {
-    rg_score        score;           /* of all test rows, at the end */
+    rg_problem_score        score;           /* of all test rows, at the end */
     uint64_t        updates, skipped, clipped;
     uint64_t        enough_update;   /* 0: the threshold was not reached */
     double          enough_seconds;  /* of training, tests not counted */
@@ -190,7 +190,7 @@ RG_API void rg_trial_destroy(rg_trial *trial);
 
 /* Test a trained model on the test rows of a problem, perhaps longer ones than it was trained on;
  * rows 0 = all. Message in rg_params_message(). */
-RG_API rg_status rg_problem_test(rg_score *score, rg_params *params, const rg_problem *p,
+RG_API rg_status rg_problem_test(rg_problem_score *score, rg_params *params, const rg_problem *p,
                                  const rg_problem_model *model, uint64_t seed, uint64_t rows,
                                  const rg_plan_opts *plan);
 

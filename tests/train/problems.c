@@ -244,7 +244,7 @@ RGT_TEST(trial, a_trained_model_is_tested_on_longer_rows)
 {
     rg_params *params;
     rg_trial t;
-    rg_score s;
+    rg_problem_score s;
     const rg_trial_opts o = short_order();
     const rg_problem same = o.problem, longer = rg_problem_order(40);
     RGT_CHECK(rg_params_create(&params, 3, NULL) == RG_OK);
