@@ -62,6 +62,22 @@ rg_cell rg_cell_of(const char *name, size_t n_state, const int64_t *width, rg_st
 rg_val rg_gate_param(rg_graph *graph, const char *group, const char *letter, const char *suffix,
                      rg_shape shape, rg_init init);
 
+/* ---- Masks, [T,B] ------------------------------------------------------------------------- */
+
+/* A mask as [T,B,1], checked; none if there is none. @p what it is called: "unroll: mask". */
+rg_val rg_mask_of(rg_graph *g, rg_val m, int64_t T, int64_t B, const char *what);
+/* A mask with axes of extent 1 behind, so that it chooses whole rows of a value of this rank. */
+rg_val rg_mask_rows(rg_val m, int32_t rank);
+/* m ? a : 0, for rows of [T,B,...]. */
+rg_val rg_where_real(rg_val m, rg_val a);
+rg_val rg_zero_of(rg_graph *g, rg_kind kind);
+
+/* ---- Stacks --------------------------------------------------------------------------------- */
+
+/* Layer l of a stack; NULL: there is none, or this is no stack. */
+const rg_cell *rg_stack_layer(const rg_cell *cell, size_t l);
+double rg_stack_between(const rg_cell *stack);
+
 /* Name of a group's mask of recurrent dropout, `group.h`, in memory of the graph. */
 const char *rg_gate_stream(rg_graph *graph, const char *group);
 

@@ -33,6 +33,17 @@ static void stack_step(const void *weights, rg_val x, const rg_val *s, rg_val *n
     }
 }
 
+const rg_cell *rg_stack_layer(const rg_cell *cell, size_t l)
+{
+    const struct stack *p = cell->step == stack_step ? cell->weights : NULL;
+    return p && l < p->n ? &p->layer[l].cell : NULL;
+}
+
+double rg_stack_between(const rg_cell *stack)
+{
+    return ((const struct stack *)stack->weights)->between;
+}
+
 size_t rg_cell_output(const rg_cell *cell)
 {
     size_t at = 0;

@@ -3,6 +3,7 @@
  * In step t, in this order (docs/MATH.md 5.2):
  *
  *     s  <- reset_t ? s_init : s          s', y = step(x_t, s)
+ *     s' <- zoneout(s', s)
  *     s' <- mask_t ? s' : s               y <- mask_t ? y : 0
  *
  * always by selection, so what is not chosen never meets an arithmetic operation. */
@@ -108,62 +109,14 @@ void rg_step(rg_val *next, const rg_cell *cell, rg_val x, const rg_val *s, int64
         rg_release(&g->alloc, own, bytes);
 }
 
-/* ---- Masks ---------------------------------------------------------------------------------- */
-
-/* A mask with axes of extent 1 behind, so that it chooses whole rows of a value of this rank. */
-static rg_val rows(rg_val m, int32_t rank)
-{
-    rg_shape s = rg_shape_of(m);
-    if (s.rank == rank || s.rank < 0)
-        return m;
-    for (int32_t k = rank < s.rank ? rank : s.rank; k < rank; k++)
-        s.dim[k] = 1;
-    s.rank = rank;
-    return rg_reshape(m, s);
-}
-
-rg_val rg_length_mask(rg_val lengths, int64_t T)
-{
-    return rg_emit1(&rg_op_length_mask, &(rg_attr_extent){ T }, lengths);
-}
-
-/* The mask as [T,B,1], checked; none if there is none. */
-static rg_val use_mask(const struct run *r, rg_val m, const char *what)
-{
-    char have[RG_SHAPE_TEXT], want[RG_SHAPE_TEXT];
-    rg_shape is = rg_shape_of(m), full = RG_SHAPE(r->T, r->B);
-    if (!m.graph || r->g->status)
-        return RG_NONE;
-    if (!rg_shape_equal(is, full))
-        return rg_poison(r->g, RG_ESHAPE, "unroll: %s is %s, the sequence wants [T,B] = %s", what,
-                         rg_shape_text(have, &is), rg_shape_text(want, &full));
-    if (rg_kind_of(m) != RG_BOOL)
-        return rg_poison(r->g, RG_EDTYPE, "unroll: %s is %s; a mask is RG_BOOL", what,
-                         rg_kind_text(rg_kind_of(m)));
-    return rows(m, 3);
-}
-
-static rg_val zero_of(rg_graph *g, rg_kind kind)
-{
-    const int32_t zero = 0;
-    return kind == RG_F ? rg_const(g, 0) : rg_constant(g, kind, RG_SCALAR, &zero, 1);
-}
-
-/* m ? a : 0, for rows of [T,B,...] */
-static rg_val or_zero(rg_val m, rg_val a)
-{
-    rg_val choose = rows(m, rg_shape_of(a).rank);
-    return rg_where(choose, a, zero_of(a.graph, rg_kind_of(a)));
-}
+/* ---- The loop ------------------------------------------------------------------------------- */
 
 /* next[k] <- m ? a[k] : b[k], for states; m is [B,1] */
 static void choose_states(rg_val *next, rg_val m, const rg_val *a, const rg_val *b, size_t n)
 {
     for (size_t k = 0; k < n; k++)
-        next[k] = rg_where(rows(m, rg_shape_of(a[k]).rank), a[k], b[k]);
+        next[k] = rg_where(rg_mask_rows(m, rg_shape_of(a[k]).rank), a[k], b[k]);
 }
-
-/* ---- The loop ------------------------------------------------------------------------------- */
 
 static void one_step(struct run *r, int64_t t, bool first)
 {
@@ -194,10 +147,10 @@ static void all_steps(struct run *r, const rg_unroll_opts *opts)
 /* A masked step repeats the last real output; 0 before the first. */
 static void hold(struct run *r, bool reverse)
 {
-    rg_val last = r->T ? zero_of(r->g, rg_kind_of(r->y[0])) : RG_NONE;
+    rg_val last = r->T ? rg_zero_of(r->g, rg_kind_of(r->y[0])) : RG_NONE;
     for (int64_t i = 0; i < r->T && !r->g->status; i++) {
         int64_t t = reverse ? r->T - 1 - i : i;
-        rg_val m = rows(rg_select(r->mask, 0, t), rg_shape_of(r->y[t]).rank);
+        rg_val m = rg_mask_rows(rg_select(r->mask, 0, t), rg_shape_of(r->y[t]).rank);
         r->y[t] = last = rg_where(m, r->y[t], last);
     }
 }
@@ -212,7 +165,9 @@ static rg_val outputs(struct run *r, const rg_unroll_opts *opts)
     if (r->mask.graph && opts->hold_output)
         hold(r, opts->reverse);
     rg_val y = rg_stack(r->y, (size_t)r->T, 0);
-    return r->mask.graph && !opts->hold_output ? or_zero(r->mask, y) : y;
+    if (r->mask.graph && !opts->hold_output)
+        y = rg_where_real(r->mask, y);
+    return opts && opts->reverse && opts->run_order ? rg_reverse(y, 0) : y;
 }
 
 static void prepare(struct run *r, const rg_val *s0, const rg_unroll_opts *opts)
@@ -224,10 +179,10 @@ static void prepare(struct run *r, const rg_val *s0, const rg_unroll_opts *opts)
         r->s[k] = r->start[k] = start_state(r->g, r->cell, s0, k, r->B);
     if (!opts)
         return;
-    r->reset = use_mask(r, opts->reset, "reset");
-    r->mask = use_mask(r, opts->mask, "mask");
+    r->reset = rg_mask_of(r->g, opts->reset, r->T, r->B, "unroll: reset");
+    r->mask = rg_mask_of(r->g, opts->mask, r->T, r->B, "unroll: mask");
     if (r->mask.graph)
-        r->X = or_zero(r->mask, r->X); /* or 0·NaN in xᵀ·ā would reach the weights */
+        r->X = rg_where_real(r->mask, r->X); /* or 0·NaN in xᵀ·ā would reach the weights */
 }
 
 static bool memory_ok(struct run *r, rg_val **block, size_t *bytes)
@@ -257,7 +212,12 @@ rg_val rg_unroll(rg_val *last, const rg_cell *cell, rg_val X, const rg_val *s0,
     rg_graph *g = X.graph;
     rg_val *block = NULL, Y = { .graph = g };
     size_t bytes = 0, n = cell ? cell->n_state : 0;
+    rg_cell zoned;
     if (g && !g->status && cell_ok(g, cell, s0)) {
+        if (opts && opts->zoneout) {
+            zoned = rg_zoneout(g, cell, opts->zoneout);
+            cell = &zoned;
+        }
         struct run r = { .g = g, .cell = cell, .n = n, .T = rg_dim(X, 0), .B = rg_dim(X, 1), .X = X,
                          .out = rg_cell_output(cell) };
         if (memory_ok(&r, &block, &bytes)) {

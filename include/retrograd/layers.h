@@ -216,8 +216,78 @@ RG_API rg_cell rg_qrnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
 /* Layers as one cell: cell l+1 reads the output of cell l, after dropout @p between (0 = none; not
  * after the last). States of all cells in order; the output is the last cell's. */
 RG_API rg_cell rg_stacked(rg_graph *graph, const rg_cell *cells, size_t n, double between);
+/* The cell with zoneout, as rg_unroll_opts.zoneout says: for loops of your own, or some layers of a
+ * stack. p [n_state] is copied. RG_EARG: a share outside 0 .. 1. */
+RG_API rg_cell rg_zoneout(rg_graph *graph, const rg_cell *cell, const double *p);
 /* Which state is the output, for loops of your own: 0, but for a stack the last cell's. */
 RG_API size_t rg_cell_output(const rg_cell *cell);
+
+/* ---- Around a sequence ---------------------------------------------------------------------- */
+
+typedef enum rg_merge {
+    RG_MERGE_CONCAT = 0,  /* [fwd; bwd] */
+    RG_MERGE_SUM, RG_MERGE_MEAN, RG_MERGE_MUL,
+    RG_MERGE_NONE         /* two outputs */
+} rg_merge;
+
+/**
+ * Two cells over one sequence, the second from its end to its beginning. Both outputs at t belong
+ * to X[t].
+ *
+ * @param[out] last  final states of cell[0], after each row's last real step, then of cell[1],
+ *                   after step 0; NULL if not wanted
+ * @param[out] both  the outputs before they are merged; NULL if not wanted (not so with
+ *                   RG_MERGE_NONE)
+ * @param cell       forward and backward, each with weights of its own
+ * @param s0         initial states of cell[0], then of cell[1]; NULL = zeros
+ * @param opts       mask (reversal is by true length), reset (a row is then several sequences, in
+ *                   both directions), hold_output, zoneout (of the states of both cells)
+ * @return           [T,B,H] or, concatenated, the sum of widths; RG_MERGE_NONE: both[0]
+ *
+ * Errors     RG_EARG another option, no room for two outputs; RG_ESHAPE unequal widths, but for
+ *            concat; else as rg_unroll
+ */
+RG_API rg_val rg_bidirectional(rg_val *last, rg_val both[2], const rg_cell cell[2], rg_val X,
+                               const rg_val *s0, rg_merge merge, const rg_unroll_opts *opts);
+
+typedef struct rg_layers_opts {
+    rg_val        mask, reset;    /* [T,B], as in rg_unroll_opts, for every layer */
+    bool          bidirectional;  /* cells come in pairs: forward, backward */
+    rg_merge      merge;          /* of the two at every layer */
+    bool          residual;       /* every layer but the first adds what it reads to its output */
+    double        input;          /* dropout, docs/MATH.md 9: of X, the same at every step, */
+    double        between;        /* of what the second and later layers read, fresh, */
+    double        output;         /* of the last layer's output, fresh */
+    const double *zoneout;        /* of all states in order; NULL = none */
+} rg_layers_opts;
+
+/**
+ * Layers one after the other, each over the whole sequence; for one direction the same numbers as
+ * rg_stacked() in one loop.
+ *
+ * @param[out] last  final states of all cells in order; NULL if not wanted
+ * @param cells      n, or with `bidirectional` 2·n: l0 forward, l0 backward, l1 forward ...
+ * @param s0         initial states in the same order; NULL = zeros
+ * @param opts       NULL = defaults
+ *
+ * Errors     RG_EARG no cells, dropout outside [0, 1), RG_MERGE_NONE; RG_ESHAPE a residual layer
+ *            whose widths differ; else as rg_unroll. With the layer's scope, l0, l1 ...
+ */
+RG_API rg_val rg_layers(rg_val *last, const rg_cell *cells, size_t n, rg_val X, const rg_val *s0,
+                        const rg_layers_opts *opts);
+
+/* x + y, where y is what a layer made of x: equal shapes. Exactly 0 where [T,B] mask is 0; RG_NONE
+ * for no mask. */
+RG_API rg_val rg_residual(rg_val x, rg_val y, rg_val mask);
+
+/* A function of rows, [N,...] -> [N,...]. */
+typedef rg_val rg_map_fn(const void *weights, rg_val x);
+/* f at every step: called once, on [T·B,...]. Rows where [T,B] mask is 0 enter as 0 and leave as 0;
+ * RG_NONE for no mask. */
+RG_API rg_val rg_time_distributed(rg_map_fn *f, const void *weights, rg_val X, rg_val mask);
+
+/* Dropout of [T,...] with one mask for all steps; a stream of its scope, as rg_dropout(). */
+RG_API rg_val rg_dropout_locked(rg_val X, double p, const char *stream);
 
 /* ---- Dense, embedding, norm ----------------------------------------------------------------- */
 
@@ -226,6 +296,9 @@ RG_API rg_val rg_dense(rg_val x, const char *group, int64_t O);
 /* RG_INT [...] -> [..., E]: rows of `group.E` [V,E] (normal, s = 1/√E). An existing
  * `group.E` is shared as it is. Pretrained: rg_embedding_load(), perhaps rg_params_freeze(). */
 RG_API rg_val rg_embedding(rg_val ids, const char *group, int64_t V, int64_t E);
+/* Whole rows of a table of V dropped from what was looked up: rows [...,E] of ids [...]; an id is
+ * dropped everywhere or nowhere, anew every run. One-hot rows will do as well. */
+RG_API rg_val rg_embedding_dropout(rg_val rows, rg_val ids, const char *group, int64_t V, double p);
 
 /* γ∘(x - mean)/√(var + eps) + β over the last axis, var divided by its extent; a row of equal
  * elements gives β exactly.
