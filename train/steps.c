@@ -20,7 +20,7 @@ rg_status rg_trainer_step(rg_trainer *t)
 
 const char *rg_trainer_message(const rg_trainer *t)
 {
-    return t ? rg_plan_message(t->plan) : "no trainer";
+    return !t ? "no trainer" : t->err.status ? t->err.text : rg_plan_message(t->plan);
 }
 
 rg_trainer_report rg_trainer_facts(const rg_trainer *t)

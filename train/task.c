@@ -4,6 +4,7 @@
 
 #include "graph/params.h"
 
+#include <retrograd/attention.h>
 #include <retrograd/ops.h>
 
 #include <stdio.h>
@@ -23,7 +24,7 @@ const char *rg_task_fault(const rg_task_opts *o)
          : o->embed < 0 || (o->embed && !o->symbols) ? "embed is a width of symbols' vectors"
          : o->outputs < 1 || o->hidden < 1 ? "outputs and hidden must be at least 1"
          : o->layers < 0 || o->layers > RG_TASK_LAYERS ? "layers must be 1 to 64"
-         : o->readout > RG_READ_MAX ? "no such readout"
+         : o->readout > RG_READ_ATTENTION ? "no such readout"
          : o->readout && o->task == RG_TAG ? "tags are read at every step: no readout"
          : !(o->dropout >= 0 && o->dropout < 1) ? "dropout must lie in [0, 1)" : NULL;
 }
@@ -75,18 +76,19 @@ static rg_val stack(rg_val *last, rg_val X, rg_val mask, const rg_task_opts *opt
     return X;
 }
 
-/* [B,D] of the outputs Y [T,B,D], which are 0 at masked steps. */
-static rg_val read_out(rg_val Y, rg_val last, rg_val mask, rg_readout readout)
+/* [B,D] of the outputs Y [T,B,D]. */
+static rg_val read_out(rg_val Y, rg_val last, rg_val mask, const rg_task_opts *opts)
 {
-    rg_shape full = rg_shape_of(Y), column = RG_SHAPE(full.dim[0], full.dim[1], 1);
-    if (readout == RG_READ_LAST || full.rank != 3)
+    switch (opts->readout) {
+    case RG_READ_MEAN:
+        return rg_pool_mean(Y, mask);
+    case RG_READ_MAX:
+        return rg_pool_max(Y, mask);
+    case RG_READ_ATTENTION:
+        return rg_pool_attention(NULL, Y, mask, "read", opts->hidden);
+    default:
         return last;
-    rg_val m = rg_reshape(mask, column);
-    rg_val n = rg_sum_over(rg_real(m), 0, false); /* [B,1] */
-    if (readout == RG_READ_MEAN)
-        return rg_safe_div(rg_sum_over(Y, 0, false), n);
-    rg_val most = rg_max_over(rg_where(m, Y, rg_const(Y.graph, -1e30)), 0, false);
-    return rg_where(rg_less(rg_const(Y.graph, 0), n), most, rg_const(Y.graph, 0));
+    }
 }
 
 /* ---- The graph ------------------------------------------------------------------------------ */
@@ -121,7 +123,7 @@ rg_status rg_task_build(rg_task_model *m, rg_graph *g, const rg_task_opts *o, in
     rg_scope_pop(g);
     rg_val Y = stack(&last, X, m->mask, o);
     rg_scope_push(g, "out", RG_NO_STEP);
-    rg_val h = o->task == RG_TAG ? Y : read_out(Y, last, m->mask, o->readout);
+    rg_val h = o->task == RG_TAG ? Y : read_out(Y, last, m->mask, o);
     if (o->dropout > 0)
         h = rg_dropout(h, o->dropout, "out");
     m->z = rg_dense(h, "out", o->outputs);

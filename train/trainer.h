@@ -5,6 +5,7 @@
 
 #include <retrograd/train.h>
 
+#include "base/error.h"
 #include "base/memory.h"
 
 enum { RG_TRAINER_LAYERS = 192 };  /* descriptors of a model at most */
@@ -32,6 +33,7 @@ struct rg_trainer {
     uint64_t   windows;  /* steps of an epoch */
     uint64_t   step;
     double     loss;
+    rg_err     err;      /* what failed before there was a plan to run */
 };
 
 #endif

@@ -24,8 +24,9 @@ typedef enum rg_task_kind {
 /* What of a sequence's states a classifier and a forecast read, [B,D]. */
 typedef enum rg_readout {
     RG_READ_LAST = 0,  /* each row's state after its last real step; bidirectional [fwd ; bwd] */
-    RG_READ_MEAN = 1,  /* mean of the outputs over real steps; 0 where there are none */
-    RG_READ_MAX  = 2   /* their maximum, unit by unit; 0 where there are none */
+    RG_READ_MEAN = 1,  /* of the outputs, rg_pool_mean() */
+    RG_READ_MAX  = 2,  /* rg_pool_max() */
+    RG_READ_ATTENTION = 3  /* rg_pool_attention(), group `read` */
 } rg_readout;
 
 /* Cells `rnn.l0`, `rnn.l1`, ... (bidirectional: `rnn.l0.fwd`, `rnn.l0.bwd`, ..., each layer reading
@@ -70,6 +71,86 @@ typedef struct rg_task_model {
 RG_API rg_status rg_task_create(rg_task_model *model, rg_params *params, const rg_task_opts *opts,
                                 int64_t T, int64_t B);
 RG_API void rg_task_destroy(rg_task_model *model);
+
+/* ---- Rows: what a model learns from and is asked about --------------------------------------- */
+
+/* Sequences and their targets in memory of the caller's, borrowed. Real numbers that are NaN are
+ * missing: a step with one is masked, a target that is one does not count. */
+typedef struct rg_rows {
+    size_t             n;
+    const int32_t     *length;  /* [n] steps of each, 0 or more */
+    const void *const *x;       /* [n] of int32_t [length], or float [length][features] */
+    const void *const *y;       /* [n] of int32_t [1] (classify), [length] (tag), or float [outputs]
+                                   (forecast); NULL where nothing is known, only to predict */
+} rg_rows;
+
+/* ---- Training ------------------------------------------------------------------------------- */
+
+typedef struct rg_task_trainer_opts {
+    rg_task_opts  model;
+    rg_optim_opts optim;
+    int64_t       B;        /* rows of a batch, at least 1 */
+    int64_t       grain;    /* lengths are padded to multiples of it; 0 = 8 */
+    rg_plan_opts  plan;
+} rg_task_trainer_opts;
+
+/**
+ * A trainer whose step is a batch of rows of like lengths; an epoch is every row once, shuffled by
+ * rg_buckets_create() with the store's seed. Everything else is as with rg_trainer_create(): steps,
+ * facts, checkpoints that go on to the same bits.
+ *
+ * @param rows     with targets, at least one row; must outlive the trainer
+ *
+ * Errors     RG_EARG options, no rows; RG_EINDEX a symbol or a class out of range, with its row;
+ *            else as rg_task_create, rg_plan_create, rg_optim_create. Message in
+ *            rg_params_message(params).
+ */
+RG_API rg_status rg_task_trainer_create(rg_trainer **out, rg_params *params, const rg_rows *rows,
+                                        const rg_task_trainer_opts *opts);
+
+/* ---- Predictions ---------------------------------------------------------------------------- */
+
+/* What a model says of one row. */
+typedef struct rg_prediction {
+    size_t        row;
+    int64_t       steps;   /* of z: the row's length for tags, else 1 */
+    int64_t       outputs;
+    const double *z;       /* [steps][outputs] logits, or values; until the callback returns */
+    double        loss;    /* sum over what counts, 0 without targets */
+    size_t        count;   /* of what counts */
+} rg_prediction;
+
+typedef struct rg_predictor rg_predictor;
+
+typedef struct rg_predictor_opts {
+    int64_t      B;      /* rows at once; 0 = 32 */
+    int64_t      grain;  /* as the trainer's */
+    rg_plan_opts plan;   /* mode is always evaluate */
+} rg_predictor_opts;
+
+/* Plans of a model, made as batches need them. Errors as rg_task_create; message in the store. */
+RG_API rg_status rg_predictor_create(rg_predictor **out, rg_params *params,
+                                     const rg_task_opts *model, const rg_predictor_opts *opts);
+RG_API void rg_predictor_destroy(rg_predictor **predictor);
+/**
+ * Every row once, in order of length: @p take gets what the model says; false ends with RG_EUSER.
+ *
+ * Errors     RG_EINDEX a symbol or class out of range; as rg_plan_run. Message in
+ *            rg_predictor_message().
+ */
+RG_API rg_status rg_predictor_run(rg_predictor *predictor, const rg_rows *rows,
+                                  bool (*take)(void *user, const rg_prediction *said), void *user);
+RG_API const char *rg_predictor_message(const rg_predictor *predictor);
+
+/* ---- Scores (docs/MATH.md 11) --------------------------------------------------------------- */
+
+typedef struct rg_class_score {
+    double accuracy;   /* share of the diagonal */
+    double macro_f1;   /* mean over the classes that occur, in truth or in answers */
+} rg_class_score;
+
+/* Of counts [truth][answer], K classes; NaN where nothing was counted. */
+RG_API rg_class_score rg_confusion_score(const uint64_t *confusion, size_t K);
 
 #ifdef __cplusplus
 }

@@ -66,6 +66,7 @@ static const rg_task_opts kinds[] = {
     { .task = RG_CLASSIFY, .features = I, .outputs = O, .hidden = H, .readout = RG_READ_MEAN,
       .bidirectional = true, .cell = rg_gru },
     { .task = RG_CLASSIFY, .symbols = V, .outputs = O, .hidden = H, .readout = RG_READ_MAX },
+    { .task = RG_CLASSIFY, .symbols = V, .outputs = O, .hidden = H, .readout = RG_READ_ATTENTION },
     { .task = RG_TAG, .symbols = V, .outputs = O, .hidden = H, .layers = 2,
       .bidirectional = true },
     { .task = RG_TAG, .features = I, .outputs = O, .hidden = H, .cell = rg_rnn },

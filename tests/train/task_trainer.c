@@ -1,0 +1,277 @@
+/* tests/train/task_trainer.c -- training on rows of unequal length: learned, resumed to the same
+ * bits, predicted row by row as in batches; scores. */
+#include "tests/rgt.h"
+
+#include "base/philox.h"
+
+#include <math.h>
+#include <retrograd/retrograd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { N = 50, MOST = 30, V = 4, I = 2 };
+
+/* Rows whose class is their first symbol; tags: each symbol is the first one. */
+typedef struct set {
+    int32_t     length[N], id[N][MOST], tag[N][MOST], class[N];
+    float       x[N][MOST][I], value[N];
+    const void *ids[N], *xs[N], *tags[N], *classes[N], *values[N];
+} set;
+
+static void fill(set *s)
+{
+    for (uint64_t i = 0; i < N; i++) {
+        s->length[i] = (int32_t)rg_draw_below(4, RG_DOMAIN_USER, 1, i, i % 3 ? 9 : MOST) + 1;
+        for (uint64_t t = 0; t < MOST; t++) {
+            s->id[i][t] = (int32_t)rg_draw_below(4, RG_DOMAIN_USER, 2, i * MOST + t, V);
+            s->tag[i][t] = s->id[i][t] == s->id[i][0];
+            for (uint64_t k = 0; k < I; k++)
+                s->x[i][t][k] = (float)rg_draw_normal(4, RG_DOMAIN_USER, 3, (i * MOST + t) * I + k);
+        }
+        s->class[i] = s->id[i][0];
+        s->value[i] = s->x[i][s->length[i] - 1][1];
+        s->ids[i] = s->id[i];
+        s->xs[i] = s->x[i];
+        s->tags[i] = s->tag[i];
+        s->classes[i] = &s->class[i];
+        s->values[i] = &s->value[i];
+    }
+}
+
+static const rg_task_trainer_opts kinds[] = {
+    { .model = { .task = RG_CLASSIFY, .symbols = V, .embed = 3, .outputs = V, .hidden = 12,
+                 .bidirectional = true, .dropout = 0.1 }, .optim = { .lr = 0.02 }, .B = 8 },
+    { .model = { .task = RG_TAG, .symbols = V, .outputs = 2, .hidden = 12, .layers = 2,
+                 .cell = rg_gru, .dropout = 0.1 }, .optim = { .lr = 0.02 }, .B = 7, .grain = 4 },
+    { .model = { .task = RG_FORECAST, .features = I, .outputs = 1, .hidden = 12, .cell = rg_gru },
+      .optim = { .lr = 0.02 }, .B = 8 },
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static rg_rows rows_of(const set *s, int kind)
+{
+    return (rg_rows){ .n = N, .length = s->length, .x = kind == 2 ? s->xs : s->ids,
+                      .y = kind == 0 ? s->classes : kind == 1 ? s->tags : s->values };
+}
+
+static rg_trainer *trainer_of(rg_params **ps, const set *s, int kind, int threads)
+{
+    rg_trainer *t;
+    rg_rows rows = rows_of(s, kind);
+    rg_task_trainer_opts o = kinds[kind];
+    o.plan.threads = threads;
+    rg_params_create(ps, 5, NULL);
+    rg_status st = rg_task_trainer_create(&t, *ps, &rows, &o);
+    RGT_CHECK_MSG(st == RG_OK, "kind %d: %s", kind, rg_params_message(*ps));
+    return t;
+}
+
+static void steps(rg_trainer *t, int n)
+{
+    for (int i = 0; i < n; i++)
+        RGT_CHECK_MSG(rg_trainer_step(t) == RG_OK, "%s", rg_trainer_message(t));
+}
+
+static void same_weights(rg_params *a, rg_params *b, int kind)
+{
+    RGT_CHECK(rg_params_count(a) == rg_params_count(b));
+    for (size_t i = 0; i < rg_params_count(a); i++) {
+        rg_param_info p = rg_params_at(a, i), q = rg_params_at(b, i);
+        RGT_CHECK_MSG(!strcmp(p.name, q.name) &&
+                      !memcmp(p.data, q.data, (size_t)rg_shape_count(p.shape) * sizeof(float)),
+                      "kind %d: %s differs", kind, p.name);
+    }
+}
+
+/* Every kind of task, stopped anywhere in two epochs, with another number of threads behind. */
+RGT_TEST(task_trainer, a_run_resumed_at_any_step_ends_with_the_same_bits)
+{
+    static set s;
+    enum { STEPS = 15 };
+    char path[64];
+    (void)snprintf(path, sizeof path, "rgt-task-%ld.safetensors", (long)getpid());
+    fill(&s);
+    for (int kind = 0; kind < KINDS; kind++) {
+        rg_params *whole, *half, *other;
+        rg_trainer *t = trainer_of(&whole, &s, kind, 2);
+        RGT_CHECK(rg_trainer_facts(t).windows == (kind == 1 ? 8 : 7));
+        RGT_CHECK(rg_trainer_facts(t).plan.nodes > 0); /* known before the first step */
+        steps(t, STEPS);
+        rg_trainer_destroy(&t);
+        for (int k = 0; k < STEPS; k += 3) {
+            t = trainer_of(&half, &s, kind, 1);
+            steps(t, k);
+            RGT_CHECK_MSG(rg_trainer_save(t, path, NULL, 0) == RG_OK, "%s",
+                          rg_params_message(half));
+            rg_trainer_destroy(&t);
+            t = trainer_of(&other, &s, kind, 1 + k % 3);
+            RGT_CHECK_MSG(rg_trainer_load(t, path, NULL) == RG_OK, "%s", rg_params_message(other));
+            steps(t, STEPS - k);
+            same_weights(whole, other, kind);
+            rg_trainer_destroy(&t);
+            rg_params_destroy(&half);
+            rg_params_destroy(&other);
+        }
+        rg_params_destroy(&whole);
+    }
+    (void)unlink(path);
+}
+
+/* ---- Predictions ----------------------------------------------------------------------------- */
+
+typedef struct answers {
+    double loss, z[N][MOST][V];
+    size_t count, rows, right;
+    const set *truth;
+    int    kind;
+} answers;
+
+static bool take(void *user, const rg_prediction *said)
+{
+    answers *a = user;
+    a->loss += said->loss;
+    a->count += said->count;
+    a->rows++;
+    for (int64_t t = 0; t < said->steps; t++) {
+        const double *z = said->z + t * said->outputs;
+        int best = 0;
+        for (int k = 0; k < said->outputs; k++) {
+            a->z[said->row][t][k] = z[k];
+            best = z[k] > z[best] ? k : best;
+        }
+        a->right += best == (a->kind ? a->truth->tag[said->row][t] : a->truth->class[said->row]);
+    }
+    return true;
+}
+
+static void ask(answers *a, rg_params *ps, const set *s, int kind, int64_t B, bool truth)
+{
+    rg_predictor *p;
+    rg_rows rows = rows_of(s, kind);
+    memset(a, 0, sizeof *a);
+    a->truth = s;
+    a->kind = kind;
+    rows.y = truth ? rows.y : NULL;
+    RGT_CHECK(rg_predictor_create(&p, ps, &kinds[kind].model, &(rg_predictor_opts){ .B = B })
+              == RG_OK);
+    RGT_CHECK_MSG(rg_predictor_run(p, &rows, take, a) == RG_OK, "%s", rg_predictor_message(p));
+    RGT_CHECK(a->rows == N);
+    rg_predictor_destroy(&p);
+}
+
+RGT_TEST(task_trainer, what_is_learned_is_said_row_by_row_as_in_batches)
+{
+    static set s;
+    static answers batch, alone;
+    fill(&s);
+    for (int kind = 0; kind < KINDS; kind++) {
+        rg_params *ps;
+        rg_trainer *t = trainer_of(&ps, &s, kind, 1);
+        steps(t, 250);
+        rg_trainer_destroy(&t);
+        ask(&batch, ps, &s, kind, 8, true);
+        ask(&alone, ps, &s, kind, 1, false);
+        RGT_CHECK(alone.count == 0 && alone.loss == 0); /* nothing is known */
+        double loss = batch.loss / (double)batch.count;
+        RGT_CHECK_MSG(loss < 0.2, "kind %d: loss %g", kind, loss);
+        if (kind < 2)
+            RGT_CHECK_MSG((double)batch.right > 0.95 * (double)batch.count, "kind %d: %zu of %zu",
+                          kind, batch.right, batch.count);
+        for (int i = 0; i < N; i++)
+            for (int k = 0; k < MOST * V; k++)
+                RGT_CHECK(fabs(batch.z[i][k / V][k % V] - alone.z[i][k / V][k % V]) < 1e-4);
+        rg_params_destroy(&ps);
+    }
+}
+
+static bool stop(void *user, const rg_prediction *said)
+{
+    (void)said;
+    return ++*(int *)user < 3;
+}
+
+RGT_TEST(task_trainer, a_caller_may_stop_the_predictions)
+{
+    static set s;
+    rg_params *ps;
+    rg_predictor *p;
+    int asked = 0;
+    fill(&s);
+    rg_rows rows = rows_of(&s, 0);
+    rg_params_create(&ps, 5, NULL);
+    RGT_CHECK(rg_predictor_create(&p, ps, &kinds[0].model, NULL) == RG_OK);
+    RGT_CHECK(rg_predictor_run(p, &rows, stop, &asked) == RG_EUSER && asked == 3);
+    rg_predictor_destroy(&p);
+    rg_params_destroy(&ps);
+}
+
+/* ---- Missing values, bad rows ---------------------------------------------------------------- */
+
+RGT_TEST(task_trainer, missing_values_count_for_nothing)
+{
+    static set s, holes;
+    rg_params *ps;
+    rg_predictor *p;
+    static answers said[2];
+    fill(&s);
+    fill(&holes);
+    for (int i = 0; i < N; i++) {
+        s.length[i] = holes.length[i] = MOST;
+        for (int t = 10; t < MOST; t++)
+            holes.x[i][t][i % I] = NAN;     /* the row is its first ten steps */
+        holes.value[i] = i % 2 ? NAN : s.value[i];
+        s.length[i] = 10;
+    }
+    rg_params_create(&ps, 5, NULL);
+    for (int k = 0; k < 2; k++) {
+        rg_rows rows = rows_of(k ? &holes : &s, 2);
+        RGT_CHECK(rg_predictor_create(&p, ps, &kinds[2].model, NULL) == RG_OK);
+        RGT_CHECK(rg_predictor_run(p, &rows, take, (said[k].truth = &s, &said[k])) == RG_OK);
+        rg_predictor_destroy(&p);
+    }
+    RGT_CHECK(said[0].count == N && said[1].count == N / 2);
+    for (int i = 0; i < N; i++)
+        RGT_CHECK(said[0].z[i][0][0] == said[1].z[i][0][0]);
+    rg_params_destroy(&ps);
+}
+
+RGT_TEST(task_trainer, rows_that_do_not_fit_are_named)
+{
+    static set s;
+    rg_params *ps;
+    rg_trainer *t;
+    rg_params_create(&ps, 5, NULL);
+    fill(&s);
+    s.class[3] = V;
+    rg_rows rows = rows_of(&s, 0);
+    RGT_CHECK(rg_task_trainer_create(&t, ps, &rows, &kinds[0]) == RG_EINDEX && !t);
+    RGT_CHECK(rgt_has(rg_params_message(ps), "row 3: class 4"));
+    s.class[3] = 0;
+    s.id[7][0] = -1;
+    RGT_CHECK(rg_task_trainer_create(&t, ps, &rows, &kinds[0]) == RG_EINDEX);
+    RGT_CHECK(rgt_has(rg_params_message(ps), "row 7: symbol -1"));
+    rows.n = 0;
+    RGT_CHECK(rg_task_trainer_create(&t, ps, &rows, &kinds[0]) == RG_EARG);
+    rows.n = N;
+    rows.y = NULL;
+    RGT_CHECK(rg_task_trainer_create(&t, ps, &rows, &kinds[0]) == RG_EARG);
+    rg_task_trainer_opts bad = kinds[0];
+    bad.B = 0;
+    rows = rows_of(&s, 0);
+    RGT_CHECK(rg_task_trainer_create(&t, ps, &rows, &bad) == RG_EARG);
+    rg_params_destroy(&ps);
+}
+
+/* ---- Scores ----------------------------------------------------------------------------------- */
+
+RGT_TEST(task_trainer, scores_are_those_worked_out_by_hand)
+{
+    /* truth 0: 3 right, 1 said 1;  truth 1: 2 right, 1 said 0;  class 2 occurs nowhere */
+    const uint64_t counts[9] = { 3, 1, 0,  1, 2, 0,  0, 0, 0 };
+    rg_class_score s = rg_confusion_score(counts, 3);
+    double first = 2 * 3.0 / (4 + 4), second = 2 * 2.0 / (3 + 3);
+    RGT_CHECK(fabs(s.accuracy - 5.0 / 7) < 1e-15);
+    RGT_CHECK(fabs(s.macro_f1 - (first + second) / 2) < 1e-15);
+    RGT_CHECK(isnan(rg_confusion_score((uint64_t[4]){ 0 }, 2).accuracy));
+}

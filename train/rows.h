@@ -1,0 +1,43 @@
+/* train/rows.h -- rows of a task as batches that a plan can be bound to. */
+#ifndef RG_TRAIN_ROWS_H
+#define RG_TRAIN_ROWS_H
+
+#include "train/task.h"
+
+#include <retrograd/batches.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+/* Memory for the largest batch, and the plans. */
+typedef struct rg_feeder {
+    rg_alloc       alloc;
+    rg_task_opts   model;
+    rg_cell_opts   cell_opts;
+    rg_plan_opts   plan;
+    bool           train;     /* plans with gradients */
+    int64_t        B, grain, T;
+    rg_plan_cache *cache;
+    unsigned char *block;     /* x, y, mask, counts of T steps and B rows */
+    size_t         bytes;
+    void          *x, *y;
+    uint8_t       *mask, *counts;
+} rg_feeder;
+
+/* What the plans of the feeder's cache leave in rg_cached_plan.v. */
+enum { RG_FED_X, RG_FED_MASK, RG_FED_Y, RG_FED_COUNTS, RG_FED_Z, RG_FED_EACH, RG_FED_LOSS };
+
+/* Options are copied; nothing is freed by a failure, rg_feeder_close() does. */
+rg_status rg_feeder_open(rg_feeder *f, rg_params *params, const rg_task_opts *model,
+                         const rg_plan_opts *plan, bool train);
+void rg_feeder_close(rg_feeder *f);
+/* Are all symbols and classes in range? @p y: targets must be there. */
+rg_status rg_rows_check(const rg_rows *rows, const rg_task_opts *model, bool y, rg_err *err);
+/* A batch of such rows: its plan, filled and bound, ready to run. */
+rg_status rg_feeder_load(rg_cached_plan **out, rg_feeder *f, const rg_rows *rows,
+                         const size_t *order, const rg_bucket *batch, rg_err *err);
+/* The buckets of an epoch. */
+rg_status rg_feeder_buckets(rg_buckets *out, const rg_feeder *f, const rg_rows *rows,
+                            uint64_t epoch, uint64_t seed, rg_err *err);
+
+#endif

@@ -1,0 +1,138 @@
+/* train/task_trainer.c -- training on rows: an epoch is every row once, in batches of like lengths;
+ * the batch follows from the number of steps. */
+#include "train/rows.h"
+#include "train/trainer.h"
+
+#include "graph/params.h"
+
+#include <math.h>
+
+typedef struct pupil {
+    rg_trainer    base;
+    rg_feeder     feeder;
+    rg_rows       rows;
+    rg_buckets    buckets;  /* of the epoch */
+    uint64_t      epoch;
+    rg_task_names names;    /* of the layers, for saving */
+} pupil;
+
+/* The batches of another epoch. */
+static rg_status turn_to(pupil *p, uint64_t epoch)
+{
+    if (p->buckets.n_batch && epoch == p->epoch)
+        return RG_OK;
+    rg_buckets_destroy(&p->buckets);
+    p->epoch = epoch;
+    return rg_feeder_buckets(&p->buckets, &p->feeder, &p->rows, epoch, p->base.params->seed,
+                             &p->base.err);
+}
+
+static rg_status run(rg_trainer *base)
+{
+    pupil *p = (pupil *)base;
+    rg_cached_plan *got;
+    rg_status st = turn_to(p, base->step / base->windows);
+    if (st)
+        return st;
+    const rg_bucket *batch = &p->buckets.batch[base->step % base->windows];
+    st = rg_feeder_load(&got, &p->feeder, &p->rows, p->buckets.order, batch, &base->err);
+    if (st)
+        return st;
+    base->plan = got->plan;
+    if ((st = rg_plan_run(base->plan)))
+        return st;
+    base->loss = rg_plan_scalar(base->plan, got->v[RG_FED_LOSS]);
+    return RG_OK;
+}
+
+static rg_params *carried(rg_trainer *base)
+{
+    return rg_plan_cache_state(((pupil *)base)->feeder.cache);
+}
+
+static size_t layers(rg_layer_desc *out, rg_trainer *base)
+{
+    pupil *p = (pupil *)base;
+    return rg_task_layers(out, &p->names, &p->feeder.model);
+}
+
+static void destroy(rg_trainer *base)
+{
+    pupil *p = (pupil *)base;
+    rg_alloc alloc = base->alloc;
+    rg_buckets_destroy(&p->buckets);
+    rg_feeder_close(&p->feeder);
+    rg_release(&alloc, p, sizeof *p);
+}
+
+static const rg_trainer_kind kind = { run, NULL, carried, layers, destroy };
+
+/* ---- Creation ------------------------------------------------------------------------------- */
+
+/* The plan of the longest batch, so that what it takes is known before the first step. */
+static rg_status plan_longest(pupil *p)
+{
+    rg_cached_plan *got;
+    int64_t T = 0;
+    rg_status st = turn_to(p, 0);
+    for (size_t i = 0; st == RG_OK && i < p->buckets.n_batch; i++)
+        T = p->buckets.batch[i].T > T ? p->buckets.batch[i].T : T;
+    if (st == RG_OK && (st = rg_plan_cache_get(&got, p->feeder.cache, T > 0 ? T : p->feeder.grain,
+                                               p->feeder.B)))
+        return rg_fail(&p->base.err, st, "%s", rg_plan_cache_message(p->feeder.cache));
+    if (st == RG_OK)
+        p->base.plan = got->plan;
+    return st;
+}
+
+static rg_status build(pupil *p, const rg_task_trainer_opts *o)
+{
+    rg_params *params = p->base.params;
+    rg_status st = rg_feeder_open(&p->feeder, params, &o->model, &o->plan, true);
+    if (st)
+        return rg_fail(&params->err, st, "trainer: no memory");
+    p->feeder.B = o->B;
+    p->feeder.grain = o->grain ? o->grain : 8;
+    st = plan_longest(p);
+    if (st)
+        return rg_fail(&params->err, st, "%s", p->base.err.text);
+    p->base.windows = p->buckets.n_batch;
+    return rg_optim_create(&p->base.optim, params, &o->optim);
+}
+
+static rg_status check(rg_params *params, const rg_rows *rows, const rg_task_trainer_opts *o)
+{
+    const char *wrong = rg_task_fault(&o->model);
+    if (wrong)
+        return rg_fail(&params->err, RG_EARG, "task model: %s", wrong);
+    if (o->B < 1 || o->B > INT32_MAX || o->grain < 0 || o->grain > INT32_MAX)
+        return rg_fail(&params->err, RG_EARG, "trainer: B must be at least 1, grain 0 or more");
+    if (!rows || rows->n < 1)
+        return rg_fail(&params->err, RG_EARG, "trainer: there are no rows to learn from");
+    return rg_rows_check(rows, &o->model, true, &params->err);
+}
+
+rg_status rg_task_trainer_create(rg_trainer **out, rg_params *params, const rg_rows *rows,
+                                 const rg_task_trainer_opts *opts)
+{
+    rg_alloc alloc;
+    if (!out)
+        return RG_EARG;
+    *out = NULL;
+    if (!params || !opts)
+        return RG_EARG;
+    (void)rg_alloc_resolve(&alloc, NULL);
+    rg_status st = check(params, rows, opts);
+    if (st)
+        return st;
+    pupil *p = rg_get(&alloc, sizeof *p);
+    if (!p)
+        return rg_fail(&params->err, RG_ENOMEM, "trainer: no memory");
+    *p = (pupil){ .rows = *rows };
+    p->base = (rg_trainer){ .kind = &kind, .alloc = alloc, .params = params, .loss = NAN };
+    *out = &p->base;
+    st = build(p, opts);
+    if (st)
+        rg_trainer_destroy(out);
+    return st;
+}
