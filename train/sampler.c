@@ -3,6 +3,7 @@
 
 #include "base/philox.h"
 #include "graph/params.h"
+#include "train/likeliest.h"
 
 #include <math.h>
 #include <string.h>
@@ -105,40 +106,6 @@ const char *rg_sampler_message(const rg_sampler *s)
 
 /* ---- Drawing -------------------------------------------------------------------------------- */
 
-/* Is a before b? The larger weight, on a tie the lower index. */
-static bool before(const double *p, int32_t a, int32_t b)
-{
-    return p[a] > p[b] || (p[a] == p[b] && a < b);
-}
-
-static void sift(const double *p, int32_t *heap, int64_t n, int64_t i)
-{
-    for (int64_t child; (child = 2 * i + 1) < n; i = child) {
-        child += child + 1 < n && before(p, heap[child + 1], heap[child]);
-        if (!before(p, heap[child], heap[i]))
-            return;
-        int32_t swap = heap[i];
-        heap[i] = heap[child];
-        heap[child] = swap;
-    }
-}
-
-/* Weights beyond the k largest become 0. */
-static void keep_largest(rg_sampler *s, int64_t k)
-{
-    int64_t n = s->V;
-    for (int32_t v = 0; v < n; v++)
-        s->heap[v] = v;
-    for (int64_t i = n / 2; i-- > 0;)
-        sift(s->p, s->heap, n, i);
-    for (; k > 0; k--) {
-        s->heap[0] = s->heap[--n];
-        sift(s->p, s->heap, n, 0);
-    }
-    for (int64_t i = 0; i < n; i++)
-        s->p[s->heap[i]] = 0;
-}
-
 /* p[v] = exp((z_v - max z)/temperature); the likeliest character, or -1 where z is no number. */
 static int32_t weigh(rg_sampler *s)
 {
@@ -158,22 +125,10 @@ static int32_t weigh(rg_sampler *s)
 
 static int32_t draw(rg_sampler *s)
 {
-    double sum = 0, below = 0;
-    if (s->opts.top_k > 0 && s->opts.top_k < s->V)
-        keep_largest(s, s->opts.top_k);
-    for (int64_t v = 0; v < s->V; v++)
-        sum += s->p[v];
+    rg_keep_likeliest(s->p, s->heap, s->V, s->opts.top_k, 0);
     uint64_t tail = rg_stream_tail(rg_fnv1a("sample"), s->drawn++);
-    double u = rg_draw_uniform(s->opts.seed, RG_DOMAIN_SAMPLING, tail, 0) * sum;
-    int32_t chosen = -1;
-    for (int32_t v = 0; v < s->V; v++) {
-        if (s->p[v] > 0)
-            chosen = v; /* also the last one, should rounding leave u at the end */
-        below += s->p[v];
-        if (u < below)
-            break;
-    }
-    return chosen;
+    double u = rg_draw_uniform(s->opts.seed, RG_DOMAIN_SAMPLING, tail, 0);
+    return rg_draw_weighted(s->p, s->V, u);
 }
 
 rg_status rg_sampler_next(int32_t *id, rg_sampler *s)

@@ -1,0 +1,150 @@
+/* train/choose.c -- what comes next: the likeliest token, a drawn one, the best of a beam. */
+#include "train/search.h"
+
+#include "base/philox.h"
+#include "train/likeliest.h"
+
+#include <math.h>
+
+static double logit(const rg_search *s, int64_t row, int64_t v)
+{
+    int64_t i = row * s->V + v;
+    return s->f64 ? ((const double *)s->z)[i] : ((const float *)s->z)[i];
+}
+
+/* ln Σ exp z of a row, and the lowest of its largest logits. */
+static rg_status measure(double *lse, int32_t *best, rg_search *s, int64_t row)
+{
+    double most = -INFINITY, sum = 0;
+    *best = 0;
+    for (int64_t v = 0; v < s->V; v++) {
+        double z = logit(s, row, v);
+        if (isnan(z) || z == INFINITY)
+            return rg_fail(&s->err, RG_ENONFINITE, "decode: in step %lld the logits of row %lld "
+                           "are not numbers", (long long)s->step, (long long)row);
+        *best = z > most ? (int32_t)v : *best;
+        most = z > most ? z : most;
+    }
+    if (most == -INFINITY)
+        return rg_fail(&s->err, RG_ENONFINITE, "decode: in step %lld row %lld has no token that "
+                       "is possible", (long long)s->step, (long long)row);
+    for (int64_t v = 0; v < s->V; v++)
+        sum += exp(logit(s, row, v) - most);
+    *lse = most + log(sum);
+    return RG_OK;
+}
+
+static double score_of(const rg_search *s, double log_p, int64_t tokens)
+{
+    double a = s->opts->length;
+    return a == 0 ? log_p : log_p / pow((5 + (double)tokens) / 6, a);
+}
+
+/* A row that goes on by one token, from row @p parent. */
+static rg_slot_state extended(const rg_search *s, int64_t parent, int32_t id, double log_p)
+{
+    const rg_slot_state *from = &s->slot[parent];
+    const double sum = from->log_p + log_p;
+    return (rg_slot_state){ .there = true, .finished = id == s->decoder->end,
+                            .tokens = from->tokens + 1, .log_p = sum,
+                            .score = score_of(s, sum, from->tokens + 1),
+                            .parent = (int32_t)parent, .id = id };
+}
+
+static rg_slot_state kept(const rg_search *s, int64_t parent)
+{
+    rg_slot_state same = s->slot[parent];
+    same.parent = (int32_t)parent;
+    same.id = -1;
+    return same;
+}
+
+/* ---- One token for each row ------------------------------------------------------------------ */
+
+static int32_t draw(rg_search *s, int64_t row, double most)
+{
+    const rg_decode_opts *o = s->opts;
+    for (int64_t v = 0; v < s->V; v++)
+        s->p[v] = exp((logit(s, row, v) - most) / o->temperature);
+    rg_keep_likeliest(s->p, s->heap, s->V, o->top_k, o->top_p);
+    uint64_t tail = rg_stream_tail(rg_fnv1a("decode"), (uint64_t)s->step);
+    double u = rg_draw_uniform(o->seed, RG_DOMAIN_SAMPLING, tail, (uint64_t)row);
+    return rg_draw_weighted(s->p, s->V, u);
+}
+
+static rg_status each_row(rg_search *s, bool drawn)
+{
+    for (int64_t r = 0; r < s->R; r++) {
+        double lse;
+        int32_t id;
+        rg_status st;
+        if (s->slot[r].finished) {
+            s->next[r] = kept(s, r);
+            continue;
+        }
+        if ((st = measure(&lse, &id, s, r)))
+            return st;
+        if (drawn && s->opts->temperature > 0)
+            id = draw(s, r, logit(s, r, id));
+        s->next[r] = extended(s, r, id, logit(s, r, id) - lse);
+    }
+    return RG_OK;
+}
+
+rg_status rg_choose_likeliest(rg_search *s)
+{
+    return each_row(s, false);
+}
+
+rg_status rg_choose_drawn(rg_search *s)
+{
+    return each_row(s, true);
+}
+
+/* ---- Beams ----------------------------------------------------------------------------------- */
+
+/* Put c where its score belongs among the n best so far, of at most s->width: behind its equals,
+ * so that of those the lower parent, then the lower token, stays. Returns the new n. */
+static int64_t insert(rg_search *s, rg_slot_state *best, int64_t n, rg_slot_state c)
+{
+    if (!(c.score > -INFINITY) || (n == s->width && !(c.score > best[n - 1].score)))
+        return n;
+    int64_t at = n < s->width ? n : n - 1;
+    for (; at > 0 && c.score > best[at - 1].score; at--)
+        best[at] = best[at - 1];
+    best[at] = c;
+    return n < s->width ? n + 1 : n;
+}
+
+static rg_status one_source(rg_search *s, int64_t first)
+{
+    rg_slot_state *best = s->next + first;
+    int64_t n = 0;
+    for (int64_t r = first; r < first + s->width; r++) {
+        double lse;
+        int32_t likeliest;
+        rg_status st;
+        if (!s->slot[r].there)
+            continue;
+        if (s->slot[r].finished) {
+            n = insert(s, best, n, kept(s, r));
+            continue;
+        }
+        if ((st = measure(&lse, &likeliest, s, r)))
+            return st;
+        for (int32_t v = 0; v < s->V; v++)
+            n = insert(s, best, n, extended(s, r, v, logit(s, r, v) - lse));
+    }
+    for (; n < s->width; n++) /* fewer continuations than room */
+        best[n] = (rg_slot_state){ .finished = true, .log_p = -INFINITY, .score = -INFINITY,
+                                   .parent = (int32_t)first, .id = -1 };
+    return RG_OK;
+}
+
+rg_status rg_choose_beam(rg_search *s)
+{
+    rg_status st = RG_OK;
+    for (int64_t r = 0; r < s->R && st == RG_OK; r += s->width)
+        st = one_source(s, r);
+    return st;
+}
