@@ -38,42 +38,39 @@ static void group_name(char out[16], int64_t layer, const rg_task_opts *opts, bo
                    !opts->bidirectional ? "" : backward ? ".bwd" : ".fwd");
 }
 
-/* One direction of one layer: outputs [T,B,H], and the final output state [B,H]. */
-static rg_val direction(rg_val *last, rg_val X, rg_val mask, const rg_task_opts *opts,
-                        int64_t layer, bool backward)
+/* The cells of all layers, each layer's directions side by side; widths of what they read follow
+ * from the cells below. */
+static rg_cell *declare_cells(rg_graph *g, const rg_task_opts *opts, int64_t I)
 {
+    const size_t directions = opts->bidirectional ? 2 : 1, n = (size_t)layers_of(opts) * directions;
+    rg_cell *cell = rg_graph_alloc(g, n * sizeof *cell);
     char group[16];
-    rg_graph *g = X.graph;
-    group_name(group, layer, opts, backward);
-    rg_cell cell = (opts->cell ? opts->cell : rg_lstm)(g, group, rg_dim(X, 2), opts->hidden,
-                                                       opts->cell_opts);
-    rg_val *state = rg_graph_alloc(g, cell.n_state * sizeof *state);
-    if (!state)
-        return (rg_val){ .graph = g };
-    rg_scope_push(g, group, RG_NO_STEP);
-    rg_val Y = rg_unroll(state, &cell, X, NULL,
-                         &(rg_unroll_opts){ .mask = mask, .reverse = backward });
-    rg_scope_pop(g);
-    *last = state[rg_cell_output(&cell)];
-    return Y;
+    for (size_t i = 0; cell && i < n; i++) {
+        group_name(group, (int64_t)(i / directions), opts, i % directions == 1);
+        cell[i] = (opts->cell ? opts->cell : rg_lstm)(g, group, I, opts->hidden, opts->cell_opts);
+        if (i % directions == directions - 1 && cell[i].width)
+            I = (int64_t)directions * cell[i].width[rg_cell_output(&cell[i])];
+    }
+    return cell;
 }
 
 /* All layers: outputs [T,B,D] of the topmost, and its final state [B,D]. */
-static rg_val stack(rg_val *last, rg_val X, rg_val mask, const rg_task_opts *opts)
+static rg_val run_layers(rg_val *last, rg_val X, rg_val mask, const rg_task_opts *opts)
 {
-    char stream[16];
-    for (int64_t k = 0; k < layers_of(opts); k++) {
-        rg_val y[2], end[2];
-        (void)snprintf(stream, sizeof stream, "l%d", (int)k);
-        if (k > 0 && opts->dropout > 0)
-            X = rg_dropout(X, opts->dropout, stream);
-        y[0] = direction(&end[0], X, mask, opts, k, false);
-        if (opts->bidirectional)
-            y[1] = direction(&end[1], X, mask, opts, k, true);
-        X = opts->bidirectional ? rg_concat(y, 2, -1) : y[0];
-        *last = opts->bidirectional ? rg_concat(end, 2, -1) : end[0];
-    }
-    return X;
+    rg_graph *g = X.graph;
+    const size_t n = (size_t)layers_of(opts), directions = opts->bidirectional ? 2 : 1;
+    rg_cell *cell = declare_cells(g, opts, rg_dim(X, 2));
+    const size_t states = cell ? cell[0].n_state : 0; /* all cells are of one kind */
+    rg_val *final = rg_graph_alloc(g, n * directions * states * sizeof *final), end[2];
+    if (!cell || !final)
+        return (rg_val){ .graph = g };
+    rg_val Y = rg_layers(final, cell, n, X, NULL,
+                         &(rg_layers_opts){ .mask = mask, .bidirectional = opts->bidirectional,
+                                            .between = opts->dropout });
+    for (size_t d = 0; d < directions; d++)
+        end[d] = final[((n - 1) * directions + d) * states + rg_cell_output(cell)];
+    *last = directions == 2 ? rg_concat(end, 2, -1) : end[0];
+    return Y;
 }
 
 /* [B,D] of the outputs Y [T,B,D]. */
@@ -121,7 +118,7 @@ rg_status rg_task_build(rg_task_model *m, rg_graph *g, const rg_task_opts *o, in
     rg_val X = !o->symbols ? m->x : o->embed ? rg_embedding(m->x, "embed", o->symbols, o->embed)
                                              : rg_one_hot(m->x, o->symbols);
     rg_scope_pop(g);
-    rg_val Y = stack(&last, X, m->mask, o);
+    rg_val Y = run_layers(&last, X, m->mask, o);
     rg_scope_push(g, "out", RG_NO_STEP);
     rg_val h = o->task == RG_TAG ? Y : read_out(Y, last, m->mask, o);
     if (o->dropout > 0)

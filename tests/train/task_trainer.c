@@ -263,7 +263,7 @@ RGT_TEST(task_trainer, rows_that_do_not_fit_are_named)
     rg_params_destroy(&ps);
 }
 
-/* ---- Scores ----------------------------------------------------------------------------------- */
+/* ---- Scores ---------------------------------------------------------------------------------- */
 
 RGT_TEST(task_trainer, scores_are_those_worked_out_by_hand)
 {
