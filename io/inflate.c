@@ -1,4 +1,4 @@
-/* io/inflate.c -- compressed members of archives, by zlib where there is one. */
+/* io/inflate.c -- compressed members of archives and files of gzip, by zlib where there is one. */
 #include "io/npz.h"
 
 #if defined(RG_HAVE_ZLIB)
@@ -13,10 +13,10 @@ typedef struct inflater {
     unsigned char input[INPUT];
 } inflater;
 
-rg_status rg_inflate_begin(rg_stream *s)
+rg_status rg_inflate_begin(rg_stream *s, bool gzip)
 {
     inflater *f = rg_get(&s->alloc, sizeof *f);
-    if (!f || inflateInit2(&f->z, -MAX_WBITS) != Z_OK) {
+    if (!f || inflateInit2(&f->z, gzip ? 16 + MAX_WBITS : -MAX_WBITS) != Z_OK) {
         rg_release(&s->alloc, f, sizeof *f);
         return rg_fail(s->source.err, RG_ENOMEM, "no memory to decompress");
     }
@@ -84,8 +84,9 @@ void rg_inflate_end(rg_stream *s)
 
 #else
 
-rg_status rg_inflate_begin(rg_stream *s)
+rg_status rg_inflate_begin(rg_stream *s, bool gzip)
 {
+    (void)gzip;
     return rg_fail(s->source.err, RG_EFORMAT, "compressed; this library was built without zlib");
 }
 
@@ -93,12 +94,12 @@ rg_status rg_inflate_take(rg_stream *s, void *data, size_t n)
 {
     (void)data;
     (void)n;
-    return rg_inflate_begin(s);
+    return rg_inflate_begin(s, false);
 }
 
 rg_status rg_inflate_done(rg_stream *s)
 {
-    return rg_inflate_begin(s);
+    return rg_inflate_begin(s, false);
 }
 
 void rg_inflate_end(rg_stream *s)

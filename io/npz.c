@@ -152,7 +152,7 @@ static rg_status enter(rg_stream *s, const directory *d, const member *m)
     if (!(s->crc = rg_get(&s->alloc, sizeof *s->crc)))
         return rg_fail(s->source.err, RG_ENOMEM, "no memory");
     rg_crc_init(s->crc, RG_CRC32);
-    return m->method ? rg_inflate_begin(s) : RG_OK;
+    return m->method ? rg_inflate_begin(s, false) : RG_OK;
 }
 
 static rg_status open_member(rg_stream *s, const char *name)
@@ -182,6 +182,26 @@ rg_status rg_stream_open(rg_stream *s, const rg_disk *disk, const rg_alloc *allo
     rg_status st = rg_source_open(&s->source, disk, path, err);
     s->end = s->left = s->source.bytes;
     return st || !name ? st : open_member(s, name);
+}
+
+/* A file of gzip's ends with the number of bytes it holds, modulo 2^32 (RFC 1952); deflate makes at
+ * most 1032 bytes of one, so another number is none. */
+rg_status rg_stream_gunzip(rg_stream *s)
+{
+    enum { LEAST = 18, MOST = 1032 };
+    unsigned char b[4];
+    rg_status st = RG_OK;
+    if (s->left < 2 || (st = rg_source_read(&s->source, 0, b, 2)) || b[0] != 0x1f || b[1] != 0x8b)
+        return st;
+    if (s->left < LEAST)
+        return bad(s, "packed by gzip, yet shorter than its frame");
+    if ((st = rg_source_read(&s->source, s->end - 4, b, 4)))
+        return st;
+    if (u32(b) / MOST > s->left)
+        return bad(s, "packed by gzip, and its last four bytes are no size: cut, or several files "
+                      "in one");
+    s->left = u32(b);
+    return rg_inflate_begin(s, true);
 }
 
 rg_status rg_stream_take(rg_stream *s, void *data, size_t n)

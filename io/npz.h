@@ -21,13 +21,15 @@ typedef struct rg_stream {
  * rg_stream_close() must follow. */
 rg_status rg_stream_open(rg_stream *s, const rg_disk *disk, const rg_alloc *alloc, const char *path,
                          const char *member, rg_err *err);
+/* Goes on with what a plain file holds packed, if gzip made it; of other files nothing changes. */
+rg_status rg_stream_gunzip(rg_stream *s);
 rg_status rg_stream_take(rg_stream *s, void *data, size_t n);
 /* Everything has been taken and was what the archive says. */
 rg_status rg_stream_done(rg_stream *s);
 void rg_stream_close(rg_stream *s);
 
 /* inflate.c; without zlib the first refuses. */
-rg_status rg_inflate_begin(rg_stream *s);
+rg_status rg_inflate_begin(rg_stream *s, bool gzip);
 rg_status rg_inflate_take(rg_stream *s, void *data, size_t n);
 rg_status rg_inflate_done(rg_stream *s);
 void rg_inflate_end(rg_stream *s);

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/disk.h"
-#include "train/sha256.h"
+#include "base/sha256.h"
 
 #include <string.h>
 

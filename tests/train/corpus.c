@@ -1,6 +1,6 @@
 /* tests/train/corpus.c -- texts: UTF-8 and bytes, places in messages, vocabularies, the split. */
 #include "tests/rgt.h"
-#include "train/sha256.h"
+#include "base/sha256.h"
 
 #include <retrograd/train.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* train/sha256.h -- the fingerprint of a data file (FIPS 180-4). */
-#ifndef RG_TRAIN_SHA256_H
-#define RG_TRAIN_SHA256_H
+/* base/sha256.h -- the fingerprint of a data file (FIPS 180-4). */
+#ifndef RG_BASE_SHA256_H
+#define RG_BASE_SHA256_H
 
 #include <stddef.h>
 

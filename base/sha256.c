@@ -1,5 +1,5 @@
-/* train/sha256.c -- SHA-256 as in FIPS 180-4, section 6.2. */
-#include "train/sha256.h"
+/* base/sha256.c -- SHA-256 as in FIPS 180-4, section 6.2. */
+#include "base/sha256.h"
 
 #include <stdint.h>
 #include <string.h>
