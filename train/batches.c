@@ -138,7 +138,8 @@ static rg_status make_room(rg_batches *b, rg_err *err)
         T = b->T[k] > T ? b->T[k] : T;
         U = b->U[k] > U ? b->U[k] : U;
     }
-    bool ok = (b->item = block(b, 1, 1, 4, err)) && (b->length = block(b, 1, 1, 4, err)) && (b->mask = block(b, T, 1, 1, err)) &&
+    bool ok = (b->item = block(b, 1, 1, 4, err)) && (b->length = block(b, 1, 1, 4, err)) &&
+              (b->mask = block(b, T, 1, 1, err)) &&
               (d->in.width ? (b->x = block(b, T, d->in.width, real, err)) != NULL
                            : (b->id = block(b, T, 1, 4, err)) != NULL);
     if (ok && d->target != RG_TARGET_NONE)

@@ -321,8 +321,8 @@ RG_API void rg_dataset_destroy(rg_dataset *dataset);
 
 /* ---- Batches ------------------------------------------------------------------------------- */
 
-/* Items as rectangles; each array is what rg_plan_bind wants. Valid until the next rg_batches_get of
- * the same object. Padding is 0 and masked. */
+/* Items as rectangles; each array is what rg_plan_bind wants. Valid until the next rg_batches_get
+ * of the same object. Padding is 0 and masked. */
 typedef struct rg_batch {
     int64_t         T, U, B;     /* steps of inputs and of targets, rows; U is the same for all
                                     batches of a T */

@@ -66,7 +66,8 @@ RGT_TEST(dataset, target_sequences_end_and_begin)
 
 RGT_TEST(dataset, tags_are_as_many_as_steps)
 {
-    rg_table t = table_of("text,tags\nabc,010\nde,00\n"), bad = table_of("text,tags\nabc,010\nde,0\n");
+    rg_table t = table_of("text,tags\nabc,010\nde,00\n");
+    rg_table bad = table_of("text,tags\nabc,010\nde,0\n");
     rg_dataset d;
     const rg_dataset_opts opts = { .in = { .columns = "text" }, .out = { .columns = "tags" },
                                    .target = RG_TARGET_TAGS, .valid = -1, .test = -1 };
