@@ -53,6 +53,15 @@ static void add_row(double *restrict s, double v, const double *restrict row, in
             s[c] += v * row[c * col];
 }
 
+/* The same of four rows, one after the other, while a sum is at hand. */
+static void add_four(double *restrict s, const double v[4], const double *restrict row, int64_t n,
+                     int64_t apart)
+{
+    const double *b = row + apart, *c = b + apart, *d = c + apart;
+    for (int64_t k = 0; k < n; k++)
+        s[k] = (((s[k] + v[0] * row[k]) + v[1] * b[k]) + v[2] * c[k]) + v[3] * d[k];
+}
+
 static void subtract_from_row(double *restrict row, double v, const double *restrict s, int64_t n,
                               int64_t col)
 {
@@ -72,9 +81,16 @@ static void reflect(const tall *a, int64_t k, int64_t j0, int64_t j1)
     const double *v = a->w + k * (a->row + a->col);
     double *top = a->w + k * a->row + j0 * a->col;
     double tau = tau_of(a, k), s[COLUMNS] = { 0 };
-    for (int64_t i = 0; i < a->m - k; i++)
-        add_row(s, i ? v[i * a->row] : 1, top + i * a->row, j1 - j0, a->col);
-    for (int64_t i = 0; i < a->m - k; i++)
+    int64_t i = 1;
+    add_row(s, 1, top, j1 - j0, a->col);
+    for (; a->col == 1 && i + 4 <= a->m - k; i += 4) {
+        const double four[4] = { v[i * a->row], v[(i + 1) * a->row], v[(i + 2) * a->row],
+                                 v[(i + 3) * a->row] };
+        add_four(s, four, top + i * a->row, j1 - j0, a->row);
+    }
+    for (; i < a->m - k; i++)
+        add_row(s, v[i * a->row], top + i * a->row, j1 - j0, a->col);
+    for (i = 0; i < a->m - k; i++)
         subtract_from_row(top + i * a->row, tau * (i ? v[i * a->row] : 1), s, j1 - j0, a->col);
 }
 

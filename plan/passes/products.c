@@ -63,10 +63,12 @@ static uint32_t right_of(const rg_node *n)
     return n->op == &rg_op_gather ? n->in[0] : n->in[1];
 }
 
-/* Number the groups in order of their first members. */
-static void number(rg_groups *g, const rg_prog *p, uint32_t *by_key)
+/* Number the groups in order of their first members; false without memory. */
+static bool number(rg_groups *g, const rg_prog *p, uint32_t *by_key)
 {
     g->n_group = 1;
+    if (!rg_reserve(&p->alloc, &g->group, &g->cap, 1, sizeof *g->group))
+        return false;
     for (uint32_t id = 1; id < p->n_node; id++) {
         const rg_node *n = &p->node[id];
         const int key = key_of(n);
@@ -75,12 +77,15 @@ static void number(rg_groups *g, const rg_prog *p, uint32_t *by_key)
         uint32_t *k = &by_key[(size_t)right_of(n) * KEYS + (size_t)key];
         if (!*k) {
             *k = g->n_group++;
+            if (!rg_reserve(&p->alloc, &g->group, &g->cap, g->n_group, sizeof *g->group))
+                return false;
             g->group[*k] = (rg_group){ .right = right_of(n), .levels = 1 };
         }
         g->group[*k].members++;
         g->of[id] = *k;
         g->depth[id] = 1;
     }
+    return true;
 }
 
 /* In which of 64 groups does a member feed another? One bit a group, one sweep. @p bit[k] names the
@@ -172,15 +177,14 @@ rg_status rg_groups_make(rg_groups *g, rg_prog *p, rg_err *err)
     *g = (rg_groups){ .n_node = p->n_node };
     g->of = rg_get(&p->alloc, n * sizeof *g->of);
     g->depth = rg_get(&p->alloc, n * sizeof *g->depth);
-    g->group = rg_get(&p->alloc, n * sizeof *g->group);
     uint32_t *by_key = rg_get(&p->alloc, n * KEYS * sizeof *by_key);
-    uint32_t *slot = rg_get(&p->alloc, n * sizeof *slot);
     uint32_t *lane = rg_get_raw(&p->alloc, n * LANES * sizeof *lane);
     uint64_t *mask = rg_get_raw(&p->alloc, n * sizeof *mask);
-    if (!g->of || !g->depth || !g->group || !by_key || !slot || !lane || !mask) {
+    const bool ok = g->of && g->depth && by_key && lane && mask && number(g, p, by_key);
+    uint32_t *slot = ok ? rg_get(&p->alloc, g->n_group * sizeof *slot) : NULL;
+    if (!slot) {
         st = no_memory(err);
     } else {
-        number(g, p, by_key);
         measure(g, p, mask, lane, slot);
         /* A factor below 4 is too weak: two layers that share weights have twice as many members as
          * levels, and hoisting the one must not tie up the other. */
@@ -189,7 +193,7 @@ rg_status rg_groups_make(rg_groups *g, rg_prog *p, rg_err *err)
                                4 * g->group[k].levels > g->group[k].members;
     }
     rg_release(&p->alloc, by_key, n * KEYS * sizeof *by_key);
-    rg_release(&p->alloc, slot, n * sizeof *slot);
+    rg_release(&p->alloc, slot, g->n_group * sizeof *slot);
     rg_release(&p->alloc, lane, n * LANES * sizeof *lane);
     rg_release(&p->alloc, mask, n * sizeof *mask);
     return st;
@@ -199,7 +203,7 @@ void rg_groups_free(rg_groups *g, const rg_prog *p)
 {
     rg_release(&p->alloc, g->of, g->n_node * sizeof *g->of);
     rg_release(&p->alloc, g->depth, g->n_node * sizeof *g->depth);
-    rg_release(&p->alloc, g->group, g->n_node * sizeof *g->group);
+    rg_release(&p->alloc, g->group, g->cap * sizeof *g->group);
 }
 
 /* ---- Trees ----------------------------------------------------------------------------------- */

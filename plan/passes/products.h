@@ -53,6 +53,7 @@ typedef struct rg_groups {
     uint32_t *depth;       /* by node: place in the longest chain of its group, from 1 */
     rg_group *group;       /* [0] unused */
     uint32_t  n_group, n_node;
+    size_t    cap;
 } rg_groups;
 
 rg_status rg_groups_make(rg_groups *g, rg_prog *p, rg_err *err);

@@ -1,4 +1,5 @@
 /* tests/plan/steady.c -- plans that keep weights packed from run to run, and when they must not. */
+#define _DEFAULT_SOURCE
 #include "tests/rgt.h"
 
 #include <retrograd/retrograd.h>
