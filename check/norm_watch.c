@@ -1,0 +1,57 @@
+/* check/norm_watch.c -- norms of updates as they come: their median, and spikes. docs/MATH.md 14.2. */
+#include <retrograd/gradflow.h>
+
+#include <math.h>
+#include <string.h>
+
+/* The k-th smallest of n, by C. A. R. Hoare's selection; disturbs x. */
+static double select_kth(double *x, size_t n, size_t k)
+{
+    size_t low = 0, high = n - 1;
+    while (low < high) {
+        const double pivot = x[low + (high - low) / 2];
+        size_t i = low, j = high;
+        for (;; i++, j--) {
+            while (x[i] < pivot)
+                i++;
+            while (x[j] > pivot)
+                j--;
+            if (i >= j)
+                break;
+            const double other = x[i];
+            x[i] = x[j];
+            x[j] = other;
+        }
+        if (k <= j)
+            high = j;
+        else
+            low = j + 1;
+    }
+    return x[k];
+}
+
+double rg_norm_watch_median(rg_norm_watch *w)
+{
+    const size_t n = w ? w->n < RG_NORM_WINDOW ? (size_t)w->n : RG_NORM_WINDOW : 0;
+    if (!n)
+        return 0;
+    memcpy(w->work, w->norm, n * sizeof *w->work);
+    return select_kth(w->work, n, n / 2);
+}
+
+bool rg_norm_watch_add(rg_norm_watch *w, double norm, double clip)
+{
+    const double least = clip > 0 ? clip : 1;
+    if (!w)
+        return false;
+    if (!isfinite(norm)) {
+        w->spikes++;
+        return true;
+    }
+    const bool spike = norm > 1000 * least && norm > 1000 * rg_norm_watch_median(w);
+    w->spikes += spike;
+    w->clipped += clip > 0 && norm > clip;
+    w->worst = norm > w->worst ? norm : w->worst;
+    w->norm[w->n++ % RG_NORM_WINDOW] = norm;
+    return spike;
+}

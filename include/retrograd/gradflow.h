@@ -1,0 +1,179 @@
+/* retrograd/gradflow.h -- what the gradient does on its way back through time, and where a number
+ * stopped being one. docs/MATH.md 14; how to read it: docs/GRADFLOW.md. */
+#ifndef RETROGRAD_GRADFLOW_H
+#define RETROGRAD_GRADFLOW_H
+
+#include "plan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- What is found -------------------------------------------------------------------------- */
+
+/* What is differentiated. */
+typedef enum rg_probe {
+    RG_PROBE_END = 0,  /* the last real state's product with a random unit vector, row by row */
+    RG_PROBE_LOSS,     /* y itself: all losses of a sequence, as training sees them */
+    RG_PROBE_JACOBIAN  /* the last state, one element after the other: ∂h_T/∂h_{T-k} whole */
+} rg_probe;
+
+/* In order of concern. With R = e^(slope·lag asked for): */
+typedef enum rg_flow_verdict {
+    RG_FLOW_HEALTHY = 0,  /* R = 1e-3 .. 1e3 */
+    RG_FLOW_FADING,       /* R < 1e-3 */
+    RG_FLOW_GROWING,      /* R > 1e3 */
+    RG_FLOW_VANISHING,    /* R < 1e-6: below the rounding of an f32 sum */
+    RG_FLOW_CUT,          /* no path at all: exact zeros */
+    RG_FLOW_EXPLODING     /* R > 1e6, or not finite */
+} rg_flow_verdict;
+
+/* "healthy", "fading", ... */
+RG_API const char *rg_flow_verdict_text(rg_flow_verdict verdict);
+
+/* The gradient of a state, or of all states of a layer together, against the lag. */
+typedef struct rg_flow_state {
+    const char   *name;       /* "rnn.l0 c"; of a layer "rnn.l0" */
+    size_t        layer;
+    int64_t       lags;       /* of norm: lags 0 .. lags-1; 0 = the last real step */
+    const double *norm;       /* N(k), root of the mean over rows of ‖∂L/∂s‖² */
+    double        slope;      /* of ln N(k) per step; -INFINITY where nothing arrives */
+    double        half_life;  /* ln 2/|slope| steps */
+    double        horizon;    /* ln 1000/|slope| steps */
+    double        ratio;      /* R */
+    int64_t       underflow;  /* first lag too small to count; RG_NO_STEP = none */
+    int64_t       cut;        /* the path ends before this time step; RG_NO_STEP = it does not */
+    rg_flow_verdict verdict;
+    /* of the probe `jacobian`, of the first row; else NULL and 0 */
+    const double  *spectral, *frobenius;  /* [lags]  ‖J_k‖₂, ‖J_k‖_F */
+    size_t         n_singular, width;     /* so many lags with all their singular values */
+    const int64_t *singular_lag;          /* [n_singular] */
+    const double  *singular;              /* [n_singular][width], falling */
+    size_t         n_lyapunov;
+    const double  *lyapunov;              /* of a layer: finite-time exponents, falling, per step */
+} rg_flow_state;
+
+/* What each time step contributes to a parameter's gradient. */
+typedef struct rg_flow_param {
+    const char   *name;
+    const double *norm;       /* [T] ‖ḡ_t‖ by time step */
+    double        outside;    /* of uses in no time step */
+    double        total;      /* ‖Σ ḡ_t‖ */
+} rg_flow_param;
+
+/* The values of a gate. */
+typedef struct rg_flow_gate {
+    const char   *name;       /* "rnn.l0.f" */
+    double        low, high;  /* share of values < 0.1, > 0.9: saturated */
+    double        stuck;      /* share of values < 0.001 or > 0.999; above 0.99 the gate is dead */
+    double        mean;
+    double        keeps;      /* mean share of the old state that it lets through; NaN: none of it */
+    double        memory;     /* 1/(1-keeps) steps; NaN */
+    int64_t       T, width;
+    const double *over_time;  /* [T] mean over rows and units */
+    const double *first_row;  /* [T][width] */
+} rg_flow_gate;
+
+typedef struct rg_gradflow_report {
+    rg_status     status;
+    rg_flow_verdict verdict;     /* the most concerning of the layers */
+    rg_probe      probe;
+    rg_dtype      real;
+    int           draws;
+    uint64_t      seed;
+    int64_t       T, B;
+    int64_t       lag;           /* that the verdict is about */
+    size_t        n_state, n_layer, n_param, n_gate;
+    const rg_flow_state *state;  /* each for itself */
+    const rg_flow_state *layer;  /* root of the sum of squares of its states */
+    const rg_flow_param *param;
+    const rg_flow_gate  *gate;
+    int64_t       x_lags;
+    const double *x;             /* [x_lags] ‖∂y_T/∂x_t‖ against the lag; NULL = no input found */
+    size_t        nodes, runs;   /* of the plan; what it cost */
+    char          message[512];  /* one line: verdict, numbers, what to try; or why it failed */
+} rg_gradflow_report;
+
+/* ---- Measuring ------------------------------------------------------------------------------ */
+
+/* A gate that the search would not find: T values of one shape. */
+typedef struct rg_flow_gate_values {
+    const char   *name;
+    const rg_val *value;
+    int64_t       T;
+} rg_flow_gate_values;
+
+typedef struct rg_gradflow_opts {
+    const rg_val *states;      /* as rg_unroll_opts.states gives or rg_step made them: state k after
+                                  step t at t·n_state + k. NULL = found: what one time step's scope
+                                  leaves to the next */
+    size_t        n_state;
+    int64_t       T;
+    bool          reverse;     /* states given run from step T-1 to step 0 */
+    const char *const *names;  /* of states given, "enc h"; equal first words make a layer. NULL =
+                                  by scope and place */
+    const rg_flow_gate_values *gates;  /* NULL = every sigmoid in a time step's scope */
+    size_t        n_gate;
+    rg_val        x;           /* [T,B,...] for the connectivity; none = what the steps read */
+    rg_probe      probe;
+    int           draws;       /* of the probe `end`: mean of the logarithms; 0 = 8 */
+    int64_t       lag;         /* the lag that matters; 0 = the longest there is */
+    bool          parameters;  /* also every time step's share in every parameter's gradient */
+    rg_plan      *data;        /* take inputs from what is bound here; none = drawn: reals N(0,1),
+                                  masks 1, indices below what their users allow */
+    rg_dtype      real;
+    int           threads;
+    uint64_t      seed;        /* of drawn data and vectors */
+} rg_gradflow_opts;
+
+/**
+ * Follow the gradient back through any unrolled graph.
+ *
+ * @param[out] report  owned by the caller (rg_gradflow_destroy), also on failure, where it holds
+ *                     status and message; NULL only without memory
+ * @param y            what the sequence is for: a scalar loss, or for `end` and `jacobian` any real
+ *                     value that depends on the states
+ * @param opts         NULL = probe `end`, f32, drawn data
+ *
+ * Masks      the lag of a row counts its own real steps, from its last one. Masks are found in the
+ *            states; lengths of 0 take no part
+ * Loops      several (two directions, encoder and decoder) are measured each from its own last
+ *            state
+ * Cost       a plan of a private copy, linear in nodes; draws (1 for `loss`, the state's width for
+ *            `jacobian`) runs forward and backward, all gradients of states in memory at once. With
+ *            `parameters` the products of a weight are not merged over time. Graph and store are
+ *            read, never changed
+ * Errors     RG_EARG no such states, options; RG_ESHAPE `loss` of no scalar, jacobian wider than
+ *            256; RG_EGRAPH as rg_gradcheck(); what planning and running say
+ */
+RG_API rg_status rg_gradflow(rg_gradflow_report **report, rg_val y, const rg_gradflow_opts *opts);
+/* A table with bars: states by lag, shares of parameters, gates, verdict, remedy. */
+RG_API void rg_gradflow_print(const rg_gradflow_report *report, rg_write_fn *write, void *user);
+/* One object, without a line end; what is not finite is null. */
+RG_API void rg_gradflow_json(const rg_gradflow_report *report, rg_write_fn *write, void *user);
+RG_API void rg_gradflow_destroy(rg_gradflow_report **report);
+
+/* ---- Within training ------------------------------------------------------------------------ */
+
+enum { RG_NORM_WINDOW = 1000 };
+
+/* Norms of updates before clipping, as they come; all zero = none yet. */
+typedef struct rg_norm_watch {
+    double   norm[RG_NORM_WINDOW];  /* the last ones */
+    uint64_t n;
+    uint64_t clipped;               /* of them */
+    uint64_t spikes;
+    double   worst;                 /* largest so far */
+    double   work[RG_NORM_WINDOW];  /* of the median */
+} rg_norm_watch;
+
+/* Enter a norm; true = it explodes: above 1000·max(median of the last 1000, clip), where clip is
+ * the threshold, or 1 if there is none (0). What is not finite explodes and is not entered. */
+RG_API bool rg_norm_watch_add(rg_norm_watch *watch, double norm, double clip);
+/* Median of the last ones; 0 if there are none. */
+RG_API double rg_norm_watch_median(rg_norm_watch *watch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
