@@ -137,12 +137,12 @@ rg_status rg_flow_name(rg_flow *f);
 rg_status rg_flow_find_gates(rg_flow *f);
 rg_status rg_flow_read_gates(rg_flow *f, rg_gradflow_report *r);
 
-/* ---- gradflow_copy.c, gradflow_data.c --------------------------------------------------------- */
+/* ---- gradflow_copy.c, gradflow_data.c ------------------------------------------------------- */
 
 rg_status rg_flow_copy(rg_flow *f);
 rg_status rg_flow_bind(rg_flow *f);
 
-/* ---- gradflow_run.c: objective, plan, runs; gradflow_norms.c ----------------------------------- */
+/* ---- gradflow_run.c: objective, plan, runs; gradflow_norms.c -------------------------------- */
 
 rg_status rg_flow_measure(rg_flow *f);
 /* Element i of a plan's value. */
@@ -157,7 +157,7 @@ void rg_flow_norms_add(rg_flow_norms *n, const rg_flow_loop *loop, int64_t p, co
 void rg_flow_norms_next(rg_flow_norms *n, const rg_flow_loop *loop, bool log);
 void rg_flow_norms_end(rg_flow_norms *n, const rg_flow_loop *loop, bool log, double draws);
 
-/* ---- gradflow_judge.c -------------------------------------------------------------------------- */
+/* ---- gradflow_judge.c ----------------------------------------------------------------------- */
 
 /* Slope, verdict and what follows from s->norm, for the lag asked for; @p time of each lag. */
 void rg_flow_judge(rg_flow_state *s, int64_t lag, rg_dtype real, const int64_t *time);
@@ -167,7 +167,7 @@ const char *rg_flow_probe_text(rg_probe probe);
 /* "try ..." in the order in which it helps; "" where nothing need be done. */
 const char *rg_flow_remedy(const rg_gradflow_report *r);
 
-/* ---- gradflow_report.c ------------------------------------------------------------------------- */
+/* ---- gradflow_report.c ---------------------------------------------------------------------- */
 
 rg_status rg_flow_report(rg_flow *f, rg_gradflow_report *r);
 

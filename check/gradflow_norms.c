@@ -1,4 +1,4 @@
-/* check/gradflow_norms.c -- N(k): lags of rows, norms that neither overflow nor underflow, means. */
+/* check/gradflow_norms.c -- N(k): lags of rows, norms of any size, means over rows and draws. */
 #include "check/gradflow.h"
 
 #include <math.h>

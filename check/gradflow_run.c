@@ -47,7 +47,8 @@ static void each_wanted(rg_flow *f, rg_val *v, bool back)
 static rg_status differentiate(rg_flow *f)
 {
     const size_t n = count_wanted(f);
-    rg_val *v = rg_arena_get(&f->arena, n * sizeof *v), *dv = rg_arena_get(&f->arena, n * sizeof *v);
+    rg_val *v = rg_arena_get(&f->arena, n * sizeof *v);
+    rg_val *dv = rg_arena_get(&f->arena, n * sizeof *dv);
     rg_val *y = rg_arena_get(&f->arena, f->n_loop * sizeof *y);
     if (!v || !dv || !y)
         return rg_flow_no_memory(f);

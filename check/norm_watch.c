@@ -1,4 +1,4 @@
-/* check/norm_watch.c -- norms of updates as they come: their median, and spikes. docs/MATH.md 14.2. */
+/* check/norm_watch.c -- norms of updates as they come: median and spikes. docs/MATH.md 14.2. */
 #include <retrograd/gradflow.h>
 
 #include <math.h>

@@ -67,7 +67,7 @@ typedef struct rg_flow_gate {
     double        low, high;  /* share of values < 0.1, > 0.9: saturated */
     double        stuck;      /* share of values < 0.001 or > 0.999; above 0.99 the gate is dead */
     double        mean;
-    double        keeps;      /* mean share of the old state that it lets through; NaN: none of it */
+    double        keeps;      /* mean share of the old state that it passes on; NaN: none */
     double        memory;     /* 1/(1-keeps) steps; NaN */
     int64_t       T, width;
     const double *over_time;  /* [T] mean over rows and units */

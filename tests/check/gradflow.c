@@ -1,4 +1,4 @@
-/* tests/check/gradflow.c -- gradient flow: decays that are known exactly, and what is said of them. */
+/* tests/check/gradflow.c -- gradient flow: decays known exactly, and what is said of them. */
 #include <retrograd/retrograd.h>
 
 #include <math.h>
@@ -64,7 +64,8 @@ static const rg_flow_state *slow_state(const rg_gradflow_report *r)
 RGT_TEST(gradflow, without_input_the_slope_of_a_tanh_rnn_is_the_logarithm_of_its_radius)
 {
     static const double radius[] = { 0.5, 0.9, 1.5 };
-    static const rg_flow_verdict says[] = { RG_FLOW_VANISHING, RG_FLOW_FADING, RG_FLOW_EXPLODING };
+    static const rg_flow_verdict says[] = { RG_FLOW_VANISHING, RG_FLOW_FADING,
+                                            RG_FLOW_EXPLODING };
     for (int i = 0; i < 3; i++) { /* h stays 0, so J_k = (W')^k, W orthogonal times the radius */
         seq s = open_seq(rg_rnn, NULL, 91, 3, 12, 5);
         scale(s.params, "l.U", 0);
