@@ -1,6 +1,6 @@
 /* check/gradflow_gates.c -- gates: every sigmoid of a time step, or those given; which of them
- * carry an old state on; their statistics (after A. Karpathy, J. Johnson, L. Fei-Fei, "Visualizing and
- * understanding recurrent networks", 2015); and the sequence that the steps read. */
+ * carry an old state on; their statistics, after A. Karpathy, J. Johnson, L. Fei-Fei, "Visualizing
+ * and understanding recurrent networks", 2015; and the sequence that the steps read. */
 #include "check/gradflow.h"
 
 #include "ops/ops.h"

@@ -59,7 +59,7 @@ static const rg_flow_state *slow_state(const rg_gradflow_report *r)
     return &r->state[0];
 }
 
-/* ---- Known values (docs/MATH.md 14.4) --------------------------------------------------------- */
+/* ---- Known values (docs/MATH.md 14.4) -------------------------------------------------------- */
 
 RGT_TEST(gradflow, without_input_the_slope_of_a_tanh_rnn_is_the_logarithm_of_its_radius)
 {
