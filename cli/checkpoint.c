@@ -43,7 +43,7 @@ int session_save(session *x, const char *name)
     char *at = standing_text(&x->at);
     (void)snprintf(step, sizeof step, "%llu",
                    (unsigned long long)rg_trainer_facts(x->trainer).step);
-    rg_text_pair meta[] = { { "data", x->corpus.sha256 }, { "model", description },
+    rg_text_pair meta[] = { { "data", x->sha256 }, { "model", description },
                             { "standing", at }, { "step", step }, { "vocabulary", vocabulary } };
     int code = DONE;
     if (!description || !vocabulary || !at)
@@ -84,7 +84,7 @@ static int check_text(const session *x)
     if (rg_file_info(&file, folder_file(path, &x->f, "ckpt-last.safetensors")))
         return DONE; /* loading will say why */
     const char *data = meta_of(&file, "data");
-    bool same = !data || strcmp(data, x->corpus.sha256) == 0;
+    bool same = !data || strcmp(data, x->sha256) == 0;
     rg_file_destroy(&file);
     return same ? DONE : fail(BAD_DATA, "%s: not the text that this run was started with "
                               "(another fingerprint)", x->s->data);

@@ -40,7 +40,7 @@ static memory memory_of(const session *x)
         .step = (double)rg_trainer_facts(x->trainer).plan.arena_bytes,
         .weights = params_bytes(x->m.params),
         .optimizer = params_bytes(rg_optim_state(rg_trainer_optim(x->trainer))),
-        .text = (double)(x->corpus.n * sizeof *x->corpus.id),
+        .text = x->data_bytes,
     };
     if (getrusage(RUSAGE_SELF, &used) == 0)
         m.resident = 1024 * (double)used.ru_maxrss;
@@ -65,15 +65,15 @@ static outlook outlook_of(const session *x, double step, int timed)
 static void tell(const session *x, const memory *m, const outlook *look)
 {
     const rg_plan_report r = rg_trainer_facts(x->trainer).plan;
-    const double chars = (double)(x->s->batch * x->s->seq_len);
     printf("plan    %zu nodes in %zu steps, %.3g flop; %d thread%s\n", r.nodes, r.steps, r.flop,
            r.threads, r.threads == 1 ? "" : "s");
     printf("memory  %.1f MiB: step %.1f, weights %.1f, optimizer %.1f, text %.1f; process at most "
            "%.1f so far\n", (m->step + m->weights + m->optimizer + m->text) / 0x1p20,
            m->step / 0x1p20, m->weights / 0x1p20, m->optimizer / 0x1p20, m->text / 0x1p20,
            m->resident / 0x1p20);
-    printf("time    %.3f ms a step, the median of %d timed here: %.0f characters a second, "
-           "%.1f GF/s\n", 1e3 * look->step, look->timed, chars / look->step,
+    printf("time    %.3f ms a step, the median of %d timed here: %.0f %s a second, "
+           "%.1f GF/s\n", 1e3 * look->step, look->timed, x->per_step / look->step,
+           x->task->bits ? "characters" : x->task->unit,
            1e-9 * r.flop / look->step);
     if (look->by_clock)
         printf("whole   %.0f s, about %.0f steps, evaluations included\n", look->seconds,

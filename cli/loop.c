@@ -9,11 +9,6 @@
 
 static const double LN2 = 0.69314718055994530942;
 
-static uint64_t characters(const session *x)
-{
-    return (uint64_t)(x->s->batch * x->s->seq_len);
-}
-
 /* Seconds until the first limit; < 0: not known yet. */
 static double seconds_left(const session *x, uint64_t step, double per_step)
 {
@@ -32,8 +27,9 @@ static progress_line line_of(const session *x, const rg_trainer_report *r, doubl
 {
     return (progress_line){
         .step = r->step, .total = x->total, .epoch = (double)r->step / (double)r->windows,
-        .loss = loss, .bpc = loss / LN2, .grad_norm = r->optim.grad_norm, .lr = r->optim.lr,
-        .chars_per_second = per_step > 0 ? (double)characters(x) / per_step : 0,
+        .loss = loss, .bpc = x->task->bits ? loss / LN2 : -1,
+        .grad_norm = r->optim.grad_norm, .lr = r->optim.lr,
+        .per_second = per_step > 0 ? x->per_step / per_step : 0, .unit = x->task->unit,
         .seconds_left = seconds_left(x, r->step, per_step),
     };
 }
@@ -48,7 +44,9 @@ static int report(session *x, const rg_trainer_report *r)
     progress_log(&p);
     metrics_row row = { .time = session_seconds(x), .step = r->step, .epoch = p.epoch,
                         .split = "train", .loss = loss, .grad_norm = r->optim.grad_norm,
-                        .lr = r->optim.lr, .tok_s = p.chars_per_second };
+                        .lr = r->optim.lr, .tok_s = p.per_second };
+    for (int i = 0; i < MEASURES; i++)
+        row.measure[i] = -1;
     x->at.loss_sum = 0;
     x->at.loss_count = 0;
     x->busy = 0;

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char csv_header[] = "time,step,epoch,split,loss,bpc,grad_norm,lr,tok_s\n";
 static const double LN2 = 0.69314718055994530942;
 
 /* ---- A row as text -------------------------------------------------------------------------- */
@@ -27,7 +26,7 @@ static void put(json_t *object, json_t *nonfinite, const char *name, double x)
 }
 
 /* The line for metrics.jsonl, to be freed; NULL without memory. */
-static char *json_line(const metrics_row *r)
+static char *json_line(const metrics *m, const metrics_row *r)
 {
     json_t *object = json_object(), *nonfinite = json_array();
     json_object_set_new(object, "v", json_integer(1));
@@ -36,7 +35,9 @@ static char *json_line(const metrics_row *r)
     json_object_set_new(object, "epoch", json_real(r->epoch));
     json_object_set_new(object, "split", json_string(r->split));
     put(object, nonfinite, "loss", r->loss);
-    put(object, nonfinite, "bpc", r->bpc);
+    for (size_t i = 0; m->name[i]; i++)
+        if (!(r->measure[i] < 0))
+            put(object, nonfinite, m->name[i], r->measure[i]);
     if (!(r->grad_norm < 0))
         put(object, nonfinite, "grad_norm", r->grad_norm);
     if (r->lr >= 0)
@@ -59,15 +60,25 @@ static void csv_number(char *out, size_t size, double x)
         (void)snprintf(out, size, ",%.9g", x);
 }
 
-static void csv_line(char *out, size_t size, const metrics_row *r)
+static void csv_line(char *out, size_t size, const metrics *m, const metrics_row *r)
 {
-    char norm[32], lr[32], speed[32];
+    char norm[32], lr[32], speed[32], measure[32 * MEASURES] = "";
     csv_number(norm, sizeof norm, r->grad_norm);
     csv_number(lr, sizeof lr, r->lr);
     csv_number(speed, sizeof speed, r->tok_s);
-    (void)snprintf(out, size, "%.9g,%llu,%.9g,%s,%.9g,%.9g%s%s%s\n", r->time,
-                   (unsigned long long)r->step, r->epoch, r->split, r->loss, r->bpc, norm, lr,
+    for (size_t i = 0, n = 0; m->name[i]; i++, n = strlen(measure))
+        csv_number(measure + n, sizeof measure - n, r->measure[i]);
+    (void)snprintf(out, size, "%.9g,%llu,%.9g,%s,%.9g%s%s%s%s\n", r->time,
+                   (unsigned long long)r->step, r->epoch, r->split, r->loss, measure, norm, lr,
                    speed);
+}
+
+static void csv_header(FILE *out, const metrics *m)
+{
+    (void)fputs("time,step,epoch,split,loss", out);
+    for (size_t i = 0; m->name[i]; i++)
+        (void)fprintf(out, ",%s", m->name[i]);
+    (void)fputs(",grad_norm,lr,tok_s\n", out);
 }
 
 /* ---- Files ---------------------------------------------------------------------------------- */
@@ -97,11 +108,18 @@ static int keep(metrics *m, const metrics_row *row)
     return DONE;
 }
 
+/* Is the first measure the loss in bits? */
+static bool in_bits(const metrics *m)
+{
+    return m->name[0] && strcmp(m->name[0], "bpc") == 0;
+}
+
 int metrics_add(metrics *m, const metrics_row *given, bool echo)
 {
     metrics_row whole = *given, *row = &whole;
-    row->bpc = row->loss / LN2;
-    char csv[512], *json = json_line(row);
+    if (in_bits(m))
+        row->measure[0] = row->loss / LN2;
+    char csv[512], *json = json_line(m, row);
     if (!json)
         return fail(RUN_TIME, "no memory");
     size_t n = strlen(json);
@@ -110,7 +128,7 @@ int metrics_add(metrics *m, const metrics_row *given, bool echo)
         fflush(stdout);
     }
     json[n] = '\n'; /* in place of the terminator: one write */
-    csv_line(csv, sizeof csv, row);
+    csv_line(csv, sizeof csv, m, row);
     int code = keep(m, row);
     if (code == DONE)
         code = append(m->jsonl, json, n + 1, "metrics.jsonl");
@@ -120,15 +138,20 @@ int metrics_add(metrics *m, const metrics_row *given, bool echo)
     return code;
 }
 
+/* A number that a row may lack. */
+static double number_of(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    return !value ? -1 : json_is_number(value) ? json_number_value(value) : NAN;
+}
+
 /* A row of an earlier session; false: torn, or of another version. */
-static bool parse(metrics_row *r, const char *line, size_t n)
+static bool parse(const metrics *m, metrics_row *r, const char *line, size_t n)
 {
     json_error_t error;
     json_t *object = json_loadb(line, n, 0, &error);
     const char *split = json_string_value(json_object_get(object, "split"));
     const json_t *at = json_object_get(object, "step"), *loss = json_object_get(object, "loss");
-    const json_t *norm = json_object_get(object, "grad_norm"), *lr = json_object_get(object, "lr");
-    const json_t *speed = json_object_get(object, "tok_s"), *bpc = json_object_get(object, "bpc");
     bool good = split && json_is_integer(at);
     if (good)
         *r = (metrics_row){
@@ -138,11 +161,11 @@ static bool parse(metrics_row *r, const char *line, size_t n)
             .split = strcmp(split, "train") == 0 ? "train" : strcmp(split, "valid") == 0 ? "valid"
                    : "test",
             .loss = json_is_number(loss) ? json_number_value(loss) : NAN,
-            .bpc = json_is_number(bpc) ? json_number_value(bpc) : NAN,
-            .grad_norm = norm ? json_is_number(norm) ? json_number_value(norm) : NAN : -1,
-            .lr = lr ? json_number_value(lr) : -1,
-            .tok_s = speed ? json_number_value(speed) : -1,
+            .grad_norm = number_of(object, "grad_norm"), .lr = number_of(object, "lr"),
+            .tok_s = number_of(object, "tok_s"),
         };
+    for (size_t i = 0; good && m->name[i]; i++)
+        r->measure[i] = number_of(object, m->name[i]);
     json_decref(object);
     return good;
 }
@@ -164,7 +187,7 @@ static int read_rows(metrics *m, const char *path, uint64_t step, uint64_t evalu
         return DONE;
     for (ssize_t n; code == DONE && (n = getline(&line, &cap, file)) > 0;) {
         metrics_row row;
-        if (line[n - 1] != '\n' || !parse(&row, line, (size_t)n) || row.step > step)
+        if (line[n - 1] != '\n' || !parse(m, &row, line, (size_t)n) || row.step > step)
             continue;
         m->time = row.time > m->time ? row.time : m->time; /* of results, too, which are cut */
         if (reached(&row, step, evaluated))
@@ -182,10 +205,10 @@ static int rewrite(metrics *m, const char *jsonl, const char *csv)
     FILE *file[2] = { open_memstream(&text[0], &n[0]), open_memstream(&text[1], &n[1]) };
     int code = file[0] && file[1] ? DONE : fail(RUN_TIME, "no memory");
     if (code == DONE)
-        (void)fputs(csv_header, file[1]);
+        csv_header(file[1], m);
     for (size_t i = 0; code == DONE && i < m->n; i++) {
-        char *json = json_line(&m->row[i]);
-        csv_line(row, sizeof row, &m->row[i]);
+        char *json = json_line(m, &m->row[i]);
+        csv_line(row, sizeof row, m, &m->row[i]);
         (void)fprintf(file[0], "%s\n", json ? json : "");
         (void)fputs(row, file[1]);
         free(json);
@@ -202,10 +225,11 @@ static int rewrite(metrics *m, const char *jsonl, const char *csv)
     return code;
 }
 
-int metrics_open(metrics *m, const folder *f, uint64_t step, uint64_t evaluated)
+int metrics_open(metrics *m, const folder *f, const char *const *name, uint64_t step,
+                 uint64_t evaluated)
 {
     char jsonl[PATH_BYTES], csv[PATH_BYTES];
-    *m = (metrics){ .jsonl = -1, .csv = -1 };
+    *m = (metrics){ .name = name, .jsonl = -1, .csv = -1 };
     folder_file(jsonl, f, "metrics.jsonl");
     folder_file(csv, f, "metrics.csv");
     int code = read_rows(m, jsonl, step, evaluated);
@@ -243,13 +267,13 @@ static size_t curve_of(const metrics *m, const char *split, double *x, double *y
     for (size_t i = 0; i < m->n; i++)
         if (strcmp(m->row[i].split, split) == 0) {
             x[n] = (double)m->row[i].step;
-            y[n++] = m->row[i].bpc;
+            y[n++] = in_bits(m) ? m->row[i].measure[0] : m->row[i].loss;
         }
     return n;
 }
 
-int metrics_plot(const metrics *m, const folder *f, const char *title, double baseline,
-                 const char *baseline_label)
+int metrics_plot(const metrics *m, const folder *f, const char *title, const char *axis,
+                 double baseline, const char *baseline_label)
 {
     char path[PATH_BYTES], *text = NULL;
     size_t n = 0, rows = m->n ? m->n : 1;
@@ -268,8 +292,8 @@ int metrics_plot(const metrics *m, const folder *f, const char *title, double ba
     };
     curve[0].n = curve_of(m, "train", xy, xy + rows);
     curve[1].n = curve_of(m, "valid", xy + 2 * rows, xy + 3 * rows);
-    rg_svg_opts opts = { .title = title, .x_label = "step", .y_label = "bits per character" };
-    (void)rg_svg_curves(curve, 3, &opts, to_stream, file);
+    rg_svg_opts opts = { .title = title, .x_label = "step", .y_label = axis };
+    (void)rg_svg_curves(curve, isnan(baseline) ? 2 : 3, &opts, to_stream, file);
     int code = fclose(file) ? fail(RUN_TIME, "no memory")
                             : file_replace(folder_file(path, f, "plot.svg"), text, n);
     free(text);

@@ -4,19 +4,22 @@
 
 #include "cli/folder.h"
 
+enum { MEASURES = 4 };
+
 typedef struct metrics_row {
     double      time;       /* seconds of training, over all sessions */
     uint64_t    step;
     double      epoch;
     const char *split;      /* "train", "valid", "test" */
-    double      loss;       /* nats per character */
-    double      bpc;        /* bits; set by metrics_add() */
+    double      loss;       /* nats of a position, or squared error */
+    double      measure[MEASURES];  /* by metrics.name; < 0: none. metrics_add() sets bpc */
     double      grad_norm;  /* before clipping; < 0: none */
     double      lr;         /* < 0: none */
-    double      tok_s;      /* characters per second; < 0: none */
+    double      tok_s;      /* positions per second; < 0: none */
 } metrics_row;
 
 typedef struct metrics {
+    const char *const *name;  /* of the measures between loss and grad_norm; NULL at the end */
     int          jsonl, csv;  /* descriptors, or -1 */
     metrics_row *row;
     size_t       n, cap;
@@ -25,12 +28,14 @@ typedef struct metrics {
 
 /* Open for writing. What a resumed run has not reached is cut: rows behind @p step, evaluations
  * behind @p evaluated, results, a torn last line. A new run has 0 and 0. */
-int metrics_open(metrics *m, const folder *f, uint64_t step, uint64_t evaluated);
+int metrics_open(metrics *m, const folder *f, const char *const *name, uint64_t step,
+                 uint64_t evaluated);
 void metrics_close(metrics *m);
 /* Append to both files, one write each. With @p echo the JSON line goes to stdout as well. */
 int metrics_add(metrics *m, const metrics_row *row, bool echo);
-/* The loss curve, with lines for what it is compared with: bits per character. */
-int metrics_plot(const metrics *m, const folder *f, const char *title, double baseline,
-                 const char *baseline_label);
+/* The curve of the loss, or of bpc where there is one, with a line for what it is compared with
+ * (NaN: none). */
+int metrics_plot(const metrics *m, const folder *f, const char *title, const char *axis,
+                 double baseline, const char *baseline_label);
 
 #endif

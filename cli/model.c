@@ -52,6 +52,14 @@ double model_weights(const model *m)
          + H * V + V;
 }
 
+double params_count(rg_params *params)
+{
+    double sum = 0;
+    for (size_t i = 0; i < rg_params_count(params); i++)
+        sum += (double)rg_shape_count(rg_params_at(params, i).shape);
+    return sum;
+}
+
 double params_bytes(rg_params *params)
 {
     double sum = 0;

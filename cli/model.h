@@ -35,7 +35,8 @@ char *model_vocabulary(const model *m);
 const char *model_title(char *out, size_t size, const model *m);
 /* Number of weights of a model, without making it. */
 double model_weights(const model *m);
-/* Bytes of a store's arrays. */
+/* Numbers in a store's arrays, and their bytes. */
+double params_count(rg_params *params);
 double params_bytes(rg_params *params);
 
 /* Look a key up in a file's metadata; NULL if it is not there. */

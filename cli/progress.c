@@ -78,7 +78,7 @@ void progress_clear(void)
 
 void progress_draw(const progress_line *p)
 {
-    char line[512], left[32], blocks[25] = "";
+    char line[512], left[32], blocks[25] = "", bits[32] = "";
     double now = seconds();
     if (bar.kind != BAR || now - bar.drawn < 0.1)
         return;
@@ -87,10 +87,12 @@ void progress_draw(const progress_line *p)
         memset(blocks, '.', 20);
         memset(blocks, '#', (size_t)(20 * p->step / p->total) % 21);
     }
-    (void)snprintf(line, sizeof line, "step %llu%s%.0llu [%s] loss %.3f (%.2f bpc)  |g| %.2g  "
-                   "lr %.2g  %.0f chars/s  %s left", (unsigned long long)p->step,
-                   p->total ? "/" : "", (unsigned long long)p->total, blocks, p->loss, p->bpc,
-                   p->grad_norm, p->lr, p->chars_per_second, left);
+    if (p->bpc >= 0)
+        (void)snprintf(bits, sizeof bits, " (%.2f bpc)", p->bpc);
+    (void)snprintf(line, sizeof line, "step %llu%s%.0llu [%s] loss %.3f%s  |g| %.2g  "
+                   "lr %.2g  %.0f %s/s  %s left", (unsigned long long)p->step,
+                   p->total ? "/" : "", (unsigned long long)p->total, blocks, p->loss, bits,
+                   p->grad_norm, p->lr, p->per_second, p->unit, left);
     line[width() < sizeof line ? width() : sizeof line - 1] = '\0';
     send("\r");
     send(line);
@@ -101,14 +103,16 @@ void progress_draw(const progress_line *p)
 
 void progress_log(const progress_line *p)
 {
-    char total[32] = "", left[32] = "";
+    char total[32] = "", left[32] = "", bits[32] = "";
     if (bar.kind != PLAIN)
         return;
     if (p->total)
         (void)snprintf(total, sizeof total, " of=%llu", (unsigned long long)p->total);
     if (p->seconds_left >= 0)
         (void)snprintf(left, sizeof left, " left_s=%.0f", p->seconds_left);
-    note("step=%llu%s epoch=%.3f loss=%.4f bpc=%.4f grad_norm=%.3g lr=%.3g chars_s=%.0f%s",
-         (unsigned long long)p->step, total, p->epoch, p->loss, p->bpc, p->grad_norm, p->lr,
-         p->chars_per_second, left);
+    if (!(p->bpc < 0))
+        (void)snprintf(bits, sizeof bits, " bpc=%.4f", p->bpc);
+    note("step=%llu%s epoch=%.3f loss=%.4f%s grad_norm=%.3g lr=%.3g %s_s=%.0f%s",
+         (unsigned long long)p->step, total, p->epoch, p->loss, bits, p->grad_norm, p->lr,
+         p->unit, p->per_second, left);
 }

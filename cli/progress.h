@@ -6,7 +6,8 @@
 
 typedef struct progress_line {
     uint64_t step, total;  /* total 0: not known */
-    double   epoch, loss, bpc, grad_norm, lr, chars_per_second, seconds_left;  /* < 0: not known */
+    double   epoch, loss, bpc, grad_norm, lr, per_second, seconds_left;  /* < 0: not known */
+    const char *unit;      /* of per_second: "chars" */
 } progress_line;
 
 void progress_setup(const settings *s);

@@ -1,4 +1,4 @@
-/* cli/session.c -- opening a training run: text, split, count models, model, folder. */
+/* cli/session.c -- opening a training run: data, limits, model, folder. */
 #define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "cli/session.h"
@@ -19,66 +19,6 @@ double session_seconds(const session *x)
     return x->before + seconds() - x->began;
 }
 
-/* ---- The text ------------------------------------------------------------------------------- */
-
-static int load_text(session *x)
-{
-    const settings *s = x->s;
-    rg_corpus *c = &x->corpus;
-    rg_status st = rg_corpus_load(c, s->data, &(rg_corpus_opts){ .bytes = s->bytes });
-    if (st)
-        return fail(exit_code(st), "%s%s", c->message, st == RG_EFORMAT ? " (try --bytes)" : "");
-    if (c->n == 0)
-        return fail(BAD_DATA, "%s: the text is empty (--data takes another)", s->data);
-    x->train = rg_corpus_part(c, RG_PART_TRAIN);
-    x->valid = rg_corpus_part(c, RG_PART_VALID);
-    x->test = rg_corpus_part(c, RG_PART_TEST);
-    return DONE;
-}
-
-static void line_ends(const session *x)
-{
-    const rg_corpus *c = &x->corpus;
-    if (c->bom)
-        note("data   the byte order mark is dropped");
-    if (c->crlf)
-        note("data   %zu lines end in CR LF; both characters stay in the text", c->crlf);
-    if (c->cr)
-        note("data   %zu lone CR stay in the text", c->cr);
-}
-
-/* Every part must hold one window: of all rows for training, of one row for the others. */
-static int check_parts(const session *x)
-{
-    size_t T = (size_t)x->s->seq_len, B = (size_t)x->s->batch;
-    if (x->train.n < T * B + 1)
-        return fail(BAD_DATA, "%s: the training part (90 %% of %zu characters) has %zu, but one "
-                    "window of %zu steps in %zu rows needs %zu (smaller --batch or --seq-len, or "
-                    "more text)", x->s->data, x->corpus.n, x->train.n, T, B, T * B + 1);
-    const rg_span *part[] = { &x->valid, &x->test };
-    static const char *const name[] = { "validation", "test" };
-    for (int i = 0; i < 2; i++)
-        if (part[i]->n < T + 1)
-            return fail(BAD_DATA, "%s: the %s part (5 %% of %zu characters) has %zu, but one "
-                        "window of %zu steps needs %zu (smaller --seq-len, or more text)",
-                        x->s->data, name[i], x->corpus.n, part[i]->n, T, T + 1);
-    return DONE;
-}
-
-static int count_models(session *x)
-{
-    const rg_span part[2] = { x->test, x->valid };
-    rg_status st = rg_count_models(x->baseline[0], ORDERS, x->corpus.V, x->train, part, 2);
-    if (st)
-        return fail(exit_code(st), "no memory to count");
-    const double *b = x->baseline[0];
-    note("data   %zu characters, %zu symbols; %zu train, %zu validate, %zu test", x->corpus.n,
-         x->corpus.V, x->train.n, x->valid.n, x->test.n);
-    note("counts uniform %.2f, order 1 to 6: %.2f %.2f %.2f %.2f %.2f %.2f bits per character "
-         "(test)", log2((double)x->corpus.V), b[0], b[1], b[2], b[3], b[4], b[5]);
-    return DONE;
-}
-
 /* ---- Limits --------------------------------------------------------------------------------- */
 
 /* Steps of a run under --steps and --epochs; 0 = no such limit. */
@@ -92,50 +32,38 @@ static uint64_t total_steps(const settings *s, uint64_t windows)
 
 static void plan_schedule(session *x)
 {
-    uint64_t windows = (x->train.n - 1) / (size_t)x->s->batch / (size_t)x->s->seq_len;
-    x->total = total_steps(x->s, windows);
+    x->total = total_steps(x->s, x->windows);
     if (!x->horizon)
         x->horizon = x->total;
     x->eval_every = (uint64_t)x->s->eval_every;
     if (!x->eval_every)
-        x->eval_every = windows < 500 ? windows : 500;
+        x->eval_every = x->windows < 500 ? x->windows : 500;
 }
 
 /* ---- The model ------------------------------------------------------------------------------ */
 
-static rg_trainer_opts trainer_opts(const session *x)
+rg_optim_opts session_optim(const session *x)
 {
     const settings *s = x->s;
-    return (rg_trainer_opts){
-        .model = x->m.lm,
-        .optim = {
-            .kind = (rg_optim_kind)s->optimizer, .lr = s->lr, .weight_decay = s->weight_decay,
-            .no_decay = s->weight_decay == 0, .clip_norm = s->clip_norm,
-            .clip_value = s->clip_value,
-            .schedule = { .kind = (rg_schedule_kind)s->schedule, .warmup = (uint64_t)s->warmup,
-                          .total = s->schedule == RG_COSINE ? x->horizon : 0,
-                          .every = (uint64_t)s->decay_every, .factor = s->decay_factor },
-        },
-        .T = s->seq_len, .B = s->batch,
-        .plan = { .real = x->m.real, .threads = (int)s->threads,
-                  .budget_bytes = (size_t)s->memory_budget },
+    return (rg_optim_opts){
+        .kind = (rg_optim_kind)s->optimizer, .lr = s->lr, .weight_decay = s->weight_decay,
+        .no_decay = s->weight_decay == 0, .clip_norm = s->clip_norm, .clip_value = s->clip_value,
+        .schedule = { .kind = (rg_schedule_kind)s->schedule, .warmup = (uint64_t)s->warmup,
+                      .total = s->schedule == RG_COSINE ? x->horizon : 0,
+                      .every = (uint64_t)s->decay_every, .factor = s->decay_factor },
     };
 }
 
 static int build(session *x)
 {
-    char title[128];
-    int code = model_new(&x->m, x->s, &x->corpus);
-    if (code)
-        return code;
     const double began = seconds();
-    const rg_trainer_opts opts = trainer_opts(x);
-    code = model_trainer(&x->trainer, &x->m, x->train, &opts);
+    int code = x->task->build(x);
     if (code)
         return code;
+    char title[128];
     rg_trainer_report r = rg_trainer_facts(x->trainer);
     note("model  %s: %.0f weights, %.1f MiB of memory for a step, planned in %.0f ms",
-         model_title(title, sizeof title, &x->m), model_weights(&x->m),
+         model_title(title, sizeof title, &x->m), params_count(x->m.params),
          (double)r.plan.arena_bytes / 0x1p20, 1e3 * (seconds() - began));
     detail("plan   %zu nodes, %zu steps, %.3g flop, %d threads", r.plan.nodes, r.plan.steps,
            r.plan.flop, r.plan.threads);
@@ -160,11 +88,9 @@ static int write_config(const session *x)
         json_object_set_new(chosen, "data", json_string(whole));
     for (int i = 0; i < x->s->argc; i++)
         json_array_append_new(line, json_string(x->s->argv[i]));
-    json_t *data = json_pack("{s:s, s:I, s:I}", "sha256", x->corpus.sha256, "characters",
-                             (json_int_t)x->corpus.n, "symbols", (json_int_t)x->corpus.V);
     json_t *object = json_pack("{s:i, s:o, s:o, s:I, s:o, s:o}", "v", 1, "options", chosen, "data",
-                               data, "horizon", (json_int_t)x->horizon, "command", line, "build",
-                               build_object());
+                               x->task->data(x), "horizon", (json_int_t)x->horizon, "command",
+                               line, "build", build_object());
     char *text = object ? config_text(object) : NULL;
     int code = text ? file_replace(folder_file(path, &x->f, "config.json"), text, strlen(text))
                     : fail(RUN_TIME, "config.json: no memory, or a path that is not UTF-8");
@@ -180,15 +106,15 @@ static int open_folder(session *x)
     if (code == DONE && !x->s->resume)
         code = write_config(x);
     if (code == DONE)
-        code = metrics_open(&x->metrics, &x->f, rg_trainer_facts(x->trainer).step,
-                            x->at.evaluated);
+        code = metrics_open(&x->metrics, &x->f, x->task->measures,
+                            rg_trainer_facts(x->trainer).step, x->at.evaluated);
     if (code == DONE)
         note("run    %s", x->f.path);
     x->before = fmax(x->metrics.time, folder_told_seconds(&x->f));
     return code;
 }
 
-static void banner(const session *x)
+void session_banner(const session *x)
 {
     rg_build b = rg_build_info();
     int threads = x->s->threads ? (int)x->s->threads : b.max_threads;
@@ -206,16 +132,9 @@ int session_open(session *x, settings *s)
     uint64_t horizon = x->horizon;
     folder f = x->f;
     *x = (session){ .s = s, .f = f, .horizon = horizon, .metrics = { .jsonl = -1, .csv = -1 },
-                    .at = { .best_loss = INFINITY }, .began = seconds() };
+                    .at = { .best_loss = INFINITY }, .began = seconds(), .task = &lm_task };
     progress_setup(s);
-    int code = load_text(x);
-    if (code == DONE)
-        code = check_parts(x);
-    if (code)
-        return code;
-    banner(x);
-    line_ends(x);
-    code = count_models(x);
+    int code = x->task->load(x);
     if (code)
         return code;
     plan_schedule(x);
@@ -233,5 +152,6 @@ void session_close(session *x)
     model_close(&x->m);
     metrics_close(&x->metrics);
     folder_close(&x->f);
-    rg_corpus_destroy(&x->corpus);
+    if (x->task)
+        x->task->close(x);
 }

@@ -1,4 +1,5 @@
-/* cli/session.h -- one session of a training run: what `retrograd train` holds while it works. */
+/* cli/session.h -- one session of a training run: what `retrograd train` holds while it works, and
+ * what a task adds to it. */
 #ifndef RG_CLI_SESSION_H
 #define RG_CLI_SESSION_H
 
@@ -22,8 +23,11 @@ typedef struct warned {
     bool skipped, exploded, clipped, vanishing, growing;
 } warned;
 
+typedef struct task task;
+
 typedef struct session {
     settings   *s;
+    const task *task;
     rg_corpus   corpus;
     rg_span     train, valid, test;
     double      baseline[2][ORDERS];  /* bits per character on test and on valid */
@@ -32,6 +36,10 @@ typedef struct session {
     folder      f;
     metrics     metrics;
     standing    at;
+    char        sha256[65]; /* of the data */
+    double      data_bytes; /* in memory */
+    double      per_step;   /* positions of a step, on average */
+    uint64_t    windows;    /* steps of an epoch */
     uint64_t    total;      /* steps of the whole run; 0 = until --minutes */
     uint64_t    horizon;    /* of the schedule, fixed when the run began */
     uint64_t    eval_every;
@@ -44,11 +52,42 @@ typedef struct session {
     warned      warned;
 } session;
 
+/* What differs between tasks; loop, folder, checkpoints, reports are the same for all. All return
+ * DONE, or said why. */
+struct task {
+    const char        *unit;      /* of positions: "chars" */
+    const char *const *measures;  /* beside the loss: columns of the metrics; NULL at the end */
+    const char        *axis;      /* of the picture */
+    bool               bits;      /* losses are shown in bits, too */
+    /* Data, its parts, baselines; sets x->sha256, per_step, windows. */
+    int     (*load)(session *x);
+    /* Model and trainer. */
+    int     (*build)(session *x);
+    /* What config.json says of the data. */
+    json_t *(*data)(const session *x);
+    /* Score the validation part: loss and measures of the row, and a text for the log. RG_EUSER in
+     * *st where a signal cut it short. */
+    int     (*score)(session *x, metrics_row *row, char text[200], rg_status *st);
+    /* After an evaluation: what the model writes or says, trouble with its gradient. */
+    void    (*show)(session *x);
+    /* The best of the baselines, in the unit of the picture; NaN: none. */
+    double  (*baseline)(const session *x, char label[64]);
+    /* The best model on the test part: the row, and the result on stdout. */
+    int     (*score_test)(session *x, model *best, metrics_row *row, rg_status *st);
+    int     (*print)(session *x, model *best, const metrics_row *row);
+    void    (*close)(session *x);
+};
+
+extern const task lm_task;
+
 /* session.c: everything that the loop needs; session_close() frees what there is. */
 int  session_open(session *x, settings *s);
 void session_close(session *x);
 /* Plan options of this run. */
 rg_plan_opts session_plan(const session *x);
+rg_optim_opts session_optim(const session *x);
+/* Says what program this is, on what machine. */
+void session_banner(const session *x);
 double session_seconds(const session *x);
 
 /* checkpoint.c */

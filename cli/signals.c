@@ -44,6 +44,12 @@ int signals_stop(void)
     return stop_signal;
 }
 
+bool signals_stop_asked(void *user)
+{
+    (void)user;
+    return signals_stop() != 0;
+}
+
 bool signals_save(void)
 {
     bool wanted = save_wanted;

@@ -9,6 +9,8 @@
 void signals_install(void);
 /* The signal that asked to stop, or 0. */
 int signals_stop(void);
+/* Was there one? For callbacks. */
+bool signals_stop_asked(void *user);
 /* Did someone ask to save since the last call? */
 bool signals_save(void);
 
