@@ -81,6 +81,29 @@ RG_API void rg_step(rg_val *next, const rg_cell *cell, rg_val x, const rg_val *s
 /* [B] RG_INT lengths in 0 .. T (else RG_EINDEX at run time) -> [T,B] RG_BOOL, t < n. */
 RG_API rg_val rg_length_mask(rg_val lengths, int64_t T);
 
+/**
+ * Write what a cell computes in one step as equations, read off its nodes: yours as well.
+ *
+ *     rg_formula_print(&cell, rg_input(g, NULL, RG_F, RG_SHAPE(1, I)), NULL, rg_to_file, stdout);
+ *
+ * Takes one step in the graph of @p x, which must be that of the cell's weights; nobody reads the
+ * nodes made. A value has a line and a name if it is a state, if it is read more than once, or if
+ * it is a gate: a nonlinear function of what weights make, called what their names end in (Ui, Wi,
+ * bi: i). States are h, c, n, m; y is an output that no step reads, p a state that becomes x. What
+ * a step makes in a scope of its own, with one result, is written as a function: rg_layer_norm() as
+ * LN(v, γ, β). "In 4 blocks: s₁ …" says that s is sliced. ∘ is by element, · the product.
+ *
+ * @param x   [B,I], what a step reads
+ * @param s   states before, [B, width[k]]; NULL = zeros
+ *
+ * Errors     as rg_step(), which stick to the graph; RG_ENOMEM
+ */
+RG_API rg_status rg_formula_print(const rg_cell *cell, rg_val x, const rg_val *s,
+                                  rg_write_fn *write, void *user);
+/* Operations of such a step: 2·M·K·N for a product, 1 for each element of anything else that is not
+ * only moved. -1: it could not be taken. */
+RG_API double rg_step_flop(const rg_cell *cell, rg_val x, const rg_val *s);
+
 /* ---- Gates: what most cells are made of ---------------------------------------------------- */
 
 /* Weights of one gate. Fill it by hand for other initialisers, or without bias (b = RG_NONE). */
