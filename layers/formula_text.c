@@ -183,7 +183,8 @@ static void slice(rg_sheet *f, uint32_t id, const rg_node *node)
     if (at->axis == whole->rank - 1 && width > 0 && n % width == 0 && at->begin % width == 0 &&
         at->begin / width < 9) {
         put(f, id, RG_ATOM, rg_sheet_say(f, "%s%s", of, digit[at->begin / width]));
-        f->term[node->in[0]].blocks = n / width;
+        if (width > 1)
+            f->term[node->in[0]].blocks = n / width;
     } else {
         put(f, id, RG_ATOM, rg_sheet_say(f, "%s[%lld:%lld]", of, (long long)at->begin,
                                          (long long)at->end));

@@ -147,7 +147,7 @@ static void declare_norms(struct lstm *p, const rg_cell_site *s, const rg_gate_k
     bool beta = p->opts.norm != RG_NORM_HASTE;
     if (p->opts.norm_eps == 0)
         p->opts.norm_eps = 1e-5;
-    p->of_c = declare_norm(s, "c", s->H, true, 0);
+    p->of_c = declare_norm(s, "cell", s->H, true, 0);
     for (int j = 0; j < n; j++) {
         U[j] = p->gate[gate[j]].U;
         W[j] = p->gate[gate[j]].W;

@@ -166,7 +166,7 @@ RGT_TEST(masks, states_pass_unchanged_outputs_are_zero_and_an_empty_row_keeps_it
                 double *after = lab_read(&n.l, states[(size_t)t * S + s], NULL);
                 for (int e = 0; e < B * W; e++) {
                     bool real = holes[t * B + e / W];
-                    RGT_CHECK(real ? after[e] != before[e] || after[e] == 0 /* a relu unit at rest */
+                    RGT_CHECK(real ? after[e] != before[e] || after[e] == 0 /* relu at rest */
                                          || fabs(after[e]) == lab_cells[k].opts.cell_clip
                                    : after[e] == before[e]);
                     if (s == 0)
