@@ -1,5 +1,5 @@
-/* layers/layers.c -- layers over a whole sequence, one after the other: of one direction or two, with
- * dropout around them, each perhaps added to what it reads. */
+/* layers/layers.c -- layers over a whole sequence, one after the other: of one direction or two,
+ * with dropout around them, each perhaps added to what it reads. */
 #include "layers/cell.h"
 
 #include "base/text.h"

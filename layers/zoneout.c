@@ -16,8 +16,8 @@ struct zoned {
     const double *p;  /* [n_state] */
 };
 
-/* With u = dropout(1): 1/(1-p) > 1 or 0 in training, 1 in evaluation, the weight of the new state is
- * 1 or 0, else 1-p. */
+/* With u = dropout(1): 1/(1-p) > 1 or 0 in training, 1 in evaluation, the weight of the new state
+ * is 1 or 0, else 1-p. */
 static rg_val mix(rg_val old, rg_val new, double p, size_t k)
 {
     rg_graph *g = new.graph;
