@@ -151,6 +151,17 @@ rg_val rg_zeros(rg_graph *graph, rg_shape shape)
     return rg_full(graph, shape, 0);
 }
 
+static bool bits_ok(rg_graph *graph, const uint8_t *m, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if (m[k] > 1) {
+            rg_poison(graph, RG_EINDEX, "constant: element %zu is %d; a mask is 0 or 1", k,
+                      (int)m[k]);
+            return false;
+        }
+    return true;
+}
+
 rg_val rg_constant(rg_graph *graph, rg_kind kind, rg_shape shape, const void *data, size_t count)
 {
     rg_attr_constant attr;
@@ -163,6 +174,8 @@ rg_val rg_constant(rg_graph *graph, rg_kind kind, rg_shape shape, const void *da
                          rg_shape_text(text, &shape));
     if (!data && count)
         return rg_poison(graph, RG_EARG, "constant: data is NULL");
+    if (kind == RG_BOOL && !bits_ok(graph, data, count))
+        return (rg_val){ .graph = graph };
     memset(&attr, 0, sizeof attr);
     attr.sig.kind = kind;
     attr.sig.shape = shape;

@@ -51,6 +51,27 @@ static rg_status check_indices(rg_plan *plan)
     return RG_OK;
 }
 
+/* A selection takes any byte but 0 for 1, a conversion to a number does not: so only these two. */
+static rg_status check_masks(rg_plan *plan)
+{
+    char text[RG_SHAPE_TEXT];
+    for (size_t i = 0; i < plan->n_input; i++) {
+        const rg_plan_input *in = &plan->input[i];
+        if (!in->id || in->dtype != RG_U8)
+            continue;
+        const uint8_t *m = plan->value[in->id];
+        unsigned some = 0;
+        for (size_t k = 0; k < in->bytes; k++)
+            some |= m[k];
+        for (size_t k = 0; some > 1 && k < in->bytes; k++)
+            if (m[k] > 1)
+                return rg_fail(&plan->err, RG_EINDEX, "run: input '%s' holds %d at %s; a mask is "
+                               "0 or 1", in->name, (int)m[k],
+                               place_text(text, plan->prog.node[in->id].shape, (int64_t)k));
+    }
+    return RG_OK;
+}
+
 static rg_status check_ready(rg_plan *plan)
 {
     if (plan->running)
@@ -103,7 +124,7 @@ rg_status rg_plan_run(rg_plan *plan)
     if ((st = check_ready(plan)))
         return st;
     plan->has_run = false;
-    if ((st = take_inputs(plan)) || (st = check_indices(plan)))
+    if ((st = take_inputs(plan)) || (st = check_indices(plan)) || (st = check_masks(plan)))
         return st;
     int64_t *number = plan->run->data;
     plan->running = true;

@@ -183,7 +183,8 @@ RG_API rg_val rg_param(rg_graph *graph, const char *group, const char *name, rg_
 RG_API rg_val rg_const(rg_graph *graph, double c);                 /* a real scalar */
 RG_API rg_val rg_full(rg_graph *graph, rg_shape shape, double c);  /* every element c */
 RG_API rg_val rg_zeros(rg_graph *graph, rg_shape shape);
-/* Copied from double, int32_t or uint8_t, as @p kind says; @p count is checked against shape. */
+/* Copied from double, int32_t or uint8_t (0 or 1), as @p kind says; @p count is checked against
+ * shape. */
 RG_API rg_val rg_constant(rg_graph *graph, rg_kind kind, rg_shape shape, const void *data,
                           size_t count);
 

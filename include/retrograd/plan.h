@@ -127,8 +127,9 @@ RG_API rg_status rg_plan_bind(rg_plan *plan, rg_val input, const void *data, siz
  * opts.accumulate, added).
  *
  * Errors     RG_EGRAPH an input is not bound; a failed bind or carry, repeated; RG_EINDEX an index,
- *            class or length out of range, found before anything is computed; RG_EUSER; RG_EFORKED;
- *            RG_ETHREAD; RG_ESTATE run from a callback, dry run. Message in rg_plan_message().
+ *            class or length out of range, a mask of other values than 0 and 1, found before
+ *            anything is computed; RG_EUSER; RG_EFORKED; RG_ETHREAD; RG_ESTATE run from a
+ *            callback, dry run. Message in rg_plan_message().
  *            Roots are then stale and rg_optim_step refuses them; carried values, run number and
  *            parameters are as before.
  * Threads    one at a time per plan; while it runs nobody writes the store
