@@ -33,16 +33,17 @@ rg_status rg_whole_load(char **text, size_t *n, const rg_alloc *alloc, const cha
 
 bool rg_tell(rg_teller *t, size_t done, size_t all)
 {
-    const double first = 0.5, pause = 0.25;
-    if (!t->progress.tell || t->calls++ % 256 != 0)
+    const double usual = 0.5, pause = 0.25;
+    const rg_progress *p = &t->progress;
+    if (!p->tell || t->calls++ % 256 != 0)
         return true;
     double now = rg_seconds();
     if (t->next <= 0)
-        t->next = now + first;
+        t->next = now + (p->after > 0 ? p->after : p->after < 0 ? 0 : usual);
     if (now < t->next)
         return true;
-    t->next = now + pause;
-    return t->progress.tell(t->progress.user, all ? (double)done / (double)all : 1.0);
+    t->next = p->after < 0 ? now : now + pause;
+    return p->tell(p->user, all ? (double)done / (double)all : 1.0);
 }
 
 rg_status rg_told_to_stop(rg_err *err)

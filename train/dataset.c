@@ -40,11 +40,13 @@ rg_status rg_maker_begin(rg_maker *m, rg_dataset *d, const rg_dataset_opts *opts
         return rg_fail(&m->err, RG_EARG, "steps, horizon, longest or width is negative");
     if (!has[0])
         return rg_fail(&m->err, RG_EARG, "there is nothing to train on");
-    if (!(m->arena = rg_get(&m->alloc, sizeof *m->arena)))
+    rg_behind *behind = rg_get(&m->alloc, sizeof *behind);
+    if (!behind)
         return rg_fail(&m->err, RG_ENOMEM, "no memory for a data set");
+    m->arena = &behind->arena;
     rg_arena_init(m->arena, &m->alloc);
     m->arena->raw = true;
-    d->memory = m->arena;
+    d->memory = behind;
     d->target = opts->target;
     m->teller.progress = opts->progress;
     m->longest = opts->longest ? (size_t)opts->longest : LONGEST;
@@ -68,15 +70,15 @@ rg_status rg_maker_end(rg_maker *m, rg_status st)
 
 void rg_dataset_destroy(rg_dataset *dataset)
 {
-    rg_arena *arena = dataset ? dataset->memory : NULL;
+    rg_behind *behind = dataset ? dataset->memory : NULL;
     if (!dataset)
         return;
     rg_vocab_destroy(&dataset->in_vocab);
     rg_vocab_destroy(&dataset->out_vocab);
-    if (arena) {
-        rg_alloc a = arena->alloc;
-        rg_arena_free(arena);
-        rg_release(&a, arena, sizeof *arena);
+    if (behind) {
+        rg_alloc a = behind->arena.alloc;
+        rg_arena_free(&behind->arena);
+        rg_release(&a, behind, sizeof *behind);
     }
     *dataset = (rg_dataset){ .n = 0 };
 }

@@ -8,6 +8,12 @@
 #include "base/memory.h"
 #include "io/whole.h"
 
+/* What is behind a data set. */
+typedef struct rg_behind {
+    rg_arena arena;
+    float   *in, *out;  /* numbers, scaled, once rg_dataset_rows() has been asked for them */
+} rg_behind;
+
 typedef struct rg_maker {
     rg_dataset            *d;
     const rg_dataset_opts *opts;

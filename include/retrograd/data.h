@@ -19,11 +19,13 @@ extern "C" {
 
 typedef enum rg_part { RG_PART_ALL, RG_PART_TRAIN, RG_PART_VALID, RG_PART_TEST } rg_part;
 
-/* Told where something takes longer than half a second, four times a second: which share of it is
+/* Told four times a second, where something takes longer than half a second, which share of it is
  * done, 0 to 1. false ends the call with RG_EUSER. */
 typedef struct rg_progress {
     bool (*tell)(void *user, double share);  /* NULL = nobody is told */
-    void *user;
+    void  *user;
+    double after;                            /* seconds before the first time; 0 = 0.5, negative =
+                                                at once, and without pauses */
 } rg_progress;
 
 /* ---- Corpus: a text as indices into its vocabulary ----------------------------------------- */

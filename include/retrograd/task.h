@@ -84,6 +84,16 @@ typedef struct rg_rows {
                                    (forecast); NULL where nothing is known, only to predict */
 } rg_rows;
 
+/**
+ * One part of a data set (data.h) as rows, in order of the items: ids as they are, numbers scaled.
+ *
+ * @param[out] rows  belongs to the data set, whose targets are classes, tags, values (float
+ *                   [horizon·width]) or none
+ *
+ * Errors     RG_EARG target sequences, which are no rows; RG_ENOMEM. Message in the data set
+ */
+RG_API rg_status rg_dataset_rows(rg_rows *rows, rg_dataset *dataset, rg_part part);
+
 /* ---- Training ------------------------------------------------------------------------------- */
 
 typedef struct rg_task_trainer_opts {
