@@ -60,6 +60,8 @@ RG_INLINE f64_v f64_set(double c) { return c - (f64_v){ 0 }; }
 RG_INLINE f32_v f32_abs(f32_v a) { return (f32_v)((i32_v)a & INT32_MAX); }
 RG_INLINE f64_v f64_abs(f64_v a) { return (f64_v)((i64_v)a & INT64_MAX); }
 
+RG_INLINE f32_v f32_neg_abs(f32_v a) { return (f32_v)((i32_v)a | INT32_MIN); }
+
 /* |a| with the sign of b. */
 RG_INLINE f32_v f32_copysign(f32_v a, f32_v b)
 {
@@ -334,6 +336,18 @@ RG_INLINE f32_v f32_scale(f32_v p, f32_v k)
 #endif
 }
 
+/* x, or lo where it is below; NaN stays. */
+RG_INLINE f32_v f32_at_least(f32_v x, f32_v lo)
+{
+#if defined(RG_SIMD_AVX512)
+    return _mm512_max_ps(lo, x); /* the second operand where one is NaN */
+#elif defined(RG_SIMD_AVX2)
+    return _mm256_max_ps(lo, x);
+#else
+    return f32_pick(f32_lt(x, lo), lo, x);
+#endif
+}
+
 /* x brought into lo .. hi; NaN stays. */
 RG_INLINE f64_v f64_clamp(f64_v x, f64_v lo, f64_v hi)
 {
@@ -342,12 +356,12 @@ RG_INLINE f64_v f64_clamp(f64_v x, f64_v lo, f64_v hi)
 }
 RG_INLINE f32_v f32_clamp(f32_v x, f32_v lo, f32_v hi)
 {
+    x = f32_at_least(x, lo);
 #if defined(RG_SIMD_AVX512)
-    return _mm512_min_ps(hi, _mm512_max_ps(lo, x)); /* the second operand where one is NaN */
+    return _mm512_min_ps(hi, x);
 #elif defined(RG_SIMD_AVX2)
-    return _mm256_min_ps(hi, _mm256_max_ps(lo, x));
+    return _mm256_min_ps(hi, x);
 #else
-    x = f32_pick(f32_lt(x, lo), lo, x);
     return f32_pick(f32_lt(hi, x), hi, x);
 #endif
 }

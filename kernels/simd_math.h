@@ -33,18 +33,36 @@ RG_INLINE f32_v f32_reduce(f32_v x, f32_v *k)
     return f32_fma(*k, f32_set(-RG_LN2_LO), r);
 }
 
-RG_INLINE f32_v f32_exp(f32_v x)
+/* For |x| <= 105 */
+RG_INLINE f32_v f32_exp_within(f32_v x)
 {
-    f32_v k, r = f32_reduce(f32_clamp(x, f32_set(-104), f32_set(89)), &k);
+    f32_v k, r = f32_reduce(x, &k);
     return f32_scale((f32_exp_tail(r) + r) + f32_set(1), k);
 }
 
-/* eˣ - 1 = 2ᵏ·(eʳ - 1) + (2ᵏ - 1), for x <= 0 */
-RG_INLINE f32_v f32_expm1_neg(f32_v x)
+RG_INLINE f32_v f32_exp(f32_v x)
 {
-    f32_v k, r = f32_reduce(f32_clamp(x, f32_set(-104), f32_set(0)), &k);
+    return f32_exp_within(f32_clamp(x, f32_set(-104), f32_set(89)));
+}
+
+/* e^-|x| */
+RG_INLINE f32_v f32_exp_neg_abs(f32_v x)
+{
+    return f32_exp_within(f32_at_least(f32_neg_abs(x), f32_set(-104)));
+}
+
+/* eˣ - 1 = 2ᵏ·(eʳ - 1) + (2ᵏ - 1), for -104 <= x <= 0 */
+RG_INLINE f32_v f32_expm1_within(f32_v x)
+{
+    f32_v k, r = f32_reduce(x, &k);
     f32_v two_k = f32_scale(f32_set(1), k);
     return f32_fma(two_k, f32_exp_tail(r) + r, two_k - f32_set(1));
+}
+
+/* The same for any x <= 0; of others it is some number. */
+RG_INLINE f32_v f32_expm1_neg(f32_v x)
+{
+    return f32_expm1_within(f32_clamp(x, f32_set(-104), f32_set(0)));
 }
 
 /* k·ln 2 + ln(1 + r) for 1 + r in [1/√2, √2] */
@@ -92,7 +110,7 @@ RG_INLINE f32_v f32_tanh(f32_v x)
 {
     const f32_v one = f32_set(1), two = f32_set(2), a = f32_abs(x);
     f32_m far = f32_lt(f32_set(0.55), a);
-    f32_v t = f32_expm1_neg(a * -two);
+    f32_v t = f32_expm1_within(f32_at_least(a * -two, f32_set(-104)));
     f32_v q = f32_pick(far, one + t, -t) / (two + t);
     return f32_copysign(f32_pick(far, f32_fma(-two, q, one), q), x);
 }
@@ -101,14 +119,14 @@ RG_INLINE f32_v f32_tanh(f32_v x)
 RG_INLINE f32_v f32_sigmoid(f32_v x)
 {
     const f32_v one = f32_set(1);
-    f32_v e = f32_exp(-f32_abs(x));
+    f32_v e = f32_exp_neg_abs(x);
     return f32_pick(f32_lt(x, f32_set(0)), e, one) / (one + e);
 }
 
 /* ln(1 + eˣ) = max(x, 0) + ln(1 + e^-|x|) */
 RG_INLINE f32_v f32_softplus(f32_v x)
 {
-    f32_v tail = f32_log1p_unit(f32_exp(-f32_abs(x)));
+    f32_v tail = f32_log1p_unit(f32_exp_neg_abs(x));
     return f32_pick(f32_lt(x, f32_set(0)), tail, x + tail);
 }
 
