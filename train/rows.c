@@ -55,7 +55,7 @@ static size_t item_of(const rg_feeder *f)
 /* Positions of y: of the whole batch. */
 static size_t targets(const rg_task_opts *o, int64_t T, int64_t B)
 {
-    return (size_t)(o->task == RG_CLASSIFY ? B : o->task == RG_TAG ? T * B : B * o->outputs);
+    return (size_t)(o->task == RG_CLASSIFY ? B : o->task == RG_FORECAST ? B * o->outputs : T * B);
 }
 
 /* Room for T steps of B rows; what is there may move. */
@@ -98,10 +98,18 @@ static rg_status check_ids(const int32_t *id, int64_t n, int64_t bound, size_t r
     return RG_OK;
 }
 
+/* Steps of a row's target. */
+static int64_t target_steps(const rg_rows *rows, const rg_task_opts *o, size_t row)
+{
+    return o->task == RG_TAG ? rows->length[row]
+         : o->task == RG_SEQ2SEQ && rows->y_length ? rows->y_length[row] : 1;
+}
+
 rg_status rg_rows_check(const rg_rows *rows, const rg_task_opts *o, bool y, rg_err *err)
 {
     rg_status st = RG_OK;
-    if (!rows || (rows->n && (!rows->length || !rows->x || (y && !rows->y))))
+    if (!rows || (rows->n && (!rows->length || !rows->x || (y && !rows->y) ||
+                              (o->task == RG_SEQ2SEQ && rows->y && !rows->y_length))))
         return rg_fail(err, RG_EARG, "rows without lengths, inputs or targets");
     for (size_t i = 0; i < rows->n && st == RG_OK; i++) {
         const int64_t n = rows->length[i];
@@ -110,7 +118,7 @@ rg_status rg_rows_check(const rg_rows *rows, const rg_task_opts *o, bool y, rg_e
         if (st == RG_OK && o->symbols)
             st = check_ids(rows->x[i], n, o->symbols, i, "symbol", err);
         if (st == RG_OK && rows->y && o->task != RG_FORECAST)
-            st = check_ids(rows->y[i], o->task == RG_TAG ? n : 1, o->outputs, i, "class", err);
+            st = check_ids(rows->y[i], target_steps(rows, o, i), o->outputs, i, "class", err);
     }
     return st;
 }
@@ -151,7 +159,7 @@ static void put_target(const rg_feeder *f, const void *row, int64_t n, int64_t b
         y[b] = row ? *(const int32_t *)row : 0;
         f->counts[b] = row != NULL;
     }
-    for (int64_t t = 0; o->task == RG_TAG && t < T; t++) {
+    for (int64_t t = 0; (o->task == RG_TAG || o->task == RG_SEQ2SEQ) && t < T; t++) {
         const bool real = row && t < n;
         f->counts[t * B + b] = real;
         y[t * B + b] = real ? ((const int32_t *)row)[t] : 0;
@@ -175,18 +183,26 @@ static void fill(const rg_feeder *f, const rg_rows *rows, const size_t *order,
             const size_t at = (size_t)(t * f->B + b);
             f->mask[at] = put_step(f, t < n ? rows->x[row] : NULL, t, at);
         }
-        put_target(f, here && rows->y ? rows->y[row] : NULL, n, b, T, f->B);
+        put_target(f, here && rows->y ? rows->y[row] : NULL,
+                   here ? target_steps(rows, &f->model, row) : 0, b, T, f->B);
     }
+}
+
+size_t rg_feeder_input_bytes(const rg_feeder *f, int64_t T)
+{
+    const size_t step = f->model.symbols ? sizeof(int32_t)
+                                         : item_of(f) * (size_t)f->model.features;
+    return (size_t)(T * f->B) * step;
 }
 
 static rg_status bind(const rg_feeder *f, rg_cached_plan *p)
 {
     const rg_task_opts *o = &f->model;
     const size_t steps = (size_t)(p->T * p->B), n = targets(o, p->T, p->B);
-    const size_t x = o->symbols ? sizeof(int32_t) : item_of(f) * (size_t)o->features;
+    const size_t x = rg_feeder_input_bytes(f, p->T);
     const size_t y = o->task == RG_FORECAST ? item_of(f) : sizeof(int32_t);
     rg_status st;
-    if ((st = rg_plan_bind(p->plan, p->v[RG_FED_X], f->x, steps * x)) ||
+    if ((st = rg_plan_bind(p->plan, p->v[RG_FED_X], f->x, x)) ||
         (st = rg_plan_bind(p->plan, p->v[RG_FED_MASK], f->mask, steps)) ||
         (st = rg_plan_bind(p->plan, p->v[RG_FED_Y], f->y, n * y)) ||
         (st = rg_plan_bind(p->plan, p->v[RG_FED_COUNTS], f->counts, n)))
@@ -213,6 +229,13 @@ rg_status rg_feeder_buckets(rg_buckets *out, const rg_feeder *f, const rg_rows *
 {
     const rg_bucket_opts opts = { .rows = f->B, .grain = f->grain, .ordered = !f->train,
                                   .seed = seed };
-    rg_status st = rg_buckets_create(out, rows->length, rows->n, epoch, &opts);
+    const size_t bytes = rows->n * sizeof *rows->length;
+    int32_t *longer = rows->y_length ? rg_get(&f->alloc, bytes) : NULL;
+    if (rows->y_length && !longer)
+        return rg_fail(err, RG_ENOMEM, "no memory for %zu lengths", rows->n);
+    for (size_t i = 0; longer && i < rows->n; i++)
+        longer[i] = rows->length[i] > rows->y_length[i] ? rows->length[i] : rows->y_length[i];
+    rg_status st = rg_buckets_create(out, longer ? longer : rows->length, rows->n, epoch, &opts);
+    rg_release(&f->alloc, longer, bytes);
     return st ? rg_fail(err, st, "%s", out->message) : RG_OK;
 }

@@ -36,6 +36,8 @@ rg_status rg_rows_check(const rg_rows *rows, const rg_task_opts *model, bool y, 
 /* A batch of such rows: its plan, filled and bound, ready to run. */
 rg_status rg_feeder_load(rg_cached_plan **out, rg_feeder *f, const rg_rows *rows,
                          const size_t *order, const rg_bucket *batch, rg_err *err);
+/* Bytes of the inputs of a batch of T steps. */
+size_t rg_feeder_input_bytes(const rg_feeder *f, int64_t T);
 /* The buckets of an epoch. */
 rg_status rg_feeder_buckets(rg_buckets *out, const rg_feeder *f, const rg_rows *rows,
                             uint64_t epoch, uint64_t seed, rg_err *err);

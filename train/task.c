@@ -4,7 +4,6 @@
 
 #include "graph/params.h"
 
-#include <retrograd/attention.h>
 #include <retrograd/ops.h>
 
 #include <stdio.h>
@@ -18,14 +17,20 @@ static int64_t layers_of(const rg_task_opts *opts)
 const char *rg_task_fault(const rg_task_opts *o)
 {
     return !o ? "no options"
-         : o->task > RG_FORECAST ? "no such task"
+         : o->task > RG_SEQ2SEQ ? "no such task"
          : o->symbols < 0 || o->features < 0 || (o->symbols > 0) == (o->features > 0)
              ? "inputs are either symbols or features, at least 1"
          : o->embed < 0 || (o->embed && !o->symbols) ? "embed is a width of symbols' vectors"
          : o->outputs < 1 || o->hidden < 1 ? "outputs and hidden must be at least 1"
          : o->layers < 0 || o->layers > RG_TASK_LAYERS ? "layers must be 1 to 64"
          : o->readout > RG_READ_ATTENTION ? "no such readout"
-         : o->readout && o->task == RG_TAG ? "tags are read at every step: no readout"
+         : o->readout && (o->task == RG_TAG || o->task == RG_SEQ2SEQ)
+             ? "only a class and a forecast have a readout"
+         : o->task == RG_SEQ2SEQ && (o->attention > RG_ATTEND_NONE || o->decoder < 0)
+             ? "no such attention, or a negative width of the decoder"
+         : o->task == RG_SEQ2SEQ && (o->begin < 0 || o->begin >= o->outputs || o->end < 0 ||
+                                     o->end >= o->outputs)
+             ? "begin and end are symbols below outputs"
          : !(o->dropout >= 0 && o->dropout < 1) ? "dropout must lie in [0, 1)" : NULL;
 }
 
@@ -54,23 +59,36 @@ static rg_cell *declare_cells(rg_graph *g, const rg_task_opts *opts, int64_t I)
     return cell;
 }
 
-/* All layers: outputs [T,B,D] of the topmost, and its final state [B,D]. */
-static rg_val run_layers(rg_val *last, rg_val X, rg_val mask, const rg_task_opts *opts)
+rg_val rg_task_embed(rg_val id, const char *group, int64_t symbols, int64_t embed)
 {
-    rg_graph *g = X.graph;
-    const size_t n = (size_t)layers_of(opts), directions = opts->bidirectional ? 2 : 1;
-    rg_cell *cell = declare_cells(g, opts, rg_dim(X, 2));
-    const size_t states = cell ? cell[0].n_state : 0; /* all cells are of one kind */
-    rg_val *final = rg_graph_alloc(g, n * directions * states * sizeof *final), end[2];
-    if (!cell || !final)
+    rg_scope_push(id.graph, group, RG_NO_STEP);
+    rg_val X = embed ? rg_embedding(id, group, symbols, embed) : rg_one_hot(id, symbols);
+    rg_scope_pop(id.graph);
+    return X;
+}
+
+rg_val rg_task_encode(rg_val **last, size_t *n, rg_val x, rg_val mask, const rg_task_opts *o)
+{
+    rg_graph *g = x.graph;
+    const size_t layers = (size_t)layers_of(o), directions = o->bidirectional ? 2 : 1;
+    rg_val X = o->symbols ? rg_task_embed(x, "embed", o->symbols, o->embed) : x;
+    rg_cell *cell = declare_cells(g, o, rg_dim(X, 2));
+    *n = cell ? cell[0].n_state : 0; /* all cells are of one kind */
+    rg_val *all = rg_graph_alloc(g, layers * directions * *n * sizeof *all);
+    if (!cell || !all)
         return (rg_val){ .graph = g };
-    rg_val Y = rg_layers(final, cell, n, X, NULL,
-                         &(rg_layers_opts){ .mask = mask, .bidirectional = opts->bidirectional,
-                                            .between = opts->dropout });
-    for (size_t d = 0; d < directions; d++)
-        end[d] = final[((n - 1) * directions + d) * states + rg_cell_output(cell)];
-    *last = directions == 2 ? rg_concat(end, 2, -1) : end[0];
-    return Y;
+    *last = all + (layers - 1) * directions * *n;
+    return rg_layers(all, cell, layers, X, NULL,
+                     &(rg_layers_opts){ .mask = mask, .bidirectional = o->bidirectional,
+                                        .between = o->dropout });
+}
+
+/* [B,D]: the topmost layer's final outputs, [fwd ; bwd]. */
+static rg_val final_state(const rg_val *last, size_t n, const rg_task_opts *opts)
+{
+    if (!last)
+        return RG_NONE;
+    return opts->bidirectional ? rg_concat((rg_val[]){ last[0], last[n] }, 2, -1) : last[0];
 }
 
 /* [B,D] of the outputs Y [T,B,D]. */
@@ -94,7 +112,7 @@ static void declare_inputs(rg_task_model *m, const rg_task_opts *o, int64_t T, i
 {
     rg_graph *g = m->graph;
     rg_shape target = o->task == RG_CLASSIFY ? RG_SHAPE(B)
-                    : o->task == RG_TAG ? RG_SHAPE(T, B) : RG_SHAPE(B, o->outputs);
+                    : o->task == RG_FORECAST ? RG_SHAPE(B, o->outputs) : RG_SHAPE(T, B);
     m->x = o->symbols ? rg_input(g, "x", RG_INT, RG_SHAPE(T, B))
                       : rg_input(g, "x", RG_F, RG_SHAPE(T, B, o->features));
     m->mask = rg_input(g, "mask", RG_BOOL, RG_SHAPE(T, B));
@@ -109,22 +127,29 @@ static rg_val squared_error(const rg_task_model *m)
     return rg_square(rg_sub(rg_where(m->counts, m->z, zero), rg_where(m->counts, m->y, zero)));
 }
 
-rg_status rg_task_build(rg_task_model *m, rg_graph *g, const rg_task_opts *o, int64_t T, int64_t B)
+/* Logits or values. */
+static rg_val outputs(const rg_task_model *m, const rg_task_opts *o)
 {
-    rg_val last = RG_NONE;
-    *m = (rg_task_model){ .graph = g };
-    declare_inputs(m, o, T, B);
-    rg_scope_push(g, "embed", RG_NO_STEP);
-    rg_val X = !o->symbols ? m->x : o->embed ? rg_embedding(m->x, "embed", o->symbols, o->embed)
-                                             : rg_one_hot(m->x, o->symbols);
-    rg_scope_pop(g);
-    rg_val Y = run_layers(&last, X, m->mask, o);
+    rg_graph *g = m->graph;
+    rg_val *last = NULL;
+    size_t n;
+    rg_val Y = rg_task_encode(&last, &n, m->x, m->mask, o);
+    if (o->task == RG_SEQ2SEQ)
+        return rg_task_teach(last, n, Y, m->mask, m->y, o);
     rg_scope_push(g, "out", RG_NO_STEP);
-    rg_val h = o->task == RG_TAG ? Y : read_out(Y, last, m->mask, o);
+    rg_val h = o->task == RG_TAG ? Y : read_out(Y, final_state(last, n, o), m->mask, o);
     if (o->dropout > 0)
         h = rg_dropout(h, o->dropout, "out");
-    m->z = rg_dense(h, "out", o->outputs);
+    rg_val z = rg_dense(h, "out", o->outputs);
     rg_scope_pop(g);
+    return z;
+}
+
+rg_status rg_task_build(rg_task_model *m, rg_graph *g, const rg_task_opts *o, int64_t T, int64_t B)
+{
+    *m = (rg_task_model){ .graph = g };
+    declare_inputs(m, o, T, B);
+    m->z = outputs(m, o);
     rg_scope_push(g, "loss", RG_NO_STEP);
     m->each = o->task == RG_FORECAST ? squared_error(m) : rg_softmax_cross_entropy(m->z, m->y);
     m->loss = rg_masked_mean(m->each, m->counts);
@@ -186,8 +211,12 @@ size_t rg_task_layers(rg_layer_desc *out, rg_task_names *names, const rg_task_op
                                       .torch = names->torch[n], .layer = (int32_t)k };
             n++;
         }
+    if (kind && opts->task == RG_SEQ2SEQ)
+        out[n++] = (rg_layer_desc){ .group = "dec", .kind = kind, .torch = "dec" };
     if (opts->embed)
         out[n++] = (rg_layer_desc){ .group = "embed", .kind = "embedding", .torch = "embed" };
+    if (opts->embed && opts->task == RG_SEQ2SEQ)
+        out[n++] = (rg_layer_desc){ .group = "target", .kind = "embedding", .torch = "target" };
     out[n++] = (rg_layer_desc){ .group = "out", .kind = "dense", .torch = "out" };
     return n;
 }

@@ -1,5 +1,5 @@
 /* retrograd/task.h -- models of sequences from a description: one label for a sequence, one for
- * each step, the next values of a series. Optional part of the library, around layers.h;
+ * each step, the next values of a series, another sequence. Optional part of the library, around layers.h;
  * `retrograd train --task` is a program around it.
  *
  * T steps, B rows, I features, H width of a state, O outputs. What final states, masks and
@@ -7,6 +7,7 @@
 #ifndef RETROGRAD_TASK_H
 #define RETROGRAD_TASK_H
 
+#include "decode.h"
 #include "train.h"
 
 #ifdef __cplusplus
@@ -18,7 +19,9 @@ extern "C" {
 typedef enum rg_task_kind {
     RG_CLASSIFY = 0,  /* a class per sequence: softmax over O classes, y [B] */
     RG_TAG      = 1,  /* a class per step: softmax over O tags, y [T,B] */
-    RG_FORECAST = 2   /* O real numbers per sequence: squared error, y [B,O] */
+    RG_FORECAST = 2,  /* O real numbers per sequence: squared error, y [B,O] */
+    RG_SEQ2SEQ  = 3   /* another sequence, its end among its symbols: softmax over O symbols at each
+                         of its steps, y [T,B]; T counts the steps of the longer of the two */
 } rg_task_kind;
 
 /* What of a sequence's states a classifier and a forecast read, [B,D]. */
@@ -29,9 +32,17 @@ typedef enum rg_readout {
     RG_READ_ATTENTION = 3  /* rg_pool_attention(), group `read` */
 } rg_readout;
 
+/* What a decoder asks of the encoder's outputs at every step (attention.h). */
+typedef enum rg_attending {
+    RG_ATTEND_ADDITIVE = 0,                             /* rg_bahdanau() */
+    RG_ATTEND_DOT, RG_ATTEND_GENERAL, RG_ATTEND_CONCAT, /* rg_luong() with this score */
+    RG_ATTEND_NONE                                      /* nothing: it has its first state only */
+} rg_attending;
+
 /* Cells `rnn.l0`, `rnn.l1`, ... (bidirectional: `rnn.l0.fwd`, `rnn.l0.bwd`, ..., each layer reading
  * [fwd ; bwd] of the one below), embedding `embed`, dense `out`. Dropout between the layers and
- * before `out`. */
+ * before `out`. A decoder is the cell `dec` (with `att`, `luong`) over an embedding `target` or
+ * one-hot, and starts from the topmost layer's states through the bridge `bridge`. */
 typedef struct rg_task_opts {
     rg_task_kind        task;
     rg_cell_fn         *cell;       /* NULL = rg_lstm; yours is as good */
@@ -43,8 +54,13 @@ typedef struct rg_task_opts {
     int64_t             hidden;
     int64_t             layers;     /* 0 = 1 */
     bool                bidirectional;
-    rg_readout          readout;    /* not for tags */
+    rg_readout          readout;    /* not for tags, nor seq2seq */
     double              dropout;
+    /* seq2seq: */
+    rg_attending        attention;
+    int64_t             decoder;    /* width of its state; 0 = hidden */
+    bool                no_bridge;  /* states are handed over as they are, which must fit */
+    int32_t             begin, end; /* what the decoder reads first; what ends a sequence */
 } rg_task_opts;
 
 /* One graph of the model: T steps, B rows. Free it with rg_task_destroy. */
@@ -52,7 +68,7 @@ typedef struct rg_task_model {
     rg_graph *graph;
     rg_val    x;       /* [T,B] RG_INT, or [T,B,I] */
     rg_val    mask;    /* [T,B] RG_BOOL: 1 = real step */
-    rg_val    y;       /* classify [B], tag [T,B] RG_INT; forecast [B,O] */
+    rg_val    y;       /* classify [B], tag, seq2seq [T,B] RG_INT; forecast [B,O] */
     rg_val    counts;  /* RG_BOOL, of the shape of y: 1 = counts in the loss */
     rg_val    z;       /* logits, or values: y's shape and O; forecast [B,O] */
     rg_val    each;    /* loss of each position, of the shape of y: nats, or squared error */
@@ -80,8 +96,10 @@ typedef struct rg_rows {
     size_t             n;
     const int32_t     *length;  /* [n] steps of each, 0 or more */
     const void *const *x;       /* [n] of int32_t [length], or float [length][features] */
-    const void *const *y;       /* [n] of int32_t [1] (classify), [length] (tag), or float [outputs]
-                                   (forecast); NULL where nothing is known, only to predict */
+    const void *const *y;       /* [n] of int32_t [1] (classify), [length] (tag), [y_length]
+                                   (seq2seq: the last is the end), or float [outputs] (forecast);
+                                   NULL where nothing is known, only to predict */
+    const int32_t     *y_length;  /* [n], seq2seq only: at least 1 */
 } rg_rows;
 
 /**
@@ -128,6 +146,10 @@ typedef struct rg_prediction {
     const double *z;       /* [steps][outputs] logits, or values; until the callback returns */
     double        loss;    /* sum over what counts, 0 without targets */
     size_t        count;   /* of what counts */
+    /* seq2seq: z is NULL, steps are those of the target, if there is one */
+    const rg_hypothesis *best;  /* [width], the best first (decode.h) */
+    int64_t       width;
+    int64_t       weights;      /* columns of best[k].weights: steps of the padded input; 0 = none */
 } rg_prediction;
 
 typedef struct rg_predictor rg_predictor;
@@ -135,6 +157,9 @@ typedef struct rg_predictor rg_predictor;
 typedef struct rg_predictor_opts {
     int64_t      B;      /* rows at once; 0 = 32 */
     int64_t      grain;  /* as the trainer's */
+    int64_t      width;  /* seq2seq: of the beam; 0 = 1, greedy */
+    double       length_penalty;  /* a of rg_decode_opts.length */
+    int64_t      most;   /* symbols of an answer at most; 0 = 16 and twice the input's steps */
     rg_plan_opts plan;   /* mode is always evaluate */
 } rg_predictor_opts;
 
@@ -151,16 +176,6 @@ RG_API void rg_predictor_destroy(rg_predictor **predictor);
 RG_API rg_status rg_predictor_run(rg_predictor *predictor, const rg_rows *rows,
                                   bool (*take)(void *user, const rg_prediction *said), void *user);
 RG_API const char *rg_predictor_message(const rg_predictor *predictor);
-
-/* ---- Scores (docs/MATH.md 11) --------------------------------------------------------------- */
-
-typedef struct rg_class_score {
-    double accuracy;   /* share of the diagonal */
-    double macro_f1;   /* mean over the classes that occur, in truth or in answers */
-} rg_class_score;
-
-/* Of counts [truth][answer], K classes; NaN where nothing was counted. */
-RG_API rg_class_score rg_confusion_score(const uint64_t *confusion, size_t K);
 
 #ifdef __cplusplus
 }

@@ -37,12 +37,12 @@ static void fill(batch *b, double padding)
 
 static void bind(rg_plan *plan, const rg_task_model *m, const rg_task_opts *o, const batch *b)
 {
-    size_t n_y = o->task == RG_CLASSIFY ? B : o->task == RG_TAG ? T * B : B * O;
+    size_t n_y = o->task == RG_CLASSIFY ? B : o->task == RG_FORECAST ? B * O : T * B;
     rg_plan_bind(plan, m->x, o->symbols ? (const void *)b->id : b->x,
                  o->symbols ? sizeof b->id : sizeof b->x);
     rg_plan_bind(plan, m->mask, b->mask, sizeof b->mask);
     rg_plan_bind(plan, m->y, o->task == RG_FORECAST ? (const void *)b->value
-                             : o->task == RG_TAG ? b->tag : b->class,
+                             : o->task == RG_CLASSIFY ? b->class : b->tag,
                  o->task == RG_FORECAST ? sizeof b->value : n_y * sizeof *b->tag);
     rg_plan_bind(plan, m->counts, b->counts, n_y);
 }
@@ -71,14 +71,21 @@ static const rg_task_opts kinds[] = {
       .bidirectional = true },
     { .task = RG_TAG, .features = I, .outputs = O, .hidden = H, .cell = rg_rnn },
     { .task = RG_FORECAST, .features = I, .outputs = O, .hidden = H, .cell = rg_gru },
+    { .task = RG_SEQ2SEQ, .symbols = V, .embed = 3, .outputs = O, .hidden = H, .end = 1,
+      .bidirectional = true, .decoder = H + 1 },
+    { .task = RG_SEQ2SEQ, .symbols = V, .outputs = O, .hidden = H, .attention = RG_ATTEND_DOT,
+      .no_bridge = true, .cell = rg_gru },
+    { .task = RG_SEQ2SEQ, .features = I, .outputs = O, .hidden = H, .layers = 2,
+      .attention = RG_ATTEND_NONE },
+    { .task = RG_SEQ2SEQ, .symbols = V, .outputs = O, .hidden = H, .attention = RG_ATTEND_CONCAT },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void shapes_of(const rg_task_model *m, const rg_task_opts *o)
 {
-    rg_shape z = o->task == RG_TAG ? RG_SHAPE(T, B, O) : RG_SHAPE(B, O);
-    rg_shape each = o->task == RG_TAG ? RG_SHAPE(T, B)
-                  : o->task == RG_CLASSIFY ? RG_SHAPE(B) : RG_SHAPE(B, O);
+    bool steps = o->task == RG_TAG || o->task == RG_SEQ2SEQ;
+    rg_shape z = steps ? RG_SHAPE(T, B, O) : RG_SHAPE(B, O);
+    rg_shape each = steps ? RG_SHAPE(T, B) : o->task == RG_CLASSIFY ? RG_SHAPE(B) : RG_SHAPE(B, O);
     RGT_CHECK(rg_shape_equal(rg_shape_of(m->z), z));
     RGT_CHECK(rg_shape_equal(rg_shape_of(m->each), each));
     RGT_CHECK(rg_shape_equal(rg_shape_of(m->counts), each));
@@ -121,10 +128,15 @@ RGT_TEST(task, padding_changes_no_bit)
     }
 }
 
+static int64_t steps_of(const rg_task_opts *o, int64_t n)
+{
+    return o->task == RG_TAG || o->task == RG_SEQ2SEQ ? n : 1;
+}
+
 /* Row r of the batch by itself, without any padding. */
 static void row_alone(double z[T * O], rg_params *ps, const rg_task_opts *o, const batch *b, int r)
 {
-    int32_t id[T];
+    int32_t id[T], tag[T];
     double x[T * I];
     uint8_t ones[T];
     int64_t n = lengths[r];
@@ -133,6 +145,7 @@ static void row_alone(double z[T * O], rg_params *ps, const rg_task_opts *o, con
     memset(ones, 1, sizeof ones);
     for (int64_t t = 0; t < n; t++) {
         id[t] = b->id[t * B + r];
+        tag[t] = b->tag[t * B + r];
         memcpy(x + t * I, b->x + (t * B + r) * I, I * sizeof *x);
     }
     RGT_CHECK(rg_task_create(&m, ps, o, n, 1) == RG_OK);
@@ -140,8 +153,10 @@ static void row_alone(double z[T * O], rg_params *ps, const rg_task_opts *o, con
     rg_plan_bind(plan, m.x, o->symbols ? (void *)id : x,
                  (size_t)n * (o->symbols ? sizeof *id : I * sizeof *x));
     rg_plan_bind(plan, m.mask, ones, (size_t)n);
+    if (o->task == RG_SEQ2SEQ)
+        rg_plan_bind(plan, m.y, tag, (size_t)n * sizeof *tag);
     RGT_CHECK_MSG(rg_plan_run(plan) == RG_OK, "%s", rg_plan_message(plan));
-    memcpy(z, rg_plan_data(plan, m.z), (size_t)(o->task == RG_TAG ? n : 1) * O * sizeof *z);
+    memcpy(z, rg_plan_data(plan, m.z), (size_t)steps_of(o, n) * O * sizeof *z);
     rg_plan_destroy(&plan);
     rg_task_destroy(&m);
 }
@@ -161,7 +176,7 @@ RGT_TEST(task, a_row_of_a_padded_batch_is_the_row_alone)
             if (lengths[r] == 0)
                 continue;
             row_alone(alone, ps, &kinds[k], &data, r);
-            int steps = kinds[k].task == RG_TAG ? lengths[r] : 1;
+            int64_t steps = steps_of(&kinds[k], lengths[r]);
             for (int i = 0; i < steps * O; i++) {
                 double d = fabs(alone[i] - z[(i / O * B + r) * O + i % O]);
                 RGT_CHECK_MSG(d < 1e-13, "kind %d, row %d, value %d: off by %g", k, r, i, d);
@@ -256,7 +271,9 @@ RGT_TEST(task, options_that_describe_no_model_are_refused)
         { { .symbols = 2, .outputs = 2, .hidden = 2, .dropout = 1 }, "dropout" },
         { { .symbols = 2, .outputs = 2, .hidden = 2, .dropout = NAN }, "dropout" },
         { { .task = RG_TAG, .symbols = 2, .outputs = 2, .hidden = 2, .readout = RG_READ_MAX },
-          "no readout" },
+          "have a readout" },
+        { { .task = RG_SEQ2SEQ, .symbols = 2, .outputs = 2, .hidden = 2, .end = 2 }, "begin and end" },
+        { { .task = RG_SEQ2SEQ, .symbols = 2, .outputs = 2, .hidden = 2, .decoder = -1 }, "width" },
     };
     rg_params *ps;
     rg_task_model m;

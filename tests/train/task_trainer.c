@@ -263,15 +263,103 @@ RGT_TEST(task_trainer, rows_that_do_not_fit_are_named)
     rg_params_destroy(&ps);
 }
 
-/* ---- Scores ---------------------------------------------------------------------------------- */
+/* ---- Sequence to sequence -------------------------------------------------------------------- */
 
-RGT_TEST(task_trainer, scores_are_those_worked_out_by_hand)
+enum { BEGIN = V, END = V + 1, PAIRS = 40, LETTERS = 4 };
+
+/* Pairs of a word and the same word backwards, its end behind. */
+typedef struct pairs {
+    int32_t     x[PAIRS][LETTERS], y[PAIRS][LETTERS + 1], length[PAIRS], y_length[PAIRS];
+    const void *xs[PAIRS], *ys[PAIRS];
+    rg_edits    edits;
+    size_t      rows, width;
+    double      worst;  /* share of attention on the letter that is to be copied */
+} pairs;
+
+static rg_rows pairs_of(pairs *p)
 {
-    /* truth 0: 3 right, 1 said 1;  truth 1: 2 right, 1 said 0;  class 2 occurs nowhere */
-    const uint64_t counts[9] = { 3, 1, 0,  1, 2, 0,  0, 0, 0 };
-    rg_class_score s = rg_confusion_score(counts, 3);
-    double first = 2 * 3.0 / (4 + 4), second = 2 * 2.0 / (3 + 3);
-    RGT_CHECK(fabs(s.accuracy - 5.0 / 7) < 1e-15);
-    RGT_CHECK(fabs(s.macro_f1 - (first + second) / 2) < 1e-15);
-    RGT_CHECK(isnan(rg_confusion_score((uint64_t[4]){ 0 }, 2).accuracy));
+    for (uint64_t i = 0; i < PAIRS; i++) {
+        p->length[i] = (int32_t)rg_draw_below(8, RG_DOMAIN_USER, 1, i, LETTERS) + 1;
+        p->y_length[i] = p->length[i] + 1;
+        for (int32_t t = 0; t < p->length[i]; t++) {
+            uint64_t at = i * LETTERS + (uint64_t)t;
+            p->x[i][t] = (int32_t)rg_draw_below(8, RG_DOMAIN_USER, 2, at, V);
+            p->y[i][p->length[i] - 1 - t] = p->x[i][t];
+        }
+        p->y[i][p->length[i]] = END;
+        p->xs[i] = p->x[i];
+        p->ys[i] = p->y[i];
+    }
+    return (rg_rows){ PAIRS, p->length, p->xs, p->ys, p->y_length };
+}
+
+static bool compare(void *user, const rg_prediction *said)
+{
+    pairs *p = user;
+    const rg_hypothesis *best = &said->best[0];
+    rg_tokens answer = { best->id, best->n };
+    rg_tokens truth = { p->y[said->row], (size_t)p->length[said->row] };
+    p->rows++;
+    p->width = (size_t)said->width;
+    RGT_CHECK(said->z == NULL && said->count == (size_t)p->y_length[said->row]);
+    RGT_CHECK(said->width < 2 || best[0].log_p >= best[1].log_p);
+    return rg_edits_add(&p->edits, answer, truth) == RG_OK;
+}
+
+static void reversed(rg_attending attention, bool both, int64_t decoder)
+{
+    static pairs p;
+    rg_params *ps;
+    rg_trainer *t;
+    rg_predictor *said;
+    memset(&p, 0, sizeof p);
+    rg_rows rows = pairs_of(&p);
+    rg_task_trainer_opts o = {
+        .model = { .task = RG_SEQ2SEQ, .symbols = V, .embed = 6, .outputs = V + 2, .hidden = 16,
+                   .cell = rg_gru, .bidirectional = both, .attention = attention,
+                   .decoder = decoder, .no_bridge = !both && !decoder, .begin = BEGIN, .end = END },
+        .optim = { .lr = 0.02, .clip_norm = 1 }, .B = 10, .grain = 5,
+    };
+    rg_params_create(&ps, 6, NULL);
+    RGT_CHECK_MSG(rg_task_trainer_create(&t, ps, &rows, &o) == RG_OK, "%s", rg_params_message(ps));
+    steps(t, 300);
+    for (int64_t width = 1; width <= 3; width += 2) {
+        memset(&p.edits, 0, sizeof p.edits);
+        p.rows = 0;
+        RGT_CHECK(rg_predictor_create(&said, ps, &o.model,
+                                      &(rg_predictor_opts){ .width = width, .B = 7 }) == RG_OK);
+        RGT_CHECK_MSG(rg_predictor_run(said, &rows, compare, &p) == RG_OK, "%s",
+                      rg_predictor_message(said));
+        RGT_CHECK(p.rows == PAIRS && p.width == (size_t)width);
+        RGT_CHECK_MSG(rg_edits_rate(&p.edits) < 0.05, "attention %d, beam %d: error rate %g",
+                      attention, (int)width, rg_edits_rate(&p.edits));
+        rg_predictor_destroy(&said);
+    }
+    rg_trainer_destroy(&t);
+    rg_params_destroy(&ps);
+}
+
+RGT_TEST(task_trainer, words_are_read_and_written_backwards)
+{
+    reversed(RG_ATTEND_ADDITIVE, true, 18);
+    reversed(RG_ATTEND_DOT, false, 0);
+}
+
+RGT_TEST(task_trainer, states_that_do_not_fit_need_a_bridge)
+{
+    static pairs p;
+    rg_params *ps;
+    rg_trainer *t;
+    rg_rows rows = pairs_of(&p);
+    rg_task_trainer_opts o = {
+        .model = { .task = RG_SEQ2SEQ, .symbols = V, .outputs = V + 2, .hidden = 8, .decoder = 9,
+                   .no_bridge = true, .begin = BEGIN, .end = END }, .B = 10,
+    };
+    rg_params_create(&ps, 6, NULL);
+    RGT_CHECK(rg_task_trainer_create(&t, ps, &rows, &o) == RG_ESHAPE && !t);
+    RGT_CHECK_MSG(rgt_has(rg_params_message(ps), "bridge"), "%s", rg_params_message(ps));
+    rows.y_length = NULL;
+    o.model.no_bridge = false;
+    RGT_CHECK(rg_task_trainer_create(&t, ps, &rows, &o) == RG_EARG);
+    rg_params_destroy(&ps);
 }

@@ -1,0 +1,71 @@
+/* train/seq2seq.c -- a decoder over an encoder: cell, attention, bridge, the true symbols fed in. */
+#include "train/task.h"
+
+#include <retrograd/ops.h>
+
+static int64_t width_of(const rg_task_opts *o)
+{
+    return o->decoder ? o->decoder : o->hidden;
+}
+
+rg_attention rg_task_attention(rg_val Y, rg_val mask, const rg_task_opts *o)
+{
+    static const rg_score score[] = {
+        [RG_ATTEND_ADDITIVE] = RG_SCORE_ADDITIVE, [RG_ATTEND_DOT] = RG_SCORE_DOT,
+        [RG_ATTEND_GENERAL] = RG_SCORE_GENERAL, [RG_ATTEND_CONCAT] = RG_SCORE_CONCAT,
+    };
+    if (o->attention == RG_ATTEND_NONE)
+        return (rg_attention){ .factor = 1 };
+    return rg_attention_over(Y, mask, "att", width_of(o),
+                             &(rg_attention_opts){ .score = score[o->attention] });
+}
+
+rg_task_decoder rg_task_decoder_with(rg_graph *g, const rg_attention *a, int64_t D,
+                                     const rg_task_opts *o)
+{
+    const int64_t H = width_of(o), E = o->embed ? o->embed : o->outputs;
+    const bool bahdanau = o->attention == RG_ATTEND_ADDITIVE;
+    rg_task_decoder d = { .attends = o->attention != RG_ATTEND_NONE };
+    const int64_t I = !d.attends ? E : E + (bahdanau ? D : H);
+    d.cell = d.inner = (o->cell ? o->cell : rg_lstm)(g, "dec", I, H, o->cell_opts);
+    if (d.attends)
+        d.cell = bahdanau ? rg_bahdanau(g, &d.inner, a, E)
+                          : rg_luong(g, "luong", &d.inner, a, H);
+    return d;
+}
+
+rg_val *rg_task_decoder_start(const rg_task_decoder *d, const rg_val *last, size_t n,
+                              const rg_task_opts *o)
+{
+    rg_graph *g = last ? last[0].graph : NULL;
+    rg_val *s0 = g ? rg_graph_alloc(g, (d->inner.n_state + d->cell.n_state) * sizeof *s0) : NULL;
+    if (!s0)
+        return NULL;
+    rg_scope_push(g, "bridge", RG_NO_STEP);
+    rg_bridge(s0, &d->inner, last, o->bidirectional ? last + n : NULL, n,
+              o->no_bridge ? NULL : "bridge");
+    rg_scope_pop(g);
+    if (!d->attends)
+        return s0;
+    rg_attending_start(s0 + d->inner.n_state, &d->cell, s0);
+    return s0 + d->inner.n_state;
+}
+
+rg_val rg_task_teach(const rg_val *last, size_t n, rg_val Y, rg_val mask, rg_val y,
+                     const rg_task_opts *o)
+{
+    rg_graph *g = Y.graph;
+    const rg_attention a = rg_task_attention(Y, mask, o);
+    const rg_task_decoder d = rg_task_decoder_with(g, &a, rg_dim(Y, 2), o);
+    const rg_val *s0 = rg_task_decoder_start(&d, last, n, o);
+    if (!s0)
+        return (rg_val){ .graph = g };
+    rg_val X = rg_task_embed(rg_shift_in(y, o->begin), "target", o->outputs, o->embed);
+    rg_val h = rg_unroll(NULL, &d.cell, X, s0, NULL);
+    rg_scope_push(g, "out", RG_NO_STEP);
+    if (o->dropout > 0)
+        h = rg_dropout(h, o->dropout, "out");
+    rg_val z = rg_dense(h, "out", o->outputs);
+    rg_scope_pop(g);
+    return z;
+}
