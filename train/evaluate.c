@@ -70,12 +70,15 @@ static rg_status prepare(scoring *s, rg_params *params, const rg_lm_opts *model,
     s->y = rg_get(&a, bytes);
     if (!s->x || !s->y)
         return rg_fail(err, RG_ENOMEM, "evaluation: no memory for a window");
-    rg_status st = rg_lm_create(&s->lm, params, model, s->T, s->R);
+    rg_lm_form form = { .T = s->T, .B = s->R, .stream = true };
+    rg_status st = rg_lm_build(&s->lm, params, model, &form);
     if (st)
         return rg_fail(err, st, "%s", s->lm.graph ? rg_graph_message(s->lm.graph)
                                                   : rg_params_message(params));
     st = rg_lm_plan(&s->plan, &s->lm, s->lm.nats, &o->plan, err);
-    return st ? st : rg_lm_bind(s->plan, &s->lm, s->x, s->y, bytes, err);
+    if (st == RG_OK)
+        st = rg_lm_bind(s->plan, &s->lm, s->x, s->y, bytes, err);
+    return st ? st : rg_lm_start(s->plan, &s->lm, params, model, 0);
 }
 
 static rg_status score(rg_lm_score *out, scoring *s, const rg_lm_score_opts *o, rg_err *err)

@@ -116,7 +116,9 @@ static rg_status prepare(probe *p, rg_params *params, const rg_lm_opts *model, r
     p->y = rg_get(&p->alloc, (size_t)(p->T * p->R) * sizeof *p->y);
     if (!p->x || !p->y)
         return rg_fail(err, RG_ENOMEM, "gradient flow: no memory");
-    rg_status st = rg_lm_build(&p->lm, params, model, p->T, p->R, &p->state);
+    rg_lm_form form = { .T = p->T, .B = p->R, .stream = true };
+    rg_status st = rg_lm_build(&p->lm, params, model, &form);
+    p->state = form.states;
     p->S = p->lm.n_state;
     p->count = (size_t)p->T * p->S;
     if (st)

@@ -6,16 +6,27 @@
 
 #include "base/error.h"
 
-/* rg_lm_create(); if @p states is not NULL, *states is an array of the graph: every state after
- * every step, at t·n_state + k. */
-rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, int64_t T, int64_t B,
-                      rg_val **states);
+/* What a graph is for. */
+typedef struct rg_lm_form {
+    int64_t T, B;
+    int64_t back;    /* steps of the graph: what is back-propagated through. Losses are those of the
+                        last T; then lm->mask is an input, 0 before the text begins. 0 = T */
+    bool    stream;  /* a learned start is not in the graph: rg_lm_start() writes it */
+    rg_val *states;  /* out: every state after every step, at t·n_state + k */
+} rg_lm_form;
+
+rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, rg_lm_form *form);
+/* The learned states, declared; memory of the graph. */
+rg_val *rg_lm_learned(const rg_lm *lm, const rg_cell *cell);
 
 /* A plan for evaluation of a value and of what the next run continues from. */
 rg_status rg_lm_plan(rg_plan **plan, const rg_lm *lm, rg_val value, const rg_plan_opts *opts,
                      rg_err *err);
 /* Characters from x, those that follow from y, bytes each; states from run to run. */
 rg_status rg_lm_bind(rg_plan *plan, const rg_lm *lm, void *x, void *y, size_t bytes, rg_err *err);
+/* Carried states become those of a beginning; random ones are drawn for this @p step. */
+rg_status rg_lm_start(rg_plan *plan, const rg_lm *lm, const rg_params *params,
+                      const rg_lm_opts *opts, uint64_t step);
 
 /* Layers for saving and loading: room for layers + 2. Names lie in @p names. */
 enum { RG_LM_LAYERS = 64 };

@@ -31,12 +31,14 @@ static rg_status read_one(rg_sampler *s, int32_t id)
 
 static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model)
 {
-    rg_status st = rg_lm_create(&s->lm, params, model, 1, 1);
+    rg_lm_form form = { .T = 1, .B = 1, .stream = true };
+    rg_status st = rg_lm_build(&s->lm, params, model, &form);
     if (st)
         return rg_fail(&s->err, st, "%s", s->lm.graph ? rg_graph_message(s->lm.graph)
                                                       : rg_params_message(params));
     if ((st = rg_lm_plan(&s->plan, &s->lm, s->lm.z, &s->opts.plan, &s->err)) ||
-        (st = rg_lm_bind(s->plan, &s->lm, s->x, s->y, sizeof s->x, &s->err)))
+        (st = rg_lm_bind(s->plan, &s->lm, s->x, s->y, sizeof s->x, &s->err)) ||
+        (st = rg_lm_start(s->plan, &s->lm, params, model, 0)))
         return st;
     s->V = model->V;
     s->p = rg_get(&s->alloc, (size_t)s->V * sizeof *s->p);

@@ -31,6 +31,20 @@ RG_API rg_status rg_count_models(double *bpc, int orders, size_t V, rg_span trai
 
 /* ---- Model --------------------------------------------------------------------------------- */
 
+/* What dropout is applied to: docs/MATH.md 9. */
+enum {
+    RG_DROP_BETWEEN = 1, RG_DROP_INPUT = 2, RG_DROP_RECURRENT = 4, RG_DROP_CANDIDATE = 8,
+    RG_DROP_WEIGHT = 16, RG_DROP_EMBEDDING = 32, RG_DROP_OUTPUT = 64, RG_DROP_ALL = 127
+};
+
+/* What a window of training starts with. Evaluation and sampling start so, and then carry on. */
+typedef enum rg_start {
+    RG_START_CARRIED = 0,  /* the states that the window before it left; zeros at the beginning */
+    RG_START_ZERO,
+    RG_START_LEARNED,      /* parameters `start.s0`, `start.s1`, ..., zeros at first */
+    RG_START_RANDOM        /* N(0, 0.1²), drawn anew for every window and row */
+} rg_start;
+
 /* Characters in, logits of the next one out: embedding or one-hot (groups `embed`), cells `rnn.l0`,
  * `rnn.l1`, ..., dense `out`. Dropout between the layers and before `out`. */
 typedef struct rg_lm_opts {
@@ -40,6 +54,9 @@ typedef struct rg_lm_opts {
     int64_t             embed;     /* width of the embedding; 0 = one-hot */
     int64_t             layers;    /* 0 = 1 */
     double              dropout;
+    unsigned            dropout_kinds; /* where: RG_DROP_..., or-ed; 0 = between and output */
+    double              zoneout[2];    /* of each layer's first state, and of its others */
+    rg_start            start;
 } rg_lm_opts;
 
 /* One graph of the model: T steps, B rows. Free it with rg_lm_destroy. */
@@ -50,7 +67,9 @@ typedef struct rg_lm {
     rg_val    nats;           /* [T,B] -ln p(y) */
     rg_val    loss;           /* their mean */
     size_t    n_state;
-    rg_val   *first, *last;   /* states before and after, for rg_plan_carry(plan, last, first, n) */
+    rg_val   *first, *last;   /* states before and after, for rg_plan_carry(plan, last, first, n);
+                                 with a learned start nothing reads `first` */
+    rg_val    mask;           /* of a trainer that goes further back than its window, else none */
 } rg_lm;
 
 /* Errors in rg_graph_message(lm->graph), or rg_params_message(params) if there is no graph. */
@@ -66,13 +85,16 @@ typedef struct rg_trainer_opts {
     rg_lm_opts    model;
     rg_optim_opts optim;
     int64_t       T, B;     /* steps of a window; rows, each its own stretch of the text */
+    int64_t       back;     /* steps of back-propagation, at least T: every window goes back through
+                               the last of them, with the losses of its own. 0 = T */
     rg_plan_opts  plan;
 } rg_trainer_opts;
 
 /**
  * Row b reads characters b·L, b·L+1, ... of the text, L = (n-1)/B, in windows of T; a window starts
- * with the states that the one before it left. After the L/T windows of an epoch all rows start
- * again from zero states.
+ * with the states that the one before it left (or as opts->model.start says). After the L/T windows
+ * of an epoch all rows start again. With back > T a window begins back - T steps earlier, with the
+ * states of there, and has no losses on these steps (docs/MATH.md 16).
  *
  * @param params   the model's store; must outlive the trainer
  * @param text     borrowed; n must be at least B·T + 1
