@@ -58,6 +58,11 @@ typedef struct settings {
     /* profiling */
     int         effort;
     const char *disable, *svg;
+    /* comparing */
+    bool        quick, full;
+    int         only;
+    const char *cells, *out;
+    int64_t     seeds, width;
     /* output */
     bool        help, mdoc, quiet, verbose, json;
     int         color, progress;
@@ -87,6 +92,7 @@ int gradcheck_main(settings *s);
 int profile_main(settings *s);
 int info_main(settings *s);
 int doctor_main(settings *s);
+int compare_main(settings *s);
 int completion_main(settings *s);
 int help_main(settings *s);
 int version_main(settings *s);

@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,24 @@ void progress_draw(const progress_line *p)
     send("\033[K");
     bar.shown = true;
     bar.drawn = now;
+}
+
+void progress_text(const char *format, ...)
+{
+    char line[512];
+    va_list ap;
+    va_start(ap, format);
+    (void)vsnprintf(line, sizeof line, format, ap);
+    va_end(ap);
+    if (bar.kind == PLAIN)
+        note("%s", line);
+    if (bar.kind != BAR)
+        return;
+    line[width() < sizeof line ? width() : sizeof line - 1] = '\0';
+    send("\r");
+    send(line);
+    send("\033[K");
+    bar.shown = true;
 }
 
 void progress_log(const progress_line *p)

@@ -15,6 +15,8 @@ void progress_setup(const settings *s);
 void progress_draw(const progress_line *p);
 /* At every row of the metrics; writes a line if there is no bar. */
 void progress_log(const progress_line *p);
+/* Some text instead: on a bar's line, or as a line of its own. */
+void progress_text(const char *format, ...) RG_PRINTF(1, 2);
 void progress_clear(void);
 /* Seconds on a clock that only goes forward. */
 double seconds(void);

@@ -3,8 +3,8 @@
 
 /* Bits for option_spec.commands, in the order of `commands`. */
 enum {
-    TRAIN = 1, EVAL = 2, SAMPLE = 4, GRADCHECK = 8, PROFILE = 16, INFO = 32, DOCTOR = 64,
-    COMPLETION = 128, HELP = 256, VERSION = 512, ALL = 1023
+    TRAIN = 1, EVAL = 2, SAMPLE = 4, GRADCHECK = 8, PROFILE = 16, COMPARE = 32, INFO = 64,
+    DOCTOR = 128, COMPLETION = 256, HELP = 512, VERSION = 1024, ALL = 2047
 };
 
 const command commands[] = {
@@ -38,6 +38,14 @@ const command commands[] = {
       "step of the plan: by kernel, by layer forward and backward, and the slowest kinds. Speeds "
       "are shares of P, the peak measured in the same run. Runs with and without timing take "
       "turns; the least of each is shown. RUN is a run folder or a checkpoint file." },
+    { "compare", compare_main, "", false,
+      "cells against each other: memory, time, gradients",
+      "retrograd compare --out runs/compare",
+      "Trains RNN, GRU and LSTM of equal size on tasks of the field: adding, digits, a character "
+      "model; with --full also copying, temporal order, exploding gradients, with more updates and "
+      "seeds. Writes report.html and results.json: each row of two tables of claims beside what "
+      "was measured. Finished trials stay in the folder, so the same command goes on where it was "
+      "stopped. Two minutes on two cores; --full some fifteen." },
     { "info", info_main, "RUN", false,
       "describe this build, a run, a file or a cell",
       "retrograd info --cell gru",
@@ -194,6 +202,26 @@ const option_spec options[] = {
       "leave passes out, such as \"batch,fuse\", to see what they bring", PROFILE, 0 },
     { "svg", "plot", 0, TEXT, AT(svg), 0, 0, "FILE", NULL, what,
       "draw bars by kernel and by layer", PROFILE, 0 },
+    { "quick", "", 0, FLAG, AT(quick), 0, 0, "", NULL, what,
+      "two seeds, few updates: the default", COMPARE, 0 },
+    { "full", "", 0, FLAG, AT(full), 0, 0, "", NULL, what,
+      "more tasks, updates and seeds", COMPARE, 0 },
+    { "only", "task experiment", 0, CHOICE, AT(only), 0, 0,
+      "all|adding|copy|order|exploding|digits|chars", "all", what, "one task", COMPARE, 0 },
+    { "cells", "cell models", 0, TEXT, AT(cells), 0, 0, "NAMES", "rnn gru lstm", what,
+      "who takes part in adding, copy, digits and chars", COMPARE, 0 },
+    { "seeds", "repeats", 0, WHOLE, AT(seeds), 1, 20, "N", NULL, what,
+      "trials of each cell [2; with --full 3 to 10]", COMPARE, 0 },
+    { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
+      "of the first trial; the others have those that follow", COMPARE, 0 },
+    { "hidden", "nhid width", 0, WHOLE, AT(width), 1, 4096, "N", NULL, what,
+      "everybody's width [each as wide as its weights equal an LSTM's]", COMPARE, 0 },
+    { "data", "text", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
+      "text of the character model [austen.txt, made by tools/data/austen.py]", COMPARE, 0 },
+    { "out", "run save output", 0, TEXT, AT(out), 0, 0, "DIR", NULL, what,
+      "folder of the report [runs/compare-quick or runs/compare-full]", COMPARE, 0 },
+    { "threads", "num-threads jobs", 0, WHOLE, AT(threads), 1, 16, "N", NULL, what,
+      "trials at once, each on one thread; results do not depend on it [all cores]", COMPARE, 0 },
     { "order", "", 0, WHOLE, AT(order), 1, 2, "N", "2", what,
       "2 checks the gradient's own gradient as well, 1 does not", GRADCHECK, 0 },
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
@@ -206,7 +234,7 @@ const option_spec options[] = {
     { "json", "", 0, FLAG, AT(json), 0, 0, "", NULL, output,
       "results as JSON, one object per line, with \"v\": 1", ALL & ~(COMPLETION | HELP), 0 },
     { "progress", "", 0, CHOICE, AT(progress), 0, 0, "auto|bar|plain|none", "auto", output,
-      "how to report on stderr; auto draws a bar on a terminal", TRAIN, 0 },
+      "how to report on stderr; auto draws a bar on a terminal", TRAIN | COMPARE, 0 },
     { "color", "colour", 0, CHOICE, AT(color), 0, 0, "auto|always|never", "auto", output,
       "colour on stderr; auto heeds NO_COLOR, CLICOLOR_FORCE and TERM", ALL, 0 },
     { "quiet", "silent", 'q', FLAG, AT(quiet), 0, 0, "", NULL, output, "errors only", ALL, 0 },

@@ -54,8 +54,6 @@ static const char *fault(const rg_trial_opts *o)
     return o->updates < 1 || o->updates > UINT32_MAX ? "updates must be 1 to 2^32 - 1"
          : o->batch < 0 ? "batch must not be negative"
          : !(o->scale >= 0) ? "scale must not be negative"
-         : o->omega && o->model.cell != rg_rnn && o->omega == RG_OMEGA_PAPER
-               ? "the authors' omega is that of rg_rnn"
          : NULL;
 }
 
@@ -66,6 +64,8 @@ static rg_status build_plan(run *r)
     rg_status st = rg_problem_graph_create(&r->g, r->params, &o->problem, &o->model, r->B);
     if (st == RG_OK && o->omega && r->g.n_state != 1)
         return rg_fail(&r->err, RG_EARG, "trial: omega needs a cell with one state");
+    if (st == RG_OK && o->omega == RG_OMEGA_PAPER && !rg_params_find(r->params, "rnn.W").name)
+        return rg_fail(&r->err, RG_EARG, "trial: the authors' omega is that of rg_rnn");
     if (st == RG_OK) {
         rg_val L = objective(r);
         opts.mode = RG_TRAIN;

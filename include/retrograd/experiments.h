@@ -156,7 +156,7 @@ typedef struct rg_trial_opts {
     double        enough_loss, enough_accuracy;  /* of a point: the threshold; 0 = none */
     bool          stop_there;   /* end the trial when it is reached */
     double        scale;        /* of gradients, before clipping; 0 = 1 */
-    rg_omega_kind omega;        /* adds 4·Ω; paper: for rg_rnn with tanh */
+    rg_omega_kind omega;        /* adds 4·Ω; paper: for tanh cells whose W is rnn.W */
     rg_plan_opts  plan;
     bool        (*progress)(void *user, uint64_t update); /* after each; false ends with RG_EUSER */
     void         *user;

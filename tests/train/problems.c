@@ -231,9 +231,14 @@ RGT_TEST(trial, refusals_say_why)
     o.updates = 0;
     RGT_CHECK(rg_trial_run(&t, params, &o) == RG_EARG && rgt_has(t.message, "updates must be"));
     o = short_order();
-    o.model.cell = rg_lstm;
+    rg_params *other;
+    RGT_CHECK(rg_params_create(&other, 3, NULL) == RG_OK);
+    o.model.cell = rg_gru;
     o.omega = RG_OMEGA_PAPER;
-    RGT_CHECK(rg_trial_run(&t, params, &o) == RG_EARG && rgt_has(t.message, "that of rg_rnn"));
+    RGT_CHECK(rg_trial_run(&t, other, &o) == RG_EARG && rgt_has(t.message, "that of rg_rnn"));
+    rg_params_destroy(&other);
+    o.model.cell = rg_lstm;
+    RGT_CHECK(rg_trial_run(&t, params, &o) == RG_EARG && rgt_has(t.message, "with one state"));
     o = short_order();
     o.problem = (rg_problem){ .name = "none" };
     RGT_CHECK(rg_trial_run(&t, params, &o) == RG_EARG && rgt_has(t.message, "no problem"));

@@ -1,0 +1,262 @@
+/* cli/compare_report.c -- a comparison as one HTML file: tables, pictures, settings. No script, no
+ * other file; legible in grey, light and dark. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/compare_plots.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char head[] =
+    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width\">\n"
+    "<title>RNN, GRU and LSTM compared</title>\n<style>\n"
+    ":root{color-scheme:light dark}\n"
+    "body{font:16px/1.5 sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222;"
+    "background:#fff}\n"
+    "h1,h2,h3{line-height:1.2}h2{margin-top:2.5rem}table{border-collapse:collapse;width:100%;"
+    "font-size:.9rem}\n"
+    "th,td{border-bottom:1px solid #bbb;padding:.35rem .6rem;text-align:left;vertical-align:top}\n"
+    "td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
+    ".yes,.no,.fact{white-space:nowrap;font-weight:bold}.fact{font-weight:normal}\n"
+    ".no{text-decoration:underline}.small{font-size:.85rem}svg{max-width:100%;height:auto}\n"
+    "figure{margin:1rem 0}.wide{overflow-x:auto}\n"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#17171a}"
+    "th,td{border-color:#555}a{color:#8bf}}\n"
+    "</style></head><body>\n";
+
+/* Text with what HTML does not allow replaced. */
+static void put(FILE *out, const char *text)
+{
+    for (const char *p = text; *p; p++)
+        switch (*p) {
+        case '&': fputs("&amp;", out); break;
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        default: fputc(*p, out);
+        }
+}
+
+static void cell(FILE *out, const char *text)
+{
+    fputs("<td>", out);
+    put(out, text);
+    fputs("</td>", out);
+}
+
+/* ---- The lecture's tables ------------------------------------------------------------------- */
+
+static void verdict(FILE *out, int v)
+{
+    fprintf(out, "<td class=\"%s\">%s</td>", v == 1 ? "yes" : v == 0 ? "no" : "fact",
+            v == 1 ? "✓ confirmed" : v == 0 ? "✗ not confirmed" : v == 2 ? "a fact"
+            : "not measured");
+}
+
+static void claims(FILE *out, const comparison *c, const char *other, const char *name)
+{
+    claim list[MAX_CLAIMS];
+    const size_t n = claims_of(list, c, other);
+    fprintf(out, "<h2>LSTM against %s</h2>\n<div class=\"wide\"><table><thead><tr><th></th>"
+            "<th>LSTM, it is said</th><th>%s, it is said</th><th>what was measured (LSTM first)"
+            "</th><th></th></tr></thead><tbody>\n", name, name);
+    for (size_t i = 0; i < n; i++) {
+        fputs("<tr>", out);
+        cell(out, list[i].topic);
+        cell(out, list[i].left);
+        cell(out, list[i].right);
+        cell(out, list[i].found);
+        verdict(out, list[i].verdict);
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+/* ---- Studies -------------------------------------------------------------------------------- */
+
+/* A mean with its interval; @p digits behind the point. */
+static void number(FILE *out, const spread *s, int digits)
+{
+    if (isnan(s->mean))
+        fputs("<td class=\"n\">–</td>", out);
+    else if (isnan(s->half))
+        fprintf(out, "<td class=\"n\">%.*f</td>", digits, s->mean);
+    else
+        fprintf(out, "<td class=\"n\">%.*f ± %.*f</td>", digits, s->mean, digits, s->half);
+}
+
+static double slope_before(const outcome *o)
+{
+    return o->n_lags[0] ? o->slope[0] : NAN;
+}
+
+static double slope_after(const outcome *o)
+{
+    return o->n_lags[1] ? o->slope[1] : NAN;
+}
+
+static double clip_share(const outcome *o)
+{
+    return o->updates ? (double)o->clipped / (double)o->updates : NAN;
+}
+
+static double norm_ratio(const outcome *o)
+{
+    return o->norm_max / o->norm_median;
+}
+
+/* Seeds that reached the threshold, and when. */
+static void threshold(FILE *out, const study *st, size_t who)
+{
+    double updates = 0, took = 0;
+    int n = 0;
+    for (int k = 0; k < st->seeds; k++) {
+        const outcome *o = outcome_at(st, who, k);
+        if (!o->enough_update)
+            continue;
+        n++;
+        updates += (double)o->enough_update;
+        took += o->enough_seconds;
+    }
+    if (st->row->enough <= 0)
+        fputs("<td class=\"n\">–</td>", out);
+    else if (n == 0)
+        fprintf(out, "<td class=\"n\">0 of %d</td>", st->seeds);
+    else
+        fprintf(out, "<td class=\"n\">%d of %d<br>%.0f updates<br>%.1f s</td>", n, st->seeds,
+                updates / n, took / n);
+}
+
+static void contestant_row(FILE *out, const study *st, size_t i)
+{
+    const outcome *o = outcome_at(st, i, 0);
+    const spread value = spread_of(st, i, outcome_value), before = spread_of(st, i, slope_before),
+                 after = spread_of(st, i, slope_after), clip = spread_of(st, i, clip_share),
+                 ratio = spread_of(st, i, norm_ratio);
+    fputs("<tr>", out);
+    cell(out, st->who[i].label);
+    fprintf(out, "<td class=\"n\">%lld</td><td class=\"n\">%lld</td>",
+            (long long)st->who[i].hidden, (long long)st->weights[i]);
+    number(out, &value, 4);
+    threshold(out, st, i);
+    fprintf(out, "<td class=\"n\">%.3f</td><td class=\"n\">%.1f</td><td class=\"n\">%.1f</td>",
+            st->ms[i], o->flop / 1e6, o->arena / 0x1p20);
+    number(out, &before, 3);
+    number(out, &after, 3);
+    fprintf(out, "<td class=\"n\">%.0f %%</td><td class=\"n\">%.3g</td></tr>\n", 100 * clip.mean,
+            ratio.mean);
+}
+
+static void study_section(FILE *out, const study *st)
+{
+    fprintf(out, "<h3 id=\"%s\">%s</h3>\n<p>", st->row->key, st->row->title);
+    put(out, st->row->settings);
+    fprintf(out, "; %llu updates, %d seed%s. Guessing without looking: %s %.4f.</p>\n",
+            (unsigned long long)st->updates, st->seeds, st->seeds > 1 ? "s" : "",
+            measure_name(st->row->measure), st->blind);
+    fprintf(out, "<div class=\"wide\"><table><thead><tr><th></th><th class=\"n\">width</th>"
+            "<th class=\"n\">weights</th><th class=\"n\">%s, %s</th>",
+            measure_name(st->row->measure),
+            measure_falls(st->row->measure) ? "less is better" : "more is better");
+    fprintf(out, "<th class=\"n\">reached %.4g</th><th class=\"n\">ms an<br>update</th>"
+            "<th class=\"n\">Mflop an<br>update</th><th class=\"n\">planned<br>MiB</th>"
+            "<th class=\"n\">slope<br>before</th><th class=\"n\">slope<br>after</th>"
+            "<th class=\"n\">clipped</th><th class=\"n\">norm, max<br>to median</th></tr></thead>"
+            "<tbody>\n", st->row->enough);
+    for (size_t i = 0; i < st->n; i++)
+        contestant_row(out, st, i);
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void published(FILE *out, const study *st)
+{
+    static const struct { const char *cell; double rmse; } table[] = {
+        { "lstm", .0105 }, { "gru", .0129 }, { "rnn", .386 },
+    };
+    fputs("<p>Published at equal size (\"LSTM Time Capsule\" model card, about 4500 weights, "
+          "T = 100), beside ours:</p>\n<table><thead><tr><th></th><th class=\"n\">published</th>"
+          "<th class=\"n\">here</th></tr></thead><tbody>\n", out);
+    for (size_t i = 0; i < 3; i++) {
+        const int k = contestant_index(st, table[i].cell);
+        if (k < 0)
+            continue;
+        const spread s = spread_of(st, (size_t)k, outcome_value);
+        fprintf(out, "<tr><td>%s</td><td class=\"n\">%.4f</td>", table[i].cell, table[i].rmse);
+        number(out, &s, 4);
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table>\n", out);
+}
+
+static void pictures(FILE *out, const study *st)
+{
+    fputs("<figure>", out);
+    plot_learning(out, st);
+    fputs("</figure>\n", out);
+    for (int after = 0; after < 2 && outcome_at(st, 0, 0)->n_lags[after] > 1; after++) {
+        fputs("<figure>", out);
+        plot_flow(out, st, after);
+        fputs("</figure>\n", out);
+    }
+    if (st->row->kind != ADDING)
+        return;
+    fputs("<figure>", out);
+    plot_lengths(out, st);
+    fputs("</figure>\n", out);
+    published(out, st);
+}
+
+/* ---- The whole ------------------------------------------------------------------------------ */
+
+static void introduction(FILE *out, const comparison *c)
+{
+    const rg_build b = rg_build_info();
+    fputs("<h1>RNN, GRU and LSTM compared</h1>\n<p>Cells of equal numbers of weights, trained on "
+          "the same rows in the same order. After ± stands half of the 95 % interval of the mean "
+          "over seeds (Student's t). A row of the first two tables is <em>confirmed</em> where the "
+          "interval of the difference, seed by seed, excludes zero on the side that the row "
+          "claims; else it is <em>not confirmed</em>, by these runs.", out);
+    if (c->depth == QUICK)
+        fputs(" Two seeds and few updates say little: <code>retrograd compare --full</code> says "
+              "more.", out);
+    fprintf(out, "</p>\n<p class=\"small\">retrograd %s, %s kernels; trials on one thread each, "
+            "%s. Times are of an update of one cell alone, median of 40, least of three rounds.",
+            b.version, b.isa, c->depth == FULL ? "--full" : "--quick");
+    if (*c->why) {
+        fputs(" Left out: ", out);
+        put(out, c->why);
+        fputc('.', out);
+    }
+    fputs("</p>\n", out);
+}
+
+static void write_all(FILE *out, const comparison *c)
+{
+    fputs(head, out);
+    introduction(out, c);
+    claims(out, c, "rnn", "RNN");
+    claims(out, c, "gru", "GRU");
+    fputs("<h2>What was run</h2>\n<p>Slope: of the logarithm of the gradient's norm against the "
+          "lag, per step, of the state whose gradient lasts longest; 0 neither fades nor grows. It "
+          "is the gradient of the last state's product with a random vector.</p>\n", out);
+    for (size_t k = 0; k < c->n; k++) {
+        study_section(out, &c->study[k]);
+        pictures(out, &c->study[k]);
+    }
+    fputs("</body></html>\n", out);
+}
+
+int report_write(const comparison *c)
+{
+    char path[PATH_BYTES], *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    if (!out)
+        return fail(RUN_TIME, "no memory");
+    write_all(out, c);
+    const bool good = fclose(out) == 0;
+    (void)snprintf(path, sizeof path, "%s/report.html", c->folder);
+    int code = good ? file_replace(path, text, n) : fail(RUN_TIME, "no memory");
+    free(text);
+    return code;
+}
