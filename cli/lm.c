@@ -1,4 +1,4 @@
-/* cli/lm.c -- the task `lm`: a text, count models, a model that predicts its characters and writes. */
+/* cli/lm.c -- the task `lm`: a text, count models, a model that predicts characters and writes. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/session.h"
 #include "cli/signals.h"

@@ -35,14 +35,18 @@ static rg_status make(rg_rows *rows, rg_dataset *d, rg_part part, rg_err *err)
     rg_behind *behind = d->memory;
     bool targets = d->target != RG_TARGET_NONE;
     size_t n = 0, at = 0;
-    if (!behind || (unsigned)part > RG_PART_TEST || d->target == RG_TARGET_SEQUENCE)
-        return rg_fail(err, RG_EARG, "rows: no data set, no part, or one of target sequences");
+    if (!behind || (unsigned)part > RG_PART_TEST)
+        return rg_fail(err, RG_EARG, "rows: no data set, or no part of one");
     for (size_t i = 0; i < d->n; i++)
         n += belongs(d, i, part);
     int32_t *length = rg_arena_get(&behind->arena, n * sizeof *length);
     const void **x = rg_arena_get(&behind->arena, n * sizeof *x);
     const void **y = targets ? rg_arena_get(&behind->arena, n * sizeof *y) : NULL;
-    if (!length || !x || (targets && !y) || !scaled(&behind->in, &behind->arena, &d->in) ||
+    int32_t *y_length = d->target == RG_TARGET_SEQUENCE
+                      ? rg_arena_get(&behind->arena, n * sizeof *y_length) : NULL;
+    if (!length || !x || (targets && !y) ||
+        (d->target == RG_TARGET_SEQUENCE && !y_length) ||
+        !scaled(&behind->in, &behind->arena, &d->in) ||
         (targets && !scaled(&behind->out, &behind->arena, &d->out)))
         return rg_fail(err, RG_ENOMEM, "rows: no memory for %zu", n);
     for (size_t i = 0; i < d->n; i++)
@@ -51,9 +55,11 @@ static rg_status make(rg_rows *rows, rg_dataset *d, rg_part part, rg_err *err)
             x[at] = sequence(&d->in, behind->in, i);
             if (targets)
                 y[at] = sequence(&d->out, behind->out, i);
+            if (y_length)
+                y_length[at] = d->out.length[i];
             at++;
         }
-    *rows = (rg_rows){ .n = n, .length = length, .x = x, .y = y };
+    *rows = (rg_rows){ .n = n, .length = length, .x = x, .y = y, .y_length = y_length };
     return RG_OK;
 }
 

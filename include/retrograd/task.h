@@ -1,6 +1,6 @@
 /* retrograd/task.h -- models of sequences from a description: one label for a sequence, one for
- * each step, the next values of a series, another sequence. Optional part of the library, around layers.h;
- * `retrograd train --task` is a program around it.
+ * each step, the next values of a series, another sequence. Optional part of the library, around
+ * layers.h; `retrograd train --task` is a program around it.
  *
  * T steps, B rows, I features, H width of a state, O outputs. What final states, masks and
  * reductions mean: docs/MATH.md 5, 8, 10. */
@@ -105,10 +105,9 @@ typedef struct rg_rows {
 /**
  * One part of a data set (data.h) as rows, in order of the items: ids as they are, numbers scaled.
  *
- * @param[out] rows  belongs to the data set, whose targets are classes, tags, values (float
- *                   [horizon·width]) or none
+ * @param[out] rows  belongs to the data set; values are float [horizon·width]
  *
- * Errors     RG_EARG target sequences, which are no rows; RG_ENOMEM. Message in the data set
+ * Errors     RG_EARG no data set, or no part of one; RG_ENOMEM. Message in the data set
  */
 RG_API rg_status rg_dataset_rows(rg_rows *rows, rg_dataset *dataset, rg_part part);
 
@@ -149,7 +148,7 @@ typedef struct rg_prediction {
     /* seq2seq: z is NULL, steps are those of the target, if there is one */
     const rg_hypothesis *best;  /* [width], the best first (decode.h) */
     int64_t       width;
-    int64_t       weights;      /* columns of best[k].weights: steps of the padded input; 0 = none */
+    int64_t       weights;      /* columns of best[k].weights: padded steps; 0 = none */
 } rg_prediction;
 
 typedef struct rg_predictor rg_predictor;

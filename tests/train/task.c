@@ -272,7 +272,8 @@ RGT_TEST(task, options_that_describe_no_model_are_refused)
         { { .symbols = 2, .outputs = 2, .hidden = 2, .dropout = NAN }, "dropout" },
         { { .task = RG_TAG, .symbols = 2, .outputs = 2, .hidden = 2, .readout = RG_READ_MAX },
           "have a readout" },
-        { { .task = RG_SEQ2SEQ, .symbols = 2, .outputs = 2, .hidden = 2, .end = 2 }, "begin and end" },
+        { { .task = RG_SEQ2SEQ, .symbols = 2, .outputs = 2, .hidden = 2, .end = 2 },
+          "begin and end" },
         { { .task = RG_SEQ2SEQ, .symbols = 2, .outputs = 2, .hidden = 2, .decoder = -1 }, "width" },
     };
     rg_params *ps;
