@@ -70,6 +70,8 @@ static const rg_rule table[] = {
     { &rg_op_sum_over,  rg_fold_sum_zero,        "a sum of zeros = 0" },
     { &rg_op_sum_over,  rg_fold_sum_neg,
       "a sum of -x over the last axis, kept = -(the sum) up to the sign of zero" },
+    { &rg_op_sum_over,  rg_fold_sum_all,
+      "a sum over all elements = the sum over sums of rows, up to the order of the sum" },
 
     { &rg_op_matmul,    rg_fold_matmul_transpose, "transpose(A)*B is a product with A transposed" },
     { &rg_op_matmul,    rg_fold_matmul_one_hot,

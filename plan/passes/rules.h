@@ -12,7 +12,7 @@ rg_rule_fn rg_fold_mul_number, rg_fold_mul_negs, rg_fold_add_number, rg_fold_add
 /* rules_form.c */
 rg_rule_fn rg_fold_copy, rg_fold_reshape, rg_fold_form_of_number, rg_fold_reshape_one_hot,
     rg_fold_reshape_sum, rg_fold_sum_neg,
-    rg_fold_broadcast, rg_fold_transpose, rg_fold_sum_one, rg_fold_sum_zero,
+    rg_fold_broadcast, rg_fold_transpose, rg_fold_sum_one, rg_fold_sum_zero, rg_fold_sum_all,
     rg_fold_elementwise_broadcast;
 /* rules_parts.c */
 rg_rule_fn rg_fold_slice_whole, rg_fold_slice_slice, rg_fold_slice_concat, rg_fold_slice_one_hot,

@@ -1,6 +1,8 @@
 /* plan/passes/rules_form.c -- shapes: reshape, broadcast, transpose, sums over nothing. */
 #include "plan/passes/rules.h"
 
+#include "plan/passes/fusible.h"
+
 #include <string.h>
 
 /* An attribute that holds a shape, with nothing in its holes. */
@@ -140,6 +142,29 @@ uint32_t rg_fold_sum_neg(rg_builder *b, rg_node *n)
     const rg_node sum = rg_builder_like(b, n, n->op, n->attr, n->shape, &of, 1);
     const uint32_t id = b->failed ? 0 : rg_builder_add(b, &sum);
     return id ? rg_rewrite(b, n, &rg_op_neg, NULL, 1, id, 0, 0) : 0;
+}
+
+/* Of all elements of what is computed element by element: first of rows, so that a tile program
+ * adds them up as it goes and nothing of that size is ever kept. */
+uint32_t rg_fold_sum_all(rg_builder *b, rg_node *n)
+{
+    enum { SHORT = 16, FEW = 512 };
+    const rg_node *flat = rg_operand(b, n, 0);
+    if (flat->op != &rg_op_reshape || flat->shape->rank != 1)
+        return 0;
+    const uint32_t of = flat->in[0];
+    const rg_node *x = rg_built(b, of);
+    const int last = x->shape->rank - 1;
+    const rg_attr_axis rows = { .axis = last }, all = *(const rg_attr_axis *)n->attr;
+    if (!rg_node_is_fusible(x) || last < 1 || x->shape->dim[last] < SHORT ||
+        x->shape->dim[last] > RG_LONGEST_ROW || flat->shape->dim[0] < FEW)
+        return 0;
+    const rg_shape by_row = rg_shape_drop(*x->shape, last);
+    const rg_shape list = { .rank = 1, .dim = { rg_shape_count(by_row) } };
+    const rg_node sum = rg_builder_like(b, n, n->op, &rows, &by_row, &of, 1);
+    const uint32_t sums = b->failed ? 0 : rg_builder_add(b, &sum);
+    const uint32_t listed = sums ? rg_make_reshape(b, n, sums, &list) : 0;
+    return listed ? rg_rewrite(b, n, &rg_op_sum_over, &all, 1, listed, 0, 0) : 0;
 }
 
 /* Would the op accept these operands and give the same result? */

@@ -40,6 +40,10 @@ static rg_val pair(rg_val a, rg_val b, int axis)
 static rg_val flip(rg_val x) { return rg_transpose(x, (const int[]){ 1, 0 }, 2); }
 static rg_val hot(const room *r) { return rg_one_hot(r->ids, 3); }
 static rg_val flat(rg_val x) { return rg_reshape(x, RG_SHAPE(-1)); }
+static rg_val sums(rg_val x) /* of all pairs */
+{
+    return rg_add(rg_reshape(x, RG_SHAPE(-1, 1)), rg_reshape(x, RG_SHAPE(1, -1)));
+}
 
 /*  law begins with                      expression */
 #define LAWS(_)                                                                                  \
@@ -87,6 +91,7 @@ static rg_val flat(rg_val x) { return rg_reshape(x, RG_SHAPE(-1)); }
     _("a sum over one",                  rg_sum_over(half(r->x, 0), 0, true))                    \
     _("a sum of zeros",                  rg_sum(rg_zeros(r->g, RG_SHAPE(4))))                    \
     _("a sum of -x",                     rg_sum_over(rg_neg(r->x), 1, true))                     \
+    _("a sum over all",                  rg_sum(sums(pair(flat(r->W), flat(r->W), 0))))          \
     _("transpose(A)*B",                  rg_matmul(flip(r->W), r->W))                            \
     _("a product of stacked rows",       rg_matmul(wide(r->W), flip(r->W)))                      \
     _("one_hot(i)*W",                    rg_matmul(hot(r), r->W))                                \
