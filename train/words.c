@@ -129,7 +129,7 @@ rg_status rg_words_decode(rg_words *words, const char *name, const void *text, s
 {
     static const rg_words_opts none;
     rg_err err = { .status = RG_OK };
-    reader r = { .name = name, .text = text, .err = &err };
+    reader r = { .name = name, .text = text ? text : "", .err = &err };
     if (!words)
         return RG_EARG;
     memset(words, 0, sizeof *words);
