@@ -56,11 +56,6 @@ rg_status rg_maker_begin(rg_maker *m, rg_dataset *d, const rg_dataset_opts *opts
 rg_status rg_maker_end(rg_maker *m, rg_status st)
 {
     rg_dataset *d = m->d;
-    for (size_t i = 0; !st && i < d->n; i++)
-        d->count[d->part[i]]++;
-    d->count[RG_PART_ALL] = d->n;
-    if (!st && d->count[RG_PART_TRAIN] == 0)
-        st = rg_fail(&m->err, RG_ESTATE, "none of the %zu items is in the training part", d->n);
     if (st) {
         rg_dataset_destroy(d);
         memcpy(d->message, m->err.text, sizeof d->message);
@@ -127,6 +122,17 @@ rg_part rg_maker_part(const rg_maker *m, int k, size_t i, size_t N, const void *
     if (byte >= TEST)
         return m->test > 0 ? RG_PART_TEST : RG_PART_TRAIN;
     return byte >= VALID && m->valid > 0 ? RG_PART_VALID : RG_PART_TRAIN;
+}
+
+rg_status rg_maker_count(rg_maker *m)
+{
+    rg_dataset *d = m->d;
+    for (size_t i = 0; i < d->n; i++)
+        d->count[d->part[i]]++;
+    d->count[RG_PART_ALL] = d->n;
+    if (d->count[RG_PART_TRAIN] == 0)
+        return rg_fail(&m->err, RG_ESTATE, "none of the %zu items is in the training part", d->n);
+    return RG_OK;
 }
 
 /* ---- Sequences ------------------------------------------------------------------------------- */

@@ -37,6 +37,8 @@ void *rg_maker_get(rg_maker *m, size_t n, size_t item);
 rg_part rg_maker_part(const rg_maker *m, int k, size_t i, size_t N, const void *data, size_t bytes);
 /* The first of N rows that is of this part, in order. */
 size_t rg_maker_border(const rg_maker *m, rg_part part, size_t N);
+/* Parts of all items are known. RG_ESTATE: none is to be trained on. */
+rg_status rg_maker_count(rg_maker *m);
 /* Room for n sequences. */
 rg_status rg_maker_sequences(rg_maker *m, rg_ragged *r, size_t n);
 /* r->longest, and that no item is longer than it may; @p line NULL = items have none. */

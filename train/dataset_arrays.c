@@ -199,6 +199,8 @@ static rg_status inputs(rg_maker *m, const source *s)
             st = take_items(m, &s[k], k, &at, first);
             first += s[k].a->offsets ? s[k].steps : s[k].n * s[k].steps;
         }
+    if (!st)
+        st = rg_maker_count(m);
     if (!st && r->width)
         st = rg_maker_scale(m, r, r, d->part, &m->opts->in);
     return st ? st : rg_maker_lengths(m, r, "an input");

@@ -22,6 +22,9 @@ static rg_status measure(rg_maker *m, windows *w, const rg_table *t)
     m->d->n = w->rows - w->steps - w->horizon + 1;
     w->border = m->valid > 0 ? rg_maker_border(m, RG_PART_VALID, w->rows)
               : m->test > 0 ? rg_maker_border(m, RG_PART_TEST, w->rows) : w->rows;
+    if (w->border < w->steps + w->horizon)
+        return rg_fail(&m->err, RG_ESTATE, "the first %zu rows, to train on, are fewer than a "
+                       "window of %zu and its target %zu ahead", w->border, w->steps, w->horizon);
     return RG_OK;
 }
 
@@ -115,7 +118,7 @@ static rg_status make(rg_maker *m, rg_table *table)
         d->part[i] = (uint8_t)part_of(m, &w, last);
         d->line[i] = table->line[last];
     }
-    return RG_OK;
+    return rg_maker_count(m);
 }
 
 rg_status rg_dataset_series(rg_dataset *dataset, rg_table *table, const rg_dataset_opts *opts)

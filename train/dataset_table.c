@@ -110,7 +110,8 @@ static rg_status make(rg_maker *m, rg_table *const table[3])
     if (!(d->part = rg_maker_get(m, d->n, sizeof *d->part)) ||
         !(d->line = rg_maker_get(m, d->n, sizeof *d->line)))
         return RG_ENOMEM;
-    if ((st = assign_parts(m, &in)) || (st = side(m, &d->in, &d->in_vocab, &in, &o->in, false)) ||
+    if ((st = assign_parts(m, &in)) || (st = rg_maker_count(m)) ||
+        (st = side(m, &d->in, &d->in_vocab, &in, &o->in, false)) ||
         d->target == RG_TARGET_NONE)
         return st;
     if ((st = rg_columns_find(m, &out, table, o->out.columns)) ||
