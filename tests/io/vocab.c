@@ -170,7 +170,12 @@ RGT_TEST(vocab, idx_images_and_labels_are_read)
 
 RGT_TEST(vocab, idx_files_that_are_none_are_refused)
 {
-    static const struct { unsigned char b[16]; size_t n; rg_status want; const char *says; } row[] = {
+    static const struct {
+        unsigned char b[16];
+        size_t        n;
+        rg_status     want;
+        const char   *says;
+    } row[] = {
         { { 0 }, 0, RG_EFORMAT, "shorter than the start" },
         { { 0, 0, 8 }, 3, RG_EFORMAT, "shorter than the start" },
         { { 1, 0, 8, 1 }, 4, RG_EFORMAT, "byte 0: this is no IDX file" },
