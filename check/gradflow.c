@@ -55,50 +55,56 @@ static rg_status check_arguments(rg_flow *f)
 static rg_status work(rg_flow *f, rg_gradflow_report *r)
 {
     rg_status st;
-    if ((st = check_arguments(f)) || (st = rg_flow_find(f)) || (st = rg_flow_name(f)) ||
-        (st = rg_flow_find_gates(f)) || (st = rg_flow_measure(f)))
-        return st;
-    return rg_flow_report(f, r);
+    if (!(st = check_arguments(f)) && !(st = rg_flow_find(f)) && !(st = rg_flow_name(f)) &&
+        !(st = rg_flow_find_gates(f)) && !(st = rg_flow_measure(f)))
+        st = rg_flow_report(f, r);
+    rg_plan_destroy(&f->plan);
+    return st;
 }
 
-static void finish(rg_flow *f, struct box *box)
+void rg_flow_begin(rg_flow *f, rg_graph *g, const rg_gradflow_opts *opts)
 {
+    f->g = g;
+    if (opts)
+        f->opts = *opts;
+    f->opts.draws = f->opts.draws ? f->opts.draws : RG_FLOW_DRAWS;
+    (void)rg_alloc_resolve(&f->alloc, g ? &g->alloc : NULL);
+    rg_arena_init(&f->arena, &f->alloc);
+    rg_arena_init(&f->kept, &f->alloc);
+}
+
+rg_status rg_flow_finish(rg_gradflow_report **report, rg_flow *f,
+                         rg_status (*run)(rg_flow *f, rg_gradflow_report *r))
+{
+    struct box *box = rg_get(&f->alloc, sizeof *box);
+    if (!box)
+        return RG_ENOMEM;
     rg_gradflow_report *r = &box->pub;
-    r->status = f->err.status;
+    box->alloc = f->alloc;
+    r->status = run(f, r);
     r->probe = f->opts.probe;
     r->real = f->opts.real;
     r->draws = f->opts.probe == RG_PROBE_END ? f->opts.draws : 1;
     r->seed = f->opts.seed;
-    if (f->err.status) {
+    if (r->status) {
         memcpy(r->message, f->err.text, sizeof r->message);
         r->n_state = r->n_layer = r->n_param = r->n_gate = 0;
     }
-    rg_plan_destroy(&f->plan);
     rg_graph_destroy(&f->copy);
     rg_arena_free(&f->arena);
     box->arena = f->kept;
+    *report = r;
+    return r->status;
 }
 
 rg_status rg_gradflow(rg_gradflow_report **report, rg_val y, const rg_gradflow_opts *opts)
 {
-    rg_flow f = { .g = y.graph, .y = y };
-    struct box *box;
+    rg_flow f = { .y = y };
     if (!report)
         return RG_EARG;
     *report = NULL;
-    if (opts)
-        f.opts = *opts;
-    f.opts.draws = f.opts.draws ? f.opts.draws : RG_FLOW_DRAWS;
-    (void)rg_alloc_resolve(&f.alloc, f.g ? &f.g->alloc : NULL);
-    rg_arena_init(&f.arena, &f.alloc);
-    rg_arena_init(&f.kept, &f.alloc);
-    if (!(box = rg_get(&f.alloc, sizeof *box)))
-        return RG_ENOMEM;
-    box->alloc = f.alloc;
-    f.err.status = work(&f, &box->pub);
-    finish(&f, box);
-    *report = &box->pub;
-    return box->pub.status;
+    rg_flow_begin(&f, y.graph, opts);
+    return rg_flow_finish(report, &f, work);
 }
 
 void rg_gradflow_destroy(rg_gradflow_report **report)

@@ -123,6 +123,8 @@ rg_status rg_flow_no_memory(rg_flow *f);
 /* ---- gradflow_states.c: loops and their tracks ---------------------------------------------- */
 
 rg_status rg_flow_find(rg_flow *f);
+/* s' = m ? new : s, with one m for each row? */
+bool rg_flow_masked(const rg_graph *g, uint32_t id, uint32_t old);
 
 /* ---- gradflow_names.c: whose a value is ------------------------------------------------------ */
 
@@ -170,5 +172,12 @@ const char *rg_flow_remedy(const rg_gradflow_report *r);
 /* ---- gradflow_report.c ---------------------------------------------------------------------- */
 
 rg_status rg_flow_report(rg_flow *f, rg_gradflow_report *r);
+
+/* ---- gradflow.c ------------------------------------------------------------------------------ */
+
+/* An empty measurement, and the report that its memory goes into, whatever became of it. */
+void rg_flow_begin(rg_flow *f, rg_graph *g, const rg_gradflow_opts *opts);
+rg_status rg_flow_finish(rg_gradflow_report **report, rg_flow *f,
+                         rg_status (*work)(rg_flow *f, rg_gradflow_report *r));
 
 #endif

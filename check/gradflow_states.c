@@ -306,12 +306,11 @@ static rg_status take_given(rg_flow *f)
 
 /* ---- Masks ---------------------------------------------------------------------------------- */
 
-/* s' = m ? new : s, with one m for each row */
-static bool is_masked(const rg_flow *f, const rg_flow_track *t, int64_t p)
+bool rg_flow_masked(const rg_graph *g, uint32_t id, uint32_t old)
 {
-    const rg_node *node = t->id[p] ? rg_node_at(f->g, t->id[p]) : NULL;
-    return node && node->op == &rg_op_where && p > 0 && node->in[2] == t->id[p - 1] &&
-           rg_shape_count(*rg_node_at(f->g, node->in[0])->shape) == node->shape->dim[0];
+    const rg_node *node = rg_node_at(g, id);
+    return node->op == &rg_op_where && node->in[2] == old &&
+           rg_shape_count(*rg_node_at(g, node->in[0])->shape) == node->shape->dim[0];
 }
 
 static rg_status find_mask(rg_flow *f, rg_flow_loop *loop)
@@ -319,7 +318,7 @@ static rg_status find_mask(rg_flow *f, rg_flow_loop *loop)
     const rg_flow_track *t = &f->track[loop->first];
     bool all = loop->T > 1;
     for (int64_t p = 1; p < loop->T && all; p++)
-        all = is_masked(f, t, p);
+        all = rg_flow_masked(f->g, t->id[p], t->id[p - 1]);
     if (!all || rg_node_at(f->g, t->id[0])->op != &rg_op_where)
         return RG_OK;
     if (!(loop->mask = rg_arena_get(&f->arena, (size_t)loop->T * sizeof *loop->mask)))

@@ -155,6 +155,23 @@ RG_API void rg_gradflow_destroy(rg_gradflow_report **report);
 
 /* ---- Within training ------------------------------------------------------------------------ */
 
+/**
+ * The probe `loss` as roots of a training plan: so a sampled step costs little more than another.
+ *
+ * @param[out] norm  n_state values [T,B]: ‖∂loss/∂s_t‖ of each row, one for each state
+ * @param states     T·n_state, as rg_unroll_opts.states
+ *
+ * Range      f32 plans tell norms from 1e-28 to 1e10; beyond, 0 and infinity
+ * Errors     RG_EARG other states than [B,...] of the loss's graph. Sticky
+ */
+RG_API void rg_gradflow_roots(rg_val *norm, rg_val loss, const rg_val *states, size_t n_state,
+                              int64_t T);
+/* The report of a plan's last run that has them as roots. Of opts count states, n_state, T,
+ * reverse, names, lag. Last steps of a row at which nothing arrives are taken as masked. As
+ * rg_gradflow(); RG_ESTATE the plan has not run. */
+RG_API rg_status rg_gradflow_read(rg_gradflow_report **report, rg_plan *plan, const rg_val *norm,
+                                  const rg_gradflow_opts *opts);
+
 enum { RG_NORM_WINDOW = 1000 };
 
 /* Norms of updates before clipping, as they come; all zero = none yet. */
@@ -172,6 +189,44 @@ typedef struct rg_norm_watch {
 RG_API bool rg_norm_watch_add(rg_norm_watch *watch, double norm, double clip);
 /* Median of the last ones; 0 if there are none. */
 RG_API double rg_norm_watch_median(rg_norm_watch *watch);
+
+/* ---- Where NaN and infinity come from ------------------------------------------------------- */
+
+typedef struct rg_nonfinite_place {
+    bool    found;
+    char    op[64];         /* "log"; "parameter", "input" for numbers that came as they are */
+    char    scope[160];     /* "rnn step 3"; of a gradient's operation that of the forward one */
+    bool    gradient;       /* on the way back */
+    int64_t step, row;      /* RG_NO_STEP, -1: of no time step; no row */
+    int64_t index;          /* flat, of the first such element */
+    double  value;          /* NaN or an infinity */
+    double  operand;        /* the element of the first operand at the same place, if the shapes are
+                               equal; else NaN */
+    double  norm;           /* the largest of the operands' norms: the last that was healthy */
+    char    message[512];   /* all of this in one line, or why it failed */
+} rg_nonfinite_place;
+
+/* An input's data before a run, where that is not what is bound now: carried states. */
+typedef struct rg_held_input {
+    rg_val      input;
+    const void *data;
+} rg_held_input;
+
+/**
+ * Name the operation that made the first NaN or infinity which reached a root of the last run.
+ *
+ * @param[out] out   found = false if node by node everything is finite
+ * @param plan       it has run, with its present inputs and the store's present parameters; its
+ *                   graph still exists
+ * @param held       n inputs with other data than now; NULL, 0 = none
+ *
+ * Runs the graph again by its reference kernels, node by node, with the same random numbers. What
+ * only passes by (a -∞ that a softmax turns to 0) is not blamed.
+ *
+ * Errors     RG_ESTATE the plan has not run; what planning and running say
+ */
+RG_API rg_status rg_find_nonfinite(rg_nonfinite_place *out, rg_plan *plan,
+                                   const rg_held_input *held, size_t n);
 
 #ifdef __cplusplus
 }

@@ -108,3 +108,53 @@ RGT_TEST(gradflow, with_small_weights_only_the_gated_path_is_left)
     RGT_CHECK_MSG(fabs(gru + 0.693) < 0.005, "gru: %g", gru);
     RGT_CHECK_MSG(chrono > -0.010 && chrono < -0.007, "chrono: %g", chrono);
 }
+
+/* ---- Within training -------------------------------------------------------------------------- */
+
+/* The loss of a sequence whose rows may end early. */
+static rg_val loss_of(seq *s)
+{
+    return rg_mean(rg_square(rg_dense(s->Y, "out", 3)));
+}
+
+RGT_TEST(gradflow, roots_of_a_training_plan_show_what_the_probe_loss_does_and_change_no_bit)
+{
+    static const rg_dtype real[] = { RG_F64, RG_F32 };
+    for (int i = 0; i < 2; i++) {
+        seq s = open_seq(i ? rg_gru : rg_lstm, NULL, 30, 4, 8, 7);
+        rg_val loss = loss_of(&s), norm[2];
+        rg_plan *plain, *sampled;
+        static double x64[30 * 4 * 8];
+        static float x32[30 * 4 * 8];
+        for (int k = 0; k < 30 * 4 * 8; k++)
+            x32[k] = (float)(x64[k] = sin(k * k));
+        rg_plan_opts opts = { .real = real[i] };
+        rg_plan_create_train(&plain, loss, NULL, 0, &opts);
+        rg_gradflow_roots(norm, loss, s.state, s.cell.n_state, s.T);
+        RGT_CHECK_MSG(rg_plan_create_train(&sampled, loss, norm, s.cell.n_state, &opts) == RG_OK,
+                      "%s", rg_graph_message(s.g));
+        rg_plan *both[] = { plain, sampled };
+        for (int k = 0; k < 2; k++)
+            RGT_CHECK((i ? rg_plan_bind(both[k], s.X, x32, sizeof x32)
+                         : rg_plan_bind(both[k], s.X, x64, sizeof x64)) == RG_OK &&
+                      rg_plan_run(both[k]) == RG_OK);
+        RGT_CHECK(rg_plan_scalar(plain, loss) == rg_plan_scalar(sampled, loss));
+        rg_gradflow_opts given = { .states = s.state, .n_state = s.cell.n_state, .T = s.T };
+        rg_gradflow_report *a, *b;
+        RGT_CHECK(rg_gradflow_read(&a, sampled, norm, &given) == RG_OK);
+        given.probe = RG_PROBE_LOSS;
+        given.data = plain;
+        given.real = real[i];
+        RGT_CHECK(rg_gradflow(&b, loss, &given) == RG_OK);
+        RGT_CHECK(a->n_state == b->n_state && a->verdict == b->verdict);
+        for (size_t k = 0; k < a->n_state; k++)
+            for (int64_t lag = 0; lag < 30; lag++)
+                RGT_CHECK_MSG(fabs(a->state[k].norm[lag] / b->state[k].norm[lag] - 1) < 1e-5,
+                              "state %zu lag %d", k, (int)lag);
+        rg_gradflow_destroy(&a);
+        rg_gradflow_destroy(&b);
+        rg_plan_destroy(&plain);
+        rg_plan_destroy(&sampled);
+        close_seq(&s);
+    }
+}
