@@ -109,7 +109,7 @@ RGT_TEST(gradflow, with_small_weights_only_the_gated_path_is_left)
     RGT_CHECK_MSG(chrono > -0.010 && chrono < -0.007, "chrono: %g", chrono);
 }
 
-/* ---- Within training -------------------------------------------------------------------------- */
+/* ---- Within training ------------------------------------------------------------------------- */
 
 /* The loss of a sequence whose rows may end early. */
 static rg_val loss_of(seq *s)
