@@ -41,6 +41,7 @@ typedef struct rg_prog {
     bool            folded, consed; /* what holds now; folded by the rules that hold then: */
     bool            folded_joined;  /* `joined` as it was */
     bool            lift;      /* while `split` runs */
+    bool            regroup;   /* while `fold` runs: sums may be taken in another order */
     bool            joined;    /* sums over gates are: stacks of slices may be slices of stacks */
     int64_t         chunk;     /* rows of a chunk; 0 = what the pass thinks best */
     rg_again        recompute;

@@ -71,7 +71,8 @@ static const rg_rule table[] = {
     { &rg_op_sum_over,  rg_fold_sum_neg,
       "a sum of -x over the last axis, kept = -(the sum) up to the sign of zero" },
     { &rg_op_sum_over,  rg_fold_sum_all,
-      "a sum over all elements = the sum over sums of rows, up to the order of the sum" },
+      "a sum over all elements = the sum over sums of rows, up to the order of the sum, while "
+      "`fold` runs" },
 
     { &rg_op_matmul,    rg_fold_matmul_transpose, "transpose(A)*B is a product with A transposed" },
     { &rg_op_matmul,    rg_fold_matmul_one_hot,
@@ -134,7 +135,12 @@ static rg_status rebuild(rg_prog *p, rg_err *err)
 
 rg_status rg_pass_fold(rg_prog *p, rg_err *err)
 {
-    return p->folded ? RG_OK : rebuild(p, err);
+    if (p->folded)
+        return RG_OK;
+    p->regroup = true;
+    const rg_status st = rebuild(p, err);
+    p->regroup = false;
+    return st;
 }
 
 rg_status rg_pass_cse(rg_prog *p, rg_err *err)

@@ -150,7 +150,7 @@ uint32_t rg_fold_sum_all(rg_builder *b, rg_node *n)
 {
     enum { SHORT = 16, FEW = 512 };
     const rg_node *flat = rg_operand(b, n, 0);
-    if (flat->op != &rg_op_reshape || flat->shape->rank != 1)
+    if (!b->p->regroup || flat->op != &rg_op_reshape || flat->shape->rank != 1)
         return 0;
     const uint32_t of = flat->in[0];
     const rg_node *x = rg_built(b, of);
