@@ -40,8 +40,10 @@ typedef struct settings {
     int         cell, dtype;
     int64_t     hidden, layers, embed, input, symbols;
     double      dropout;
+    const char *dropout_kind, *zoneout;
+    int         h0;
     /* training */
-    int64_t     batch, seq_len, warmup, decay_every;
+    int64_t     batch, seq_len, tbptt, warmup, decay_every;
     int         optimizer, schedule;
     double      lr, clip_norm, clip_value, weight_decay, decay_factor;
     int64_t     seed, threads, memory_budget;

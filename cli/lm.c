@@ -103,6 +103,7 @@ static int build(session *x)
         return code;
     const rg_trainer_opts opts = {
         .model = x->m.lm, .optim = session_optim(x), .T = s->seq_len, .B = s->batch,
+        .back = s->tbptt,
         .plan = { .real = x->m.real, .threads = (int)s->threads,
                   .budget_bytes = (size_t)s->memory_budget },
     };

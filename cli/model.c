@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "cli/model.h"
+#include "cli/regular.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -71,6 +72,13 @@ double params_bytes(rg_params *params)
     return sum;
 }
 
+/* Of a layer. */
+static size_t states_of(const model *m)
+{
+    rg_cell_fn *make = cells[m->cell].make;
+    return make == rg_lstm || make == rg_sru || make == rg_qrnn ? 2 : 1;
+}
+
 /* Would training it on windows of so many rows and steps fit this machine? */
 static int fits(const model *m, int64_t batch, int64_t seq_len)
 {
@@ -93,12 +101,13 @@ int model_new(model *m, const settings *s, const rg_corpus *corpus)
     m->lm.hidden = s->hidden;
     m->lm.layers = s->layers;
     m->lm.embed = s->embed;
-    m->lm.dropout = s->dropout;
     m->symbol = malloc(corpus->V * sizeof *m->symbol);
     if (!m->symbol)
         return fail(RUN_TIME, "no memory");
     memcpy(m->symbol, corpus->symbol, corpus->V * sizeof *m->symbol);
-    int code = fits(m, s->batch, s->seq_len);
+    int code = fits(m, s->batch, s->tbptt > s->seq_len ? s->tbptt : s->seq_len);
+    if (code == DONE)
+        code = regular_read(&m->lm, s, states_of(m));
     if (code == DONE && rg_params_create(&m->params, (uint64_t)s->seed,
                                          &(rg_params_opts){ .real = m->real }))
         code = fail(RUN_TIME, "no memory");
@@ -142,7 +151,8 @@ char *model_description(const model *m)
                           "embed", (json_int_t)m->lm.embed, "dropout", m->lm.dropout,
                           "dtype", m->real == RG_F64 ? "f64" : "f32",
                           "symbols", m->bytes ? "bytes" : "characters");
-    char *text = json_dumps(o, JSON_REAL_PRECISION(17));
+    char *text = o && regular_describe(o, &m->lm) == 0 ? json_dumps(o, JSON_REAL_PRECISION(17))
+                                                       : NULL;
     json_decref(o);
     return text;
 }
@@ -211,7 +221,8 @@ static int read_description(model *m, const char *text)
                                 &hidden, "layers", &layers, "embed", &embed, "dropout",
                                 &m->lm.dropout, "dtype", &dtype, "symbols", &symbols);
     bad = bad || cell_index(cell) < 0 || hidden < 1 || hidden > 65536 || layers < 1 ||
-          layers > 64 || embed < 0 || embed > 65536 || !(m->lm.dropout >= 0 && m->lm.dropout < 1);
+          layers > 64 || embed < 0 || embed > 65536 ||
+          !(m->lm.dropout >= 0 && m->lm.dropout < 1) || !regular_recall(&m->lm, o);
     if (!bad) {
         use_cell(m, cell_index(cell));
         m->lm.hidden = hidden;

@@ -8,7 +8,7 @@ COMMANDS = ["train", "eval", "sample", "gradcheck", "profile", "info", "doctor",
 
 
 def flags_of_help(command):
-    return set(re.findall(r"^  (?:-\w, |    )(--[a-z-]+)", good(command, "--help").stdout, re.M))
+    return set(re.findall(r"^  (?:-\w, |    )(--[a-z0-9-]+)", good(command, "--help").stdout, re.M))
 
 
 @case
@@ -113,6 +113,13 @@ def usage_errors_end_with_2_and_say_what_was_meant():
         ("is no number", "sample x --temperature=-1"),
         ("is no number", "sample x --temperature nan"),
         ("whole number", "sample x --top-k=-1"),
+        ("some of between, input,", "train --data text.txt --dropout-kind input,all"),
+        ("a share from 0 to 1", "train --data text.txt --zoneout 1.5"),
+        ("a share from 0 to 1", "train --data text.txt --zoneout 0.1,"),
+        ("one share", "train --data text.txt --cell gru --zoneout 0.1,0.2"),
+        ("less than --seq-len", "train --data text.txt --seq-len 8 --tbptt 4"),
+        ("needs --h0 carried", "train --data text.txt --seq-len 8 --tbptt 16 --h0 zero"),
+        ("none of carried|zero|learned|random", "train --data text.txt --h0 ones"),
     ]:
         refused(2, says, *line.split(" "))
     done = run()

@@ -4,7 +4,8 @@ import resource
 
 from driver import *
 
-FULL = ["--dropout", "0.2", "--layers", "2", "--schedule", "cosine", "--warmup", "5"]
+FULL = ["--dropout", "0.2", "--layers", "2", "--schedule", "cosine", "--warmup", "5",
+        "--dropout-kind", "between,weight,recurrent,output", "--zoneout", "0.1,0.2"]
 
 
 @case
@@ -80,6 +81,19 @@ def an_interrupted_run_resumes_to_the_same_bits():
         good("train", "--resume", folder, "--threads", 2)
         assert (checkpoint(folder), checkpoint(folder, "best")) == want, folder
         assert stripped(folder) == stripped("whole"), folder
+
+
+@case
+def what_a_window_starts_with_and_how_far_it_goes_back_is_kept_by_a_run():
+    kinds = (["--h0", "learned"], ["--h0", "random"], ["--tbptt", 40, "--cell", "gru"])
+    for k, words in enumerate(kinds):
+        train(f"w{k}", "--steps", 24, *words)
+        train(f"p{k}", "--steps", 11, *words)
+        good("train", "--resume", f"p{k}", "--steps", 24)
+        assert checkpoint(f"p{k}") == checkpoint(f"w{k}"), words
+        first = good("eval", f"w{k}", "--json").stdout
+        assert good("eval", f"w{k}", "--json").stdout == first, words
+    assert checkpoint("w0") != checkpoint("w1")
 
 
 @case
