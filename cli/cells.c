@@ -1,39 +1,52 @@
-/* cli/cells.c -- the built-in cells: constructor, equations, where they come from. */
+/* cli/cells.c -- the built-in cells: constructor, options, where they come from; how large. */
 #include "cli/cells.h"
 
+#include <stdio.h>
 #include <string.h>
 
-const cell_row cells[] = {
-    { "rnn", rg_rnn, { .nonlinearity = RG_TANH },
-      "h' = tanh(x·U + h·W + b)\n",
-      "J. L. Elman, Finding structure in time, 1990" },
-    { "rnn-relu", rg_rnn, { .nonlinearity = RG_RELU },
-      "h' = max(0, x·U + h·W + b)\n",
-      "Q. V. Le, N. Jaitly, G. E. Hinton, A simple way to initialize recurrent networks of "
-      "rectified linear units, 2015" },
-    { "gru", rg_gru, { .reset_after = false },
-      "r  = σ(x·Ur + h·Wr + br)\n"
-      "u  = σ(x·Uu + h·Wu + bu)\n"
-      "ĥ  = tanh(x·Ug + (r∘h)·Wg + bg)\n"
-      "h' = u∘h + (1 − u)∘ĥ\n",
-      "K. Cho et al., Learning phrase representations using RNN encoder-decoder, 2014" },
-    { "gru-after", rg_gru, { .reset_after = true },
-      "r  = σ(x·Ur + h·Wr + br)\n"
-      "u  = σ(x·Uu + h·Wu + bu)\n"
-      "ĥ  = tanh(x·Ug + bg + r∘(h·Wg))\n"
-      "h' = u∘h + (1 − u)∘ĥ\n",
-      "the form of PyTorch and cuDNN; K. Cho et al., 2014, version 1" },
-    { "lstm", rg_lstm, { .forget_bias_0 = false },
-      "i  = σ(x·Ui + h·Wi + bi)\n"
-      "f  = σ(x·Uf + h·Wf + bf)\n"
-      "g  = tanh(x·Uc + h·Wc + bc)\n"
-      "o  = σ(x·Uo + h·Wo + bo)\n"
-      "c' = f∘c + i∘g\n"
-      "h' = o∘tanh(c')\n",
-      "S. Hochreiter, J. Schmidhuber, Long short-term memory, 1997; forget gate: F. Gers et al., "
-      "2000" },
-};
+/*    name             constructor  source                                       options     */
+#define CELL_ROWS(_)                                                                              \
+    _("rnn", rg_rnn, "J. L. Elman, Finding structure in time, 1990", .nonlinearity = RG_TANH)     \
+    _("rnn-relu", rg_rnn, IRNN, .nonlinearity = RG_RELU)                                          \
+    _("irnn", rg_rnn, IRNN "; W starts as the identity", .nonlinearity = RG_RELU,                 \
+      .init = RG_INIT_IRNN)                                                                       \
+    _("gru", rg_gru, CHO, .reset_after = false)                                                   \
+    _("gru-after", rg_gru, "the form of PyTorch and cuDNN; " CHO ", version 1",                   \
+      .reset_after = true)                                                                        \
+    _("lstm", rg_lstm, LSTM "; forget gate: F. Gers et al., 2000", .peephole = false)             \
+    _("lstm-peephole", rg_lstm, "F. A. Gers, J. Schmidhuber, Recurrent nets that time and "       \
+      "count, 2000", .peephole = true)                                                            \
+    _("lstm-coupled", rg_lstm, "K. Greff et al., LSTM: a search space odyssey, 2017",             \
+      .coupled = RG_KEEP_F)                                                                       \
+    _("lstm-proj", rg_lstm, "H. Sak, A. Senior, F. Beaufays, Long short-term memory based "       \
+      "recurrent neural network architectures, 2014", .proj = 1)                                  \
+    _("lstm-ln", rg_lstm, "J. L. Ba, J. R. Kiros, G. E. Hinton, Layer normalization, 2016",       \
+      .norm = RG_NORM_BA)                                                                         \
+    _("mgu", rg_mgu, "G.-B. Zhou et al., Minimal gated unit for recurrent neural networks, "      \
+      "2016", .bias = RG_BIAS_SINGLE)                                                             \
+    _("janet", rg_janet, "J. van der Westhuizen, J. Lasenby, The unreasonable effectiveness of "  \
+      "the forget gate, 2018", .bias = RG_BIAS_SINGLE)                                            \
+    _("mingru", rg_mingru, FENG, .bias = RG_BIAS_SINGLE)                                          \
+    _("minlstm", rg_minlstm, FENG, .bias = RG_BIAS_SINGLE)                                        \
+    _("indrnn", rg_indrnn, "S. Li et al., Independently recurrent neural network, 2018",          \
+      .bias = RG_BIAS_SINGLE)                                                                     \
+    _("sru", rg_sru, "T. Lei et al., Simple recurrent units for highly parallelizable "           \
+      "recurrence, 2018", .bias = RG_BIAS_SINGLE)                                                 \
+    _("qrnn", rg_qrnn, "J. Bradbury et al., Quasi-recurrent neural networks, 2016",               \
+      .pool = RG_POOL_FO)
+
+#define IRNN "Q. V. Le, N. Jaitly, G. E. Hinton, A simple way to initialize recurrent networks "  \
+             "of rectified linear units, 2015"
+#define CHO  "K. Cho et al., Learning phrase representations using RNN encoder-decoder, 2014"
+#define LSTM "S. Hochreiter, J. Schmidhuber, Long short-term memory, 1997"
+#define FENG "L. Feng et al., Were RNNs all we needed?, 2024"
+
+#define ROW(name, make, source, ...) { name, make, { __VA_ARGS__ }, source },
+#define CHOICE_OF(name, ...) "|" name
+
+const cell_row cells[] = { CELL_ROWS(ROW) };
 const size_t n_cells = sizeof cells / sizeof *cells;
+const char cell_choices[] = CELL_ROWS(CHOICE_OF);
 
 int cell_index(const char *name)
 {
@@ -41,4 +54,90 @@ int cell_index(const char *name)
         if (strcmp(cells[i].name, name) == 0)
             return (int)i;
     return -1;
+}
+
+rg_cell_opts cell_opts(int cell, int64_t proj, int64_t hidden)
+{
+    rg_cell_opts opts = cells[cell].opts;
+    if (opts.proj)
+        opts.proj = proj ? proj : hidden > 1 ? hidden / 2 : 1;
+    return opts;
+}
+
+int cell_settings_ok(const settings *s)
+{
+    if (s->proj && !cells[s->cell].opts.proj)
+        return fail(USAGE, "--proj: %s has no projection; lstm-proj has", cells[s->cell].name);
+    return DONE;
+}
+
+/* ---- How large ------------------------------------------------------------------------------ */
+
+/* Weights, or operations of a step, at these widths; -1: no memory. */
+static double measure(int cell, int64_t I, int64_t H, int64_t P, bool flop)
+{
+    const rg_cell_opts opts = cell_opts(cell, P, H);
+    rg_params *params = NULL;
+    rg_graph *g = NULL;
+    double n = -1;
+    if (rg_params_create(&params, 1, NULL) == RG_OK && rg_graph_create(&g, params, NULL) == RG_OK) {
+        rg_cell made = cells[cell].make(g, NULL, I, H, &opts);
+        if (flop)
+            n = rg_step_flop(&made, rg_zeros(g, RG_SHAPE(1, I)), NULL);
+        else if (rg_graph_status(g) == RG_OK)
+            n = 0;
+        for (size_t i = 0; !flop && n >= 0 && i < rg_params_count(params); i++)
+            n += (double)rg_shape_count(rg_params_at(params, i).shape);
+    }
+    rg_graph_destroy(&g);
+    rg_params_destroy(&params);
+    return n;
+}
+
+/* The coefficients, from six small cells; widths differ, since a cell may take I = H apart. */
+static bool fit(cell_size *out, int cell, bool flop)
+{
+    static const int64_t at[6][3] = { { 5, 1, 1 }, { 5, 2, 1 }, { 5, 3, 1 }, { 6, 1, 1 },
+                                      { 6, 2, 1 }, { 5, 1, 2 } };
+    double n[6];
+    for (int k = 0; k < 6; k++)
+        if ((n[k] = measure(cell, at[k][0], at[k][1], at[k][2], flop)) < 0)
+            return false;
+    out->HH = (n[2] - 2 * n[1] + n[0]) / 2;
+    out->IH = n[4] - n[3] - n[1] + n[0];
+    out->PH = n[5] - n[0];
+    out->H = n[1] - n[0] - 5 * out->IH - 3 * out->HH - out->PH;
+    out->I = n[3] - n[0] - out->IH;
+    out->one = n[0] - 5 * out->IH - out->HH - out->PH - 5 * out->I - out->H;
+    return true;
+}
+
+bool cell_weights(cell_size *out, int cell)
+{
+    return fit(out, cell, false);
+}
+
+bool cell_flop(cell_size *out, int cell)
+{
+    return fit(out, cell, true);
+}
+
+double cell_size_at(const cell_size *n, double I, double H, double P)
+{
+    return n->IH * I * H + n->HH * H * H + n->PH * P * H + n->I * I + n->H * H + n->one;
+}
+
+const char *cell_size_text(char *out, size_t size, const cell_size *n)
+{
+    const struct { double factor; const char *of; } term[] = {
+        { n->IH, "·I·H" }, { n->PH, "·P·H" }, { n->HH, "·H²" }, { n->I, "·I" }, { n->H, "·H" },
+        { n->one, "" },
+    };
+    int at = 0;
+    out[0] = '\0';
+    for (size_t k = 0; k < sizeof term / sizeof *term && at >= 0 && (size_t)at < size; k++)
+        if (term[k].factor != 0)
+            at += snprintf(out + at, size - (size_t)at, "%s%.0f%s", at ? " + " : "",
+                           term[k].factor, term[k].of);
+    return out;
 }

@@ -8,13 +8,29 @@ typedef struct cell_row {
     const char   *name;
     rg_cell_fn   *make;
     rg_cell_opts  opts;
-    const char   *equations;  /* lines */
     const char   *source;
 } cell_row;
 
 extern const cell_row cells[];
 extern const size_t   n_cells;
+/* "|rnn|gru|...": the choices, with a bar before each. */
+extern const char     cell_choices[];
 /* Index, or -1. */
 int cell_index(const char *name);
+
+/* What the cell is made with: its row's options and, if it has one, a projection so wide; 0 is half
+ * of the state. */
+rg_cell_opts cell_opts(int cell, int64_t proj, int64_t hidden);
+/* Is --proj given for a cell without projection? DONE or said why not. */
+int cell_settings_ok(const settings *s);
+
+/* A number that depends on a cell's widths: a·I·H + b·H² + c·P·H + d·I + e·H + f. */
+typedef struct cell_size { double IH, HH, PH, I, H, one; } cell_size;
+/* Of its weights; of the operations of a step of one row. false: no memory. */
+bool cell_weights(cell_size *out, int cell);
+bool cell_flop(cell_size *out, int cell);
+double cell_size_at(const cell_size *n, double I, double H, double P);
+/* "8·I·H + 8·H² + 13·H". */
+const char *cell_size_text(char *out, size_t size, const cell_size *n);
 
 #endif

@@ -38,7 +38,7 @@ typedef struct settings {
     int         part;
     /* model */
     int         cell, dtype;
-    int64_t     hidden, layers, embed, input, symbols;
+    int64_t     hidden, layers, embed, proj, input, symbols;
     double      dropout;
     const char *dropout_kind, *zoneout;
     int         h0;

@@ -7,25 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST = 64 };
+enum { MOST = 96 };
 
 /* What is differentiated for: every parameter, the sequence, the initial states. */
 typedef struct network {
     rg_params *params;
     rg_graph  *graph;
     rg_val     loss;
-    rg_val     x[8 * MOST];
+    rg_val     x[MOST + 16];
     size_t     n;
 } network;
 
 static rg_cell stack(const settings *s, rg_graph *g)
 {
-    const cell_row *row = &cells[s->cell];
+    const rg_cell_opts opts = cell_opts(s->cell, s->proj, s->hidden);
     rg_cell cell[4];
     char group[16];
+    int64_t I = s->input;
     for (int64_t k = 0; k < s->layers; k++) {
         (void)snprintf(group, sizeof group, "l%d", (int)k);
-        cell[k] = row->make(g, group, k ? s->hidden : s->input, s->hidden, &row->opts);
+        cell[k] = cells[s->cell].make(g, group, I, s->hidden, &opts);
+        if (cell[k].width)
+            I = cell[k].width[0];
     }
     return s->layers == 1 ? cell[0] : rg_stacked(g, cell, (size_t)s->layers, 0);
 }
@@ -39,18 +42,20 @@ static rg_val distance(rg_graph *g, rg_val v)
 static int build(network *net, const settings *s)
 {
     int64_t T = s->seq_len, B = s->batch;
-    rg_val first[8], last[8];
+    rg_val first[12], last[12]; /* at most 4 layers of 3 states */
     if (rg_params_create(&net->params, (uint64_t)s->seed, &(rg_params_opts){ .real = RG_F64 }) ||
         rg_graph_create(&net->graph, net->params, NULL))
         return fail(RUN_TIME, "no memory");
     rg_graph *g = net->graph;
     rg_cell cell = stack(s, g);
+    if (rg_graph_status(g))
+        return fail(exit_code(rg_graph_status(g)), "%s", rg_graph_message(g));
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(T, B, s->input));
     for (size_t k = 0; k < cell.n_state; k++) {
         size_t per_layer = cell.n_state / (size_t)s->layers;
         char name[16];
-        (void)snprintf(name, sizeof name, "l%zu.%c0", k / per_layer, k % per_layer ? 'c' : 'h');
-        first[k] = rg_input(g, name, RG_F, RG_SHAPE(B, s->hidden));
+        (void)snprintf(name, sizeof name, "l%zu.%c0", k / per_layer, "hcp"[k % per_layer]);
+        first[k] = rg_input(g, name, RG_F, RG_SHAPE(B, cell.width[k]));
     }
     rg_val hs = rg_unroll(last, &cell, X, first, NULL);
     net->loss = distance(g, hs);
@@ -131,7 +136,7 @@ int gradcheck_main(settings *s)
 {
     network net = { .n = 0 };
     rg_gradcheck_report *report = NULL;
-    int code = build(&net, s);
+    int code = cell_settings_ok(s) ? USAGE : build(&net, s);
     if (code == DONE) {
         rg_gradcheck_opts opts = { .order = (int)s->order, .seed = (uint64_t)s->seed };
         rg_verdict verdict = rg_gradcheck(&report, net.loss, net.x, net.n, &opts);

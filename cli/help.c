@@ -45,15 +45,30 @@ void help_commands(FILE *out)
           "failure, 128+n signal n.\n", out);
 }
 
+bool help_lists(const option_spec *o)
+{
+    return o->type == CHOICE && strlen(o->value) > 60;
+}
+
+const char *help_text(char *out, size_t size, const option_spec *o)
+{
+    char word[64];
+    size_t n = (size_t)snprintf(out, size, "%s", o->help);
+    for (int i = 0; help_lists(o) && n < size && choice_word(word, sizeof word, o->value, i); i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i ? ", " : ": ", word);
+    return out;
+}
+
 static void option_line(FILE *out, const option_spec *o)
 {
-    char left[128], text[512];
+    char left[128], about[HELP_TEXT], text[HELP_TEXT + 64];
     char letter[8] = "    ";
     if (o->letter)
         (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
     (void)snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, *o->value ? " " : "",
-                   o->value);
-    (void)snprintf(text, sizeof text, o->fallback ? "%s [%s]" : "%s", o->help, o->fallback);
+                   help_lists(o) ? "NAME" : o->value);
+    (void)snprintf(text, sizeof text, o->fallback ? "%s [%s]" : "%s",
+                   help_text(about, sizeof about, o), o->fallback);
     if (strlen(left) < HELP_COLUMN)
         fprintf(out, "%-*s", HELP_COLUMN, left);
     else

@@ -12,4 +12,10 @@ void help_command(FILE *out, const command *c);       /* `retrograd train --help
 void help_manual(FILE *out);                          /* mdoc(7) */
 void help_bash(FILE *out);                            /* a completion script */
 
+enum { HELP_TEXT = 1024 };
+/* Are the choices too many to stand beside the option? It is then called NAME, and the text ends
+ * with them. */
+bool help_lists(const option_spec *o);
+const char *help_text(char *out, size_t size, const option_spec *o);
+
 #endif

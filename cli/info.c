@@ -29,23 +29,42 @@ static int show_build(const settings *s)
 
 /* ---- A cell --------------------------------------------------------------------------------- */
 
+enum { I = 11, H = 7, P = 5 }; /* widths that stand for the letters; no one's multiple of another */
+
+/* "I", "4H". */
 static const char *symbol_of(char out[16], int64_t extent)
 {
-    (void)snprintf(out, 16, "%s", extent == 4 ? "I" : "H");
+    static const struct { int64_t width; char letter; } row[] = { { I, 'I' }, { H, 'H' },
+                                                                 { P, 'P' } };
+    for (size_t k = 0; k < sizeof row / sizeof *row; k++)
+        if (extent % row[k].width == 0 && extent == row[k].width)
+            return (void)snprintf(out, 16, "%c", row[k].letter), out;
+        else if (extent % row[k].width == 0)
+            return (void)snprintf(out, 16, "%d%c", (int)(extent / row[k].width), row[k].letter),
+                   out;
+    (void)snprintf(out, 16, "%d", (int)extent);
     return out;
 }
 
-/* Parameters of the cell for I = 4, H = 5, which stand for the letters. */
+/* "[I,H]" */
+static void symbols_of(char out[64], const char *before, rg_shape shape)
+{
+    char one[16];
+    int n = snprintf(out, 64, "[%s", before);
+    for (int d = 0; d < shape.rank && n > 0 && n < 64; d++)
+        n += snprintf(out + n, 64 - (size_t)n, "%s%s", d || *before ? "," : "",
+                      symbol_of(one, shape.dim[d]));
+    if (n > 0 && n < 63)
+        (void)snprintf(out + n, 64 - (size_t)n, "]");
+}
+
 static void print_parameters(rg_params *params)
 {
-    char rows[16], columns[16];
+    char shape[64];
     for (size_t i = 0; i < rg_params_count(params); i++) {
         rg_param_info p = rg_params_at(params, i);
-        if (p.shape.rank == 2)
-            printf("  %-6s [%s,%s]\n", p.name, symbol_of(rows, p.shape.dim[0]),
-                   symbol_of(columns, p.shape.dim[1]));
-        else
-            printf("  %-6s [%s]\n", p.name, symbol_of(rows, p.shape.dim[0]));
+        symbols_of(shape, "", p.shape);
+        printf("  %-10s %s\n", p.name, shape);
     }
 }
 
@@ -63,30 +82,72 @@ static json_t *parameters_object(rg_params *params)
     return o;
 }
 
-static int show_cell(const settings *s)
+static json_t *states_array(const rg_cell *cell)
+{
+    json_t *list = json_array();
+    char text[16];
+    for (size_t k = 0; k < cell->n_state; k++)
+        json_array_append_new(list, json_string(symbol_of(text, cell->width[k])));
+    return list;
+}
+
+/* The equations of a cell, as text that grows. */
+typedef struct equations { char *text; size_t n; } equations;
+
+static void more_equations(void *user, const char *text, size_t n)
+{
+    equations *e = user;
+    char *grown = realloc(e->text, e->n + n + 1);
+    if (!grown)
+        return;
+    memcpy(grown + e->n, text, n);
+    grown[e->n += n] = '\0';
+    e->text = grown;
+}
+
+static int print_cell(const settings *s, const rg_cell *cell, rg_params *params, const char *text)
 {
     const cell_row *row = &cells[s->cell];
+    cell_size weights, flop;
+    char a[160], b[160], shape[64];
+    if (!cell_weights(&weights, s->cell) || !cell_flop(&flop, s->cell))
+        return fail(RUN_TIME, "no memory");
+    cell_size_text(a, sizeof a, &weights);
+    cell_size_text(b, sizeof b, &flop);
+    if (s->json)
+        return put_json(json_pack("{s:i, s:s, s:I, s:o, s:s, s:s, s:o, s:s, s:s}", "v", 1, "cell",
+                                  row->name, "states", (json_int_t)cell->n_state, "widths",
+                                  states_array(cell), "equations", text, "source", row->source,
+                                  "parameters", parameters_object(params), "weights", a, "flop",
+                                  b), 17);
+    printf("%s: x [B,I], states", row->name);
+    for (size_t k = 0; k < cell->n_state; k++) {
+        symbols_of(shape, "B", RG_SHAPE(cell->width[k]));
+        printf("%s %s", k ? "," : "", shape);
+    }
+    printf("; ∘ by element, σ the logistic function, ' after the step\n\n%s\n"
+           "%s numbers in the parameters\n", text, a);
+    print_parameters(params);
+    printf("\noperations per row and step: %s\nsource: %s\n", b, row->source);
+    return DONE;
+}
+
+static int show_cell(const settings *s)
+{
+    const rg_cell_opts opts = cell_opts(s->cell, P, H);
     rg_params *params = NULL;
     rg_graph *graph = NULL;
+    equations e = { NULL, 0 };
     if (rg_params_create(&params, 1, NULL) || rg_graph_create(&graph, params, NULL)) {
         rg_params_destroy(&params);
         return fail(RUN_TIME, "no memory");
     }
-    rg_cell cell = row->make(graph, NULL, 4, 5, &row->opts);
-    rg_status st = rg_graph_status(graph);
-    int code = st ? fail(exit_code(st), "%s", rg_graph_message(graph)) : DONE;
-    if (code == DONE && s->json) {
-        code = put_json(json_pack("{s:i, s:s, s:I, s:s, s:s, s:o}", "v", 1, "cell", row->name,
-                                  "states", (json_int_t)cell.n_state, "equations", row->equations,
-                                  "source", row->source, "parameters", parameters_object(params)),
-                        17);
-    } else if (code == DONE) {
-        printf("%s: x [B,I] and %s [B,H] to %s; ∘ by element, σ the logistic function\n\n%s\n"
-               "parameters\n", row->name, cell.n_state == 2 ? "h, c" : "h",
-               cell.n_state == 2 ? "h', c'" : "h'", row->equations);
-        print_parameters(params);
-        printf("\nsource: %s\n", row->source);
-    }
+    rg_cell cell = cells[s->cell].make(graph, NULL, I, H, &opts);
+    rg_status st = rg_formula_print(&cell, rg_zeros(graph, RG_SHAPE(1, I)), NULL, more_equations,
+                                    &e);
+    int code = st ? fail(exit_code(st), "%s", rg_graph_message(graph))
+             : !e.text ? fail(RUN_TIME, "no memory") : print_cell(s, &cell, params, e.text);
+    free(e.text);
     rg_graph_destroy(&graph);
     rg_params_destroy(&params);
     return code;

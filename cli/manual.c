@@ -28,6 +28,7 @@ static void argument(FILE *out, const char *text)
 
 static void manual_option(FILE *out, const option_spec *o)
 {
+    char text[HELP_TEXT];
     fputs(".It ", out);
     if (o->letter)
         fprintf(out, "Fl %c , ", o->letter);
@@ -35,10 +36,10 @@ static void manual_option(FILE *out, const option_spec *o)
     roff(out, o->name);
     if (*o->value) {
         fputs(" Ar ", out);
-        argument(out, o->value);
+        argument(out, help_lists(o) ? "NAME" : o->value);
     }
     fputc('\n', out);
-    roff(out, o->help);
+    roff(out, help_text(text, sizeof text, o));
     if (o->fallback) {
         fputs("\n.Pq default ", out);
         argument(out, o->fallback);

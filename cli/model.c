@@ -38,19 +38,23 @@ int checkpoint_path(char out[PATH_BYTES], const char *run)
     return fail(BAD_DATA, "%s: no checkpoint in this folder", run);
 }
 
-static void use_cell(model *m, int cell)
+static void use_cell(model *m, int cell, int64_t proj)
 {
     m->cell = cell;
+    m->opts = cell_opts(cell, proj, m->lm.hidden);
     m->lm.cell = cells[cell].make;
-    m->lm.cell_opts = &cells[cell].opts;
+    m->lm.cell_opts = &m->opts;
 }
 
 double model_weights(const model *m)
 {
+    cell_size n;
     double H = (double)m->lm.hidden, V = (double)m->lm.V, E = (double)m->lm.embed;
-    double gates = m->cell < 2 ? 1 : m->cell < 4 ? 3 : 4, I = E > 0 ? E : V;
-    return V * E + gates * H * (I + H + 1) + ((double)m->lm.layers - 1) * gates * H * (2 * H + 1)
-         + H * V + V;
+    double P = (double)m->opts.proj, out = P > 0 ? P : H; /* width of a layer's output */
+    if (!cell_weights(&n, m->cell))
+        return 0;
+    return V * E + cell_size_at(&n, E > 0 ? E : V, H, P) +
+           ((double)m->lm.layers - 1) * cell_size_at(&n, out, H, P) + out * V + V;
 }
 
 double params_count(rg_params *params)
@@ -95,12 +99,14 @@ static int fits(const model *m, int64_t batch, int64_t seq_len)
 
 int model_new(model *m, const settings *s, const rg_corpus *corpus)
 {
+    if (cell_settings_ok(s))
+        return USAGE;
     *m = (model){ .bytes = corpus->bytes, .real = (rg_dtype)s->dtype };
-    use_cell(m, s->cell);
     m->lm.V = (int64_t)corpus->V;
     m->lm.hidden = s->hidden;
     m->lm.layers = s->layers;
     m->lm.embed = s->embed;
+    use_cell(m, s->cell, s->proj);
     m->symbol = malloc(corpus->V * sizeof *m->symbol);
     if (!m->symbol)
         return fail(RUN_TIME, "no memory");
@@ -151,6 +157,8 @@ char *model_description(const model *m)
                           "embed", (json_int_t)m->lm.embed, "dropout", m->lm.dropout,
                           "dtype", m->real == RG_F64 ? "f64" : "f32",
                           "symbols", m->bytes ? "bytes" : "characters");
+    if (o && m->opts.proj)
+        json_object_set_new(o, "proj", json_integer((json_int_t)m->opts.proj));
     char *text = o && regular_describe(o, &m->lm) == 0 ? json_dumps(o, JSON_REAL_PRECISION(17))
                                                        : NULL;
     json_decref(o);
@@ -215,17 +223,18 @@ static int read_vocabulary(model *m, const char *text)
 static int read_description(model *m, const char *text)
 {
     const char *cell, *dtype, *symbols;
-    json_int_t hidden, layers, embed;
+    json_int_t hidden, layers, embed, proj = 0;
     json_t *o = text ? json_loads(text, 0, NULL) : NULL;
-    int bad = !o || json_unpack(o, "{s:s, s:I, s:I, s:I, s:F, s:s, s:s}", "cell", &cell, "hidden",
-                                &hidden, "layers", &layers, "embed", &embed, "dropout",
-                                &m->lm.dropout, "dtype", &dtype, "symbols", &symbols);
+    int bad = !o || json_unpack(o, "{s:s, s:I, s:I, s:I, s:F, s:s, s:s, s?I}", "cell", &cell,
+                                "hidden", &hidden, "layers", &layers, "embed", &embed, "dropout",
+                                &m->lm.dropout, "dtype", &dtype, "symbols", &symbols, "proj",
+                                &proj);
     bad = bad || cell_index(cell) < 0 || hidden < 1 || hidden > 65536 || layers < 1 ||
-          layers > 64 || embed < 0 || embed > 65536 ||
+          layers > 64 || proj < 0 || proj > 65536 || embed < 0 || embed > 65536 ||
           !(m->lm.dropout >= 0 && m->lm.dropout < 1) || !regular_recall(&m->lm, o);
     if (!bad) {
-        use_cell(m, cell_index(cell));
         m->lm.hidden = hidden;
+        use_cell(m, cell_index(cell), proj);
         m->lm.layers = layers;
         m->lm.embed = embed;
         m->real = strcmp(dtype, "f64") == 0 ? RG_F64 : RG_F32;

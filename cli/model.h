@@ -9,8 +9,9 @@
 #include <jansson.h>
 
 typedef struct model {
-    int         cell;    /* index in cells */
-    rg_lm_opts  lm;
+    int          cell;   /* index in cells */
+    rg_cell_opts opts;   /* of the cell; lm points here, so a model stays where it was made */
+    rg_lm_opts   lm;
     rg_dtype    real;
     bool        bytes;
     uint32_t   *symbol;  /* [lm.V] ascending */

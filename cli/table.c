@@ -1,4 +1,5 @@
 /* cli/table.c -- the commands and their options. The order here is the order in every help. */
+#include "cli/cells.h"
 #include "cli/options.h"
 
 /* Bits for option_spec.commands, in the order of `commands`. */
@@ -50,7 +51,8 @@ const command commands[] = {
       "describe this build, a run, a file or a cell",
       "retrograd info --cell gru",
       "Without an operand: the build. With a run folder or a safetensors file: what it holds. With "
-      "--cell: the cell's equations, parameters and their shapes." },
+      "--cell: the cell's equations, read off its operations, its weights and their shapes, how many "
+      "operations a step takes, where it comes from." },
     { "doctor", doctor_main, "", false,
       "test this installation",
       "retrograd doctor",
@@ -74,7 +76,7 @@ const size_t n_commands = sizeof commands / sizeof *commands;
 
 #define AT(field) offsetof(settings, field)
 #define BIG ((double)(INT64_C(1) << 53))
-#define CELLS "rnn|rnn-relu|gru|gru-after|lstm"
+#define CELLS (cell_choices + 1)
 
 static const char data[] = "Data", model[] = "Model", training[] = "Training", limits[] = "Limits",
                   folder[] = "Run folder", what[] = "What", output[] = "Output";
@@ -90,8 +92,11 @@ const option_spec options[] = {
       "what to score; auto is test of the run's text, all of another", EVAL, 0 },
 
     { "cell", "model rnn-type", 0, CHOICE, AT(cell), 0, 0, CELLS, "lstm", model,
-      "recurrent cell; gru resets before the product, gru-after behind it as PyTorch does",
-      TRAIN | PROFILE, KEPT | FIXED },
+      "recurrent cell, whose equations `info --cell` prints; gru resets before the product, "
+      "gru-after behind it as PyTorch does", TRAIN | PROFILE, KEPT | FIXED },
+    { "proj", "proj-size projection", 0, WHOLE, AT(proj), 1, 65536, "P", NULL, model,
+      "width of the projected state of lstm-proj [half of --hidden]", TRAIN | PROFILE,
+      KEPT | FIXED },
     { "hidden", "nhid rnn-size hidden-size units", 0, WHOLE, AT(hidden), 1, 65536, "N", "256",
       model, "width of a layer's state", TRAIN | PROFILE, KEPT | FIXED },
     { "layers", "nlayers num-layers", 0, WHOLE, AT(layers), 1, 64, "N", "1", model,
@@ -197,6 +202,8 @@ const option_spec options[] = {
       "explain this cell", INFO, 0 },
     { "hidden", "nhid", 0, WHOLE, AT(hidden), 1, 64, "N", "5", what, "width of the state",
       GRADCHECK, 0 },
+    { "proj", "", 0, WHOLE, AT(proj), 1, 64, "P", NULL, what,
+      "width of the projected state of lstm-proj [half of --hidden]", GRADCHECK, 0 },
     { "input", "", 0, WHOLE, AT(input), 1, 64, "N", "4", what, "width of the input", GRADCHECK, 0 },
     { "layers", "nlayers", 0, WHOLE, AT(layers), 1, 4, "N", "1", what, "layers", GRADCHECK, 0 },
     { "seq-len", "steps bptt", 0, WHOLE, AT(seq_len), 1, 64, "N", "5", what, "time steps",

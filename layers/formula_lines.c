@@ -52,9 +52,10 @@ static const char *wish(const rg_term *t)
 
 static const char *new_name(rg_page *p, const rg_term *t, const rg_op *op)
 {
-    static const char *const gate[] = { "k", "z", "w", NULL }, *const value[] = { "g", "q", NULL },
-                      *const sum[] = { "s", "d", "a", "q", "e", NULL };
-    const char *own = wish(t), *const *other = op == &rg_op_sigmoid ? gate : op == &rg_op_tanh ? value : sum;
+    static const char *const gate[] = { "k", "z", "w", NULL }, *const value[] = { "g", "q", NULL };
+    static const char *const sum[] = { "s", "d", "a", "q", "e", NULL };
+    const char *own = wish(t);
+    const char *const *other = op == &rg_op_sigmoid ? gate : op == &rg_op_tanh ? value : sum;
     if (other != sum && *own && !rg_page_taken(p, own))
         return take(p, own);
     if (other != sum && *own && !rg_page_taken(p, hat(own)))
@@ -74,7 +75,7 @@ static const char *new_name(rg_page *p, const rg_term *t, const rg_op *op)
 static bool squashes(const rg_op *op)
 {
     const rg_op *const list[] = { &rg_op_sigmoid, &rg_op_tanh, &rg_op_relu, &rg_op_leaky_relu,
-                                  &rg_op_elu, &rg_op_softplus, &rg_op_exp, &rg_op_clip, &rg_op_sin };
+                                  &rg_op_elu, &rg_op_softplus, &rg_op_exp, &rg_op_clip };
     for (size_t k = 0; k < sizeof list / sizeof *list; k++)
         if (list[k] == op)
             return true;

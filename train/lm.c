@@ -34,8 +34,9 @@ static rg_cell stack(rg_graph *g, const rg_lm_opts *opts)
     c.drop_candidate += drop(opts, RG_DROP_CANDIDATE);
     for (int64_t k = 0; k < n; k++) {
         (void)snprintf(group, sizeof group, "rnn.l%d", (int)k);
-        cell[k] = (opts->cell ? opts->cell : rg_lstm)(g, group, k ? opts->hidden : I, opts->hidden,
-                                                      &c);
+        cell[k] = (opts->cell ? opts->cell : rg_lstm)(g, group, I, opts->hidden, &c);
+        if (cell[k].width)
+            I = cell[k].width[rg_cell_output(&cell[k])];
     }
     return n == 1 ? cell[0] : rg_stacked(g, cell, (size_t)n, drop(opts, RG_DROP_BETWEEN));
 }

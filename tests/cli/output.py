@@ -2,6 +2,7 @@
 import pty
 import re
 import select
+import unicodedata
 
 from driver import *
 
@@ -143,11 +144,27 @@ def a_full_stdout_is_an_error():
 
 @case
 def info_describes_cells():
-    for cell, count in (("rnn", 3), ("gru", 9), ("gru-after", 9), ("lstm", 12)):
+    for cell, count, widths in (("rnn", 3, "H"), ("gru", 9, "H"), ("lstm", 12, "HH"),
+                                ("lstm-proj", 13, "PH"), ("sru", 8, "HH"), ("qrnn", 9, "HHI")):
         told = json.loads(good("info", "--cell", cell, "--json").stdout)
-        assert len(told["parameters"]) == count and told["states"] == 1 + (cell == "lstm")
+        assert len(told["parameters"]) == count and told["states"] == len(widths), told
+        assert told["widths"] == list(widths), told
+    assert told["weights"] == "6\u00b7I\u00b7H + 3\u00b7H", told
+    assert told["flop"] == "12\u00b7I\u00b7H + 14\u00b7H", told
     text = good("info", "--cell", "lstm").stdout
-    assert "c' = f\u2218c + i\u2218g" in text and "[I,H]" in text and "[H,H]" in text
+    assert "c' = f\u2218c + i\u2218c\u0302" in unicodedata.normalize("NFD", text), text
+    for part in ("[I,H]", "[H,H]", "8\u00b7I\u00b7H + 8\u00b7H\u00b2 + 17\u00b7H", "1997"):
+        assert part in text, (part, text)
+
+
+@case
+def info_knows_every_cell_that_train_knows():
+    text = good("train", "--help").stdout
+    names = re.search(r"--cell NAME[^:]*: ([a-z,\s-]+)", text)[1].replace(",", " ").split()
+    assert {"rnn", "gru", "lstm", "mgu", "qrnn", "irnn"} <= set(names), names
+    for name in names:
+        text = good("info", "--cell", name).stdout
+        assert " = " in text and "operations per row and step" in text, (name, text)
 
 
 main()

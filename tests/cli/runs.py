@@ -213,6 +213,24 @@ def every_cell_trains_in_both_precisions():
         assert cell in good("info", f"{cell}-f64").stdout
 
 
+@case
+def cells_that_pytorch_has_not_train_resume_and_are_read_again():
+    more = {"lstm-proj": ["--proj", 5], "lstm-ln": ["--dtype", "f64"], "mgu": ["--embed", 6]}
+    for cell in ("irnn", "lstm-peephole", "lstm-coupled", "lstm-proj", "lstm-ln", "mgu", "janet",
+                 "mingru", "minlstm", "indrnn", "sru", "qrnn"):
+        options = ["--cell", cell, "--layers", 2, *more.get(cell, [])]
+        train(cell, *options, "--steps", 8)
+        good("train", "--resume", cell, "--steps", 12)
+        told = json.loads(good("eval", cell, "--json").stdout)
+        assert 0 < told["bpc"], (cell, told)
+        good("sample", cell, "--length", 5)
+        assert cell in good("info", cell).stdout
+    train("whole", "--cell", "qrnn", "--layers", 2, "--steps", 12)
+    assert checkpoint("whole") == checkpoint("qrnn")
+    refused(2, "lstm-proj has", "train", "--data", "text.txt", "--run", "x", "--cell", "gru",
+            "--proj", 3)
+
+
 def limited(size):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
