@@ -51,8 +51,8 @@ const command commands[] = {
       "describe this build, a run, a file or a cell",
       "retrograd info --cell gru",
       "Without an operand: the build. With a run folder or a safetensors file: what it holds. With "
-      "--cell: the cell's equations, read off its operations, its weights and their shapes, how many "
-      "operations a step takes, where it comes from." },
+      "--cell: the cell's equations, read off its operations, its weights and their shapes, how "
+      "many operations a step takes, where it comes from." },
     { "doctor", doctor_main, "", false,
       "test this installation",
       "retrograd doctor",
