@@ -64,7 +64,7 @@ typedef struct settings {
     bool        quick, full;
     int         only;
     const char *cells, *out;
-    int64_t     seeds, width;
+    int64_t     seeds, width, updates;
     /* output */
     bool        help, mdoc, quiet, verbose, json;
     int         color, progress;

@@ -5,6 +5,7 @@
 #include "cli/folder.h"
 
 #include <jansson.h>
+#include <retrograd/gradflow.h>
 
 enum {
     QUICK, FULL, DEPTHS,             /* how long to train */

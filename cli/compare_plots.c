@@ -30,7 +30,8 @@ static double length_at(const outcome *o, size_t i)
 }
 
 typedef struct lines {
-    rg_curve curve[MAX_CONTESTANTS];
+    rg_curve curve[MAX_CONTESTANTS + 1];
+    double   blind[2], ends[2];
     double   x[MAX_CONTESTANTS][MAX_LAGS], y[MAX_CONTESTANTS][MAX_LAGS];
     double   low[MAX_CONTESTANTS][MAX_LAGS], high[MAX_CONTESTANTS][MAX_LAGS];
 } lines;
@@ -53,6 +54,18 @@ static void point(lines *l, const study *st, size_t who, size_t i, place_fn *val
     l->high[who][i] = log_y ? exp(s.mean + half) : s.mean + half;
 }
 
+/* A level line: what the best guess without input gets. */
+static void guessing(lines *l, const study *st)
+{
+    const rg_curve *c = &l->curve[0];
+    if (c->n == 0)
+        return;
+    l->blind[0] = l->blind[1] = st->blind;
+    l->ends[0] = c->x[0];
+    l->ends[1] = c->x[c->n - 1];
+    l->curve[st->n] = (rg_curve){ .label = "guessing", .x = l->ends, .y = l->blind, .n = 2 };
+}
+
 static void draw(FILE *out, const study *st, size_t n, place_fn *value, const double *x,
                  const rg_svg_opts *opts)
 {
@@ -61,6 +74,8 @@ static void draw(FILE *out, const study *st, size_t n, place_fn *value, const do
         return;
     for (size_t who = 0; who < st->n; who++) {
         const outcome *o = outcome_at(st, who, 0);
+        if (value == before_at && !*st->who[who].cell)
+            continue; /* a cell that is there already, to be trained in another way */
         for (size_t i = 0; i < n; i++) {
             l->x[who][i] = x ? x[i] : value == test_at ? o->at[i] : (double)i;
             point(l, st, who, i, value, opts->log_y);
@@ -72,7 +87,9 @@ static void draw(FILE *out, const study *st, size_t n, place_fn *value, const do
             l->curve[who].high = l->high[who];
         }
     }
-    (void)rg_svg_curves(l->curve, st->n, opts, rg_to_file, out);
+    if (value == test_at || value == length_at)
+        guessing(l, st);
+    (void)rg_svg_curves(l->curve, st->n + (l->curve[st->n].n > 0), opts, rg_to_file, out);
     free(l);
 }
 

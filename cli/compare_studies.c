@@ -212,7 +212,8 @@ static int open_study(comparison *c, const study_row *row)
     study *st = &c->study[c->n];
     *st = (study){ .row = row, .problem = problem_of(c, row),
                    .seeds = c->s->seeds ? (int)c->s->seeds : row->seeds[c->depth],
-                   .updates = row->updates[c->depth] };
+                   .updates = c->s->updates ? (uint64_t)c->s->updates
+                                              : row->updates[c->depth] };
     int code = contestants(c, st);
     if (code == DONE)
         code = widths(c, st);

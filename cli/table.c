@@ -230,6 +230,8 @@ const option_spec options[] = {
       "who takes part in adding, copy, digits and chars", COMPARE, 0 },
     { "seeds", "repeats", 0, WHOLE, AT(seeds), 1, 20, "N", NULL, what,
       "trials of each cell [2; with --full 3 to 10]", COMPARE, 0 },
+    { "updates", "steps iterations", 0, WHOLE, AT(updates), 1, 1e6, "N", NULL, what,
+      "of every trial [by task]", COMPARE, 0 },
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
       "of the first trial; the others have those that follow", COMPARE, 0 },
     { "hidden", "nhid width", 0, WHOLE, AT(width), 1, 4096, "N", NULL, what,

@@ -14,7 +14,7 @@ static const char style[] =
     "text{font:13px sans-serif;fill:#2b2b2b}.title{font-size:16px}.n{font-size:12px}\n"
     ".ground{fill:#fff}.grid{stroke:#ddd}.frame{stroke:#5a5a5a;fill:none}\n"
     ".l{fill:none;stroke:currentColor;stroke-width:1.7;stroke-linejoin:round}\n"
-    ".l{stroke-linecap:round}.b{fill:currentColor;stroke:none;opacity:.2}\n"
+    ".m{fill:currentColor}.l{stroke-linecap:round}.b{fill:currentColor;stroke:none;opacity:.2}\n"
     ".c0{color:#0072b2}.c1{color:#d55e00}.c2{color:#007a58}.c3{color:#b3528c}\n"
     ".c4{color:#3d3d3d}.c5{color:#b07800}.c6{color:#2f87b5}.c7{color:#7a5230}\n"
     ".d1{stroke-dasharray:7 3}.d2{stroke-dasharray:2 3}.d3{stroke-dasharray:9 3 2 3}\n"
@@ -110,7 +110,7 @@ static int linear_ticks(double tick[MAX_TICKS], double low, double high)
     double step = nice((high - low) / 6);
     int n = 0;
     for (double k = ceil(low / step); k * step <= high && n < MAX_TICKS; k++)
-        tick[n++] = k * step;
+        tick[n++] = k * step + 0.0; /* no -0 */
     return n;
 }
 
@@ -197,12 +197,17 @@ static void measure(rg_svg_axis *x, rg_svg_axis *y, const rg_curve *curves, size
 
 static void put_legend(const rg_out *out, const rg_curve *curves, size_t n)
 {
+    const int left = WIDTH - LEGEND + 8;
     int at = TOP + 12;
     for (size_t k = 0; k < n; k++) {
         if (!curves[k].label || !*curves[k].label)
             continue;
-        rg_out_printf(out, "<path class=\"l c%zu d%zu\" d=\"M%d %dh26\"/><text x=\"%d\" y=\"%d\">",
-                      k % 8, k % 4, WIDTH - LEGEND + 8, at - 4, WIDTH - LEGEND + 40, at);
+        rg_out_printf(out, "<path class=\"l c%zu d%zu\" d=\"M%d %dh26\"/>", k % 8, k % 4, left,
+                      at - 4);
+        if (*rg_svg_mark(k))
+            rg_out_printf(out, "<path class=\"m c%zu\" d=\"M%d %d%s\"/>", k % 8, left + 13, at - 4,
+                          rg_svg_mark(k));
+        rg_out_printf(out, "<text x=\"%d\" y=\"%d\">", left + 32, at);
         put_text(out, curves[k].label, 17);
         rg_out_printf(out, "</text>\n");
         at += 20;

@@ -26,6 +26,10 @@ static inline double rg_svg_x(const rg_curve *c, size_t i)
     return c->x ? c->x[i] : (double)i;
 }
 
+/* What tells curve k from k - 4, which has the same dashes: a path around a point, "" for the first
+ * four. */
+const char *rg_svg_mark(size_t k);
+
 /* svg_lines.c: bands and lines, so many points that the picture stays small. */
 void rg_svg_lines(const rg_out *out, const rg_svg_axis *x, const rg_svg_axis *y,
                   const rg_curve *curves, size_t n);

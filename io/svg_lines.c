@@ -136,6 +136,32 @@ static void path(pen *p, size_t k)
         rg_out_printf(p->out, "\"/>\n");
 }
 
+/* ---- Marks ---------------------------------------------------------------------------------- */
+
+enum { APART = 70 /* pixels */ };
+
+const char *rg_svg_mark(size_t k)
+{
+    static const char *const mark[] = { "", "m-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0",
+                                        "m-3-3h6v6h-6z", "m0-4l4 7h-8z" };
+    return mark[k / 4 % 4];
+}
+
+/* Some on the way, not where the other curves have theirs. */
+static void marks(pen *p, size_t k)
+{
+    double from = p->x->from + 12 * (double)(k % 5);
+    for (size_t i = 0; i < p->curve->n; i++) {
+        if (!usable(p, i) || rg_svg_place(p->x, rg_svg_x(p->curve, i)) < from)
+            continue;
+        rg_out_printf(p->out, "<path class=\"m c%zu\" d=\"", k % 8);
+        p->next = 'M';
+        point(p, i, p->curve->y);
+        rg_out_printf(p->out, "%s\"/>\n", rg_svg_mark(k));
+        from = rg_svg_place(p->x, rg_svg_x(p->curve, i)) + APART;
+    }
+}
+
 void rg_svg_lines(const rg_out *out, const rg_svg_axis *x, const rg_svg_axis *y,
                   const rg_curve *curves, size_t n)
 {
@@ -145,5 +171,7 @@ void rg_svg_lines(const rg_out *out, const rg_svg_axis *x, const rg_svg_axis *y,
             pen p = { out, x, y, &curves[k], band, columns, 'M' };
             if (!band || curves[k].low)
                 path(&p, k);
+            if (!band && *rg_svg_mark(k))
+                marks(&p, k);
         }
 }
