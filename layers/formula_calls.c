@@ -66,19 +66,27 @@ static bool find_parts(rg_page *p)
     return group && p->part;
 }
 
+static bool is_argument(const rg_page *p, uint32_t id)
+{
+    double c;
+    bool own = id == p->x.id;
+    for (size_t k = 0; k < p->cell->n_state; k++)
+        own = own || id == p->s[k].id; /* a state may start as the number 0 */
+    return own || !rg_node_is_number(rg_node_at(p->sheet.g, id), &c);
+}
+
 /* What the nodes of a part read from elsewhere, numbers apart. */
 static bool find_arguments(rg_page *p, uint32_t part, uint32_t result)
 {
     rg_sheet *f = &p->sheet;
     uint32_t *arg = rg_arena_get(&f->arena, p->last * sizeof *arg), n = 0;
-    double c;
     for (uint32_t id = part; arg && id <= result; id++) {
         const rg_node *node = rg_node_at(f->g, id);
         for (uint32_t i = 0; p->part[id] == part && i < node->n_in; i++) {
             uint32_t in = node->in[i], k = 0;
             while (k < n && arg[k] != in)
                 k++;
-            if (k == n && p->part[in] != part && !rg_node_is_number(rg_node_at(f->g, in), &c))
+            if (k == n && p->part[in] != part && is_argument(p, in))
                 arg[n++] = in;
         }
     }
