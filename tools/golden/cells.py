@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""Known answers for the cells that tools/golden/make.py has not, from PyTorch in double precision.
+
+    python3 tools/golden/cells.py tests/layers/golden [PYTHON]
+
+Each cell is a few lines of torch below, from its paper; the projected LSTM is PyTorch's own. Data are
+drawn by name as in make.py. A case holds, per output, final state and gradient, its norm and two
+products with drawn vectors. PYTHON is one that has onnxruntime: peepholes and coupled gates are then
+held against its LSTM, in single precision. The last line is FNV-1a-64 of all before it."""
+import json
+import os
+import subprocess
+import sys
+
+import torch
+from torch.nn.functional import layer_norm, softplus
+
+import make
+
+SCALE = 0.7  # weights are U(-SCALE, SCALE)
+B, I, H, P = 3, 4, 6, 3
+sigma, tanh = torch.sigmoid, torch.tanh
+
+
+def norm(v, p, name, eps=1e-5):
+    return layer_norm(v, v.shape[-1:], p["gamma_" + name], p.get("beta_" + name), eps)
+
+
+def gate(p, k, x, h):
+    return x @ p["U" + k] + h @ p["W" + k] + p["b" + k]
+
+
+# ---- Steps: parameters, input, states -> output, states ------------------------------------------
+
+def lstm(peephole=False, coupled=None, clip=None):
+    def step(p, x, h, c):
+        def see(k, state):
+            return p["P" + k] * state if peephole else 0
+        i = sigma(gate(p, "i", x, h) + see("i", c)) if coupled != "f" else None
+        f = sigma(gate(p, "f", x, h) + see("f", c)) if coupled != "i" else 1 - i
+        i = 1 - f if coupled == "f" else i
+        c = f * c + i * tanh(gate(p, "c", x, h))
+        c = c.clamp(-clip, clip) if clip else c
+        h = sigma(gate(p, "o", x, h) + see("o", c)) * tanh(c)
+        return h, (h, c)
+    return step
+
+
+def lstm_norm(kind):
+    def step(p, x, h, c):
+        if kind == "tf_contrib":
+            i, f, g, o = (norm(x @ p["U" + k] + h @ p["W" + k], p, k) for k in "ifco")
+        else:
+            xs, hs = (torch.cat([v @ p[w + k] for k in "ifco"], -1) for v, w in ((x, "U"), (h, "W")))
+            b = torch.cat([p["b" + k] for k in "ifco"])
+            i, f, g, o = (norm(xs, p, "x") + norm(hs, p, "h") + b).chunk(4, -1)
+        c = sigma(f) * c + sigma(i) * tanh(g)
+        if kind in ("tf_contrib", "addons"):
+            c = norm(c, p, "cell")
+            h = sigma(o) * tanh(c)
+        else:
+            h = sigma(o) * tanh(norm(c, p, "cell"))
+        return h, (h, c)
+    return step
+
+
+def mgu(p, x, h):
+    f = sigma(gate(p, "f", x, h))
+    h = (1 - f) * h + f * tanh(gate(p, "g", x, f * h))
+    return h, (h,)
+
+
+def janet(p, x, h):
+    s = gate(p, "f", x, h)
+    h = sigma(s) * h + (1 - sigma(s - 1)) * tanh(gate(p, "g", x, h))
+    return h, (h,)
+
+
+def mingru(p, x, h):
+    u = sigma(x @ p["Uu"] + p["bu"])
+    h = (1 - u) * h + u * (x @ p["Ug"] + p["bg"])
+    return h, (h,)
+
+
+def minlstm(p, x, h):
+    f, i = (sigma(x @ p["U" + k] + p["b" + k]) for k in "fi")
+    h = (f * h + i * (x @ p["Ug"] + p["bg"])) / (f + i)
+    return h, (h,)
+
+
+def indrnn(p, x, h):
+    h = torch.relu(x @ p["U"] + p["b"] + p["v"] * h)
+    return h, (h,)
+
+
+def sru(p, x, _, c):
+    f = sigma(x @ p["Uf"] + p["vf"] * c + p["bf"])
+    r = sigma(x @ p["Ur"] + p["vr"] * c + p["br"])
+    c = f * c + (1 - f) * (x @ p["U"])
+    y = r * c + (1 - r) * (x @ p["Ures"] if "Ures" in p else x)
+    return y, (y, c)
+
+
+def qrnn(pool):
+    def step(p, x, *s):
+        c, before = s[-2:]
+        z, f, o, i = (x @ p["U" + k] + before @ p["V" + k] + p["b" + k] if "U" + k in p else None
+                      for k in "zfoi")
+        f = sigma(f)
+        c = f * c + (sigma(i) if pool == "ifo" else 1 - f) * tanh(z)
+        y = c if pool == "f" else sigma(o) * c
+        return y, (c, x) if pool == "f" else (y, c, x)
+    return step
+
+
+# ---- Shapes --------------------------------------------------------------------------------------
+
+def gates(names, rows=H, recurrent=True):
+    shapes = {}
+    for k in names:
+        shapes |= {"U" + k: (I, H), "b" + k: (H,)}
+        if recurrent:
+            shapes["W" + k] = (rows, H)
+    return shapes
+
+
+def norms(**widths):
+    return {g + k: (n,) for k, n in widths.items() for g in ("gamma_", "beta_")}
+
+
+LN = gates("ifco") | norms(x=4 * H, h=4 * H, cell=H)
+HASTE = {k: v for k, v in LN.items() if k not in ("beta_x", "beta_h")}
+TF = {k: v for k, v in gates("ifco").items() if k[0] != "b"} | norms(i=H, f=H, c=H, o=H, cell=H)
+QRNN = gates("zfo", recurrent=False) | {"V" + k: (I, H) for k in "zfo"}
+QRNN_F = {k: v for k, v in QRNN.items() if k[1] != "o"}
+QRNN_IFO = QRNN | gates("i", recurrent=False) | {"Vi": (I, H)}
+SRU = {"U": (I, H), "Ures": (I, H), "vf": (H,), "vr": (H,)} | gates("fr", recurrent=False)
+CELLS = {  # name: step, parameters, widths of states
+    "peephole": (lstm(peephole=True), gates("ifco") | {"P" + k: (H,) for k in "ifo"}, (H, H)),
+    "coupled_f": (lstm(coupled="f"), gates("fco"), (H, H)),
+    "coupled_i": (lstm(coupled="i"), gates("ico"), (H, H)),
+    "clip": (lstm(clip=0.5), gates("ifco"), (H, H)),
+    "proj": (None, gates("ifco", rows=P) | {"proj": (H, P)}, (P, H)),
+    "ba": (lstm_norm("ba"), LN, (H, H)),
+    "haste": (lstm_norm("haste"), HASTE, (H, H)),
+    "tf_contrib": (lstm_norm("tf_contrib"), TF, (H, H)),
+    "addons": (lstm_norm("addons"), LN, (H, H)),
+    "mgu": (mgu, gates("fg"), (H,)),
+    "janet": (janet, gates("fg"), (H,)),
+    "mingru": (mingru, gates("ug", recurrent=False), (H,)),
+    "minlstm": (minlstm, gates("fig", recurrent=False), (H,)),
+    "indrnn": (indrnn, {"U": (I, H), "b": (H,), "v": (H,)}, (H,)),
+    "sru": (sru, SRU, (H, H)),
+    "qrnn_fo": (qrnn("fo"), QRNN, (H, H, I)),
+    "qrnn_f": (qrnn("f"), QRNN_F, (H, I)),
+    "qrnn_ifo": (qrnn("ifo"), QRNN_IFO, (H, H, I)),
+}
+STATES = "hcp"
+
+
+# ---- Running -------------------------------------------------------------------------------------
+
+def run_proj(p, x, states):
+    """torch.lstm with a projection: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr."""
+    flat = [torch.cat([p[w + k].T for k in "ifco"]) for w in "UW"]
+    b = torch.cat([p["b" + k] for k in "ifco"])
+    y, h, c = torch.lstm(x, tuple(s[None] for s in states),
+                         flat + [b, torch.zeros_like(b), p["proj"].T], True, 1, 0.0, False, False,
+                         False)
+    return y, (h[0], c[0])
+
+
+def run(cell, p, x, states):
+    if cell == "proj":
+        return run_proj(p, x, states)
+    y = []
+    for x_t in x:
+        out, states = CELLS[cell][0](p, x_t, *states)
+        y.append(out)
+    return torch.stack(y), states
+
+
+def evaluate(case):
+    """Names -> tensors: outputs, final states, gradients."""
+    _, shapes, widths = CELLS[case["cell"]]
+    p = {k: make.draw(case, make.INIT, "c." + k, v, SCALE).requires_grad_()
+         for k, v in sorted(shapes.items())}
+    x = make.draw(case, make.USER, "x", (case["T"], B, I)).requires_grad_()
+    states = [make.draw(case, make.USER, f"{STATES[k]}0", (B, w)).requires_grad_()
+              for k, w in enumerate(widths)]
+    y, last = run(case["cell"], p, x, states)
+    out = {"Y": y} | {f"{STATES[k]}T": v for k, v in enumerate(last)}
+    loss = (y * make.draw(case, make.USER, "gY", y.shape)).sum()
+    for k, v in enumerate(last):
+        loss = loss + (v * make.draw(case, make.USER, f"g{STATES[k]}", v.shape)).sum()
+    loss.backward()
+    for k, v in ({"x": x} | {f"{STATES[k]}0": s for k, s in enumerate(states)} | p).items():
+        out["d" + k] = make.gradient(v)
+    return {k: v.detach().numpy().reshape(-1) for k, v in out.items()}, (p, x, states)
+
+
+# ---- ONNX Runtime --------------------------------------------------------------------------------
+
+ONNX = """
+import json, sys
+import numpy as np, onnx, onnxruntime
+d = {k: np.array(v, np.float32) for k, v in json.load(sys.stdin).items()}
+coupled = int(d.pop("coupled"))
+names = ["X", "W", "R", "B", "", "h0", "c0", "P"]
+node = onnx.helper.make_node("LSTM", [n if n in d or not n else "" for n in names],
+                             ["Y", "h", "c"], hidden_size=d["R"].shape[2], input_forget=coupled)
+info = lambda n, a: onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, a)
+graph = onnx.helper.make_graph([node], "g", [info(k, v.shape) for k, v in d.items()],
+                               [info(n, None) for n in ("Y", "h", "c")])
+model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)], ir_version=8)
+run = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+print(json.dumps(run.run(["Y"], d)[0][:, 0].tolist()))
+"""
+
+
+def against_onnx(python, case, parts, y):
+    """ONNX orders gates i o f c, peepholes i o f; the f of a coupled cell is not read."""
+    p, x, (h, c) = parts
+    zero = {"U": torch.zeros(I, H), "W": torch.zeros(H, H), "b": torch.zeros(H), "P": torch.zeros(H)}
+    get = lambda w, k: p.get(w + k, zero[w]).detach()
+    d = {"X": x, "W": torch.cat([get("U", k).T for k in "iofc"])[None],
+         "R": torch.cat([get("W", k).T for k in "iofc"])[None],
+         "B": torch.cat([get("b", k) for k in "iofc"] + [torch.zeros(4 * H)])[None],
+         "h0": h[None], "c0": c[None], "coupled": torch.tensor(int(case["cell"] == "coupled_i"))}
+    if case["cell"] == "peephole":
+        d["P"] = torch.cat([get("P", k) for k in "iof"])[None]
+    text = json.dumps({k: v.detach().tolist() for k, v in d.items()})
+    got = subprocess.run([python, "-c", ONNX], input=text, capture_output=True, text=True, check=True)
+    off = abs(torch.tensor(json.loads(got.stdout)).double().numpy().reshape(-1) - y).max()
+    print(f"{case['cell']}: off onnxruntime by {off:.1e}")
+    assert off < 1e-5
+
+
+def main():
+    lines = ["# Known answers for retrograd's cells, by tools/golden/cells.py; torch "
+             f"{torch.__version__}, float64"]
+    for cell in CELLS:
+        for seed, T in ((1, 1), (2, 7)):
+            case = {"cell": cell, "seed": seed, "T": T, "real": torch.float64}
+            result, parts = evaluate(case)
+            if len(sys.argv) > 2 and T > 1 and cell in ("peephole", "coupled_i"):
+                against_onnx(sys.argv[2], case, parts, result["Y"])
+            lines.append(f"case cell={cell} seed={seed} T={T} B={B} I={I} H={H}")
+            lines += [" ".join([name] + [f"{n:.16g}" for n in make.digest(case, name, value)[:3]])
+                      for name, value in result.items()]
+    text = "\n".join(lines) + "\n"
+    with open(os.path.join(sys.argv[1], "cells.txt"), "w", encoding="ascii") as f:
+        f.write(text + f"sum {make.fnv1a(text.encode()):016x}\n")
+
+
+if __name__ == "__main__":
+    main()
