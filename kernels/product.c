@@ -8,6 +8,11 @@ const rg_product_kernels *rg_product_table(rg_isa isa)
     return RG_ISA_TABLE(isa, rg_product);
 }
 
+int64_t rg_product_room(const rg_product_kernels *kernels, const rg_product *p)
+{
+    return p->b_k ? kernels->room_b + (p->a_row == 1 ? kernels->room_a : 0) : 0;
+}
+
 int64_t rg_product_packed(const rg_product_kernels *kernels, int64_t k, int64_t n)
 {
     return (n + kernels->panel - 1) / kernels->panel * kernels->panel * k;

@@ -38,7 +38,7 @@ typedef struct rg_product_kernels {
     rg_isa  isa;
     int64_t panel;        /* columns of a panel of packed B */
     int64_t rows;         /* rows of the largest register block */
-    int64_t room;         /* elements that they use while they run */
+    int64_t room_b, room_a; /* elements that they copy of a B in rows, and of a transposed A */
     bool    fused;        /* the processor has the instruction; without it BLAS is far faster */
     /* Rows m0 .. m1, columns n0 .. n1 of C; n0 is a multiple of `panel`. Pointers are to whole
      * operands. */
@@ -50,6 +50,8 @@ RG_ISA_TABLES(rg_product_kernels, rg_product);
 /* Those for an instruction set; the next narrower one where the build has it not. */
 const rg_product_kernels *rg_product_table(rg_isa isa);
 
+/* Elements that a product uses while it runs. */
+int64_t rg_product_room(const rg_product_kernels *kernels, const rg_product *p);
 /* Elements of packed B [k,n]. */
 int64_t rg_product_packed(const rg_product_kernels *kernels, int64_t k, int64_t n);
 /* A part of B [k,n] that is packed: rows k0 .., columns n0 .., of which element (i,j) lies at

@@ -237,7 +237,8 @@ enum {
     STRETCH = ROWS < 7 ? 128 : 256, /* of k, where B lies in rows: most of a first-level cache */
     COPIES = ROWS < 7,     /* few rows meet such a B at a time, and wait for lines that crowd a set:
                             * a panel of it is copied first, of a stretch of */
-    COPY = 256, LONGEST = COPY + COPY / 2
+    COPY = 256, LONGEST = COPY + COPY / 2,
+    MANY = 8               /* panels for which rows of a transposed A are copied, too */
 };
 
 /* What is to be fetched for later, piece by piece: as many SPANs of one row, or as many rows at one
@@ -251,7 +252,7 @@ struct ahead {
 /* Rows m0 .. m1 fall into nearly equal blocks; `group` of them meet a panel in turn. */
 struct order {
     int64_t m0, m, blocks, group, depth;
-    bool    fetch_b, copy_b;
+    bool    fetch_b, copy_b, copy_a;
     struct ahead *ahead;
 };
 
@@ -268,6 +269,9 @@ static struct order order_of(const rg_product *p, int64_t m0, int64_t m1, int64_
         o.depth = (k + parts - 1) / parts;
     const int64_t rows = NEAR / item / (o.depth > 0 ? o.depth : 1);
     o.group = rows < 4 * ROWS ? 4 : rows / ROWS;
+    /* rows that lie across would come line by line, few elements of each, panel after panel */
+    o.copy_a = COPIES && p->room && p->b_k && p->a_row == 1 && cols >= MANY * PANEL &&
+               o.blocks >= 4 && o.depth <= LONGEST;
     return o;
 }
 
@@ -327,7 +331,7 @@ static struct fetch rows_ahead(const struct block *o, int64_t rows, bool fresh)
 
 /* Blocks g .. g_end of rows over one panel. What the next panel needs is shared out among them. */
 static void panel_rows(struct block o, const struct order *at, int64_t g, int64_t g_end,
-                       struct fetch next_b, bool fresh)
+                       struct fetch next_b, bool fresh, const float *copied)
 {
     const char *a = o.a;
     float *c = o.c;
@@ -337,6 +341,10 @@ static void panel_rows(struct block o, const struct order *at, int64_t g, int64_
         const int64_t rows = to - from, b0 = next_b.n * (i - g) / (g_end - g);
         const int64_t b1 = next_b.n * (i + 1 - g) / (g_end - g);
         o.a = a + from * o.a_row;
+        if (copied) { /* the block's rows, k by k */
+            o.a = (const char *)(copied + (from - at->m * g / at->blocks) * o.k);
+            o.a_k = rows * (int64_t)sizeof *copied;
+        }
         o.c = c + from * o.ldc;
         o.fetch[C_TILE] = (struct fetch){ (const char *)(o.resume ? o.c + rows * o.ldc : o.c),
                                           o.ldc * (int64_t)sizeof *c, rows };
@@ -357,24 +365,42 @@ static void copy_panel(float *to, const struct block *o)
             memcpy(to, b, (size_t)o->cols * sizeof *to);
 }
 
+/* Blocks g .. g_end of rows, each k by k. */
+static void copy_rows(float *to, const struct order *at, int64_t g, int64_t g_end, const float *a,
+                      int64_t a_k, int64_t k)
+{
+    for (int64_t i = g; i < g_end; i++) {
+        const int64_t from = at->m * i / at->blocks, rows = at->m * (i + 1) / at->blocks - from;
+        const float *x = a + from;
+        for (int64_t j = 0; j < k; j++, to += rows, x += a_k)
+            if (rows == ROWS)
+                memcpy(to, x, ROWS * sizeof *to);
+            else
+                memcpy(to, x, (size_t)rows * sizeof *to);
+    }
+}
+
 /* Stretch k0 .. of the sums. */
 static void stretch(const rg_product *p, const struct order *at, const float *a, const float *b,
                     float *c, int64_t k0, int64_t n0, int64_t n1)
 {
     const int64_t item = sizeof(float), k = p->k - k0 < at->depth ? p->k - k0 : at->depth;
     const int64_t b_k = p->b_k ? p->b_k : PANEL;
-    for (int64_t g = 0; g < at->blocks; g += at->group)
+    const float *a0 = a + at->m0 * p->a_row + k0 * p->a_k;
+    float *rows = at->copy_a ? p->room + LONGEST * PANEL : NULL;
+    for (int64_t g = 0; g < at->blocks; g += at->group) {
+        const int64_t end = g + at->group < at->blocks ? g + at->group : at->blocks;
+        if (rows)
+            copy_rows(rows, at, g, end, a0, p->a_k, k);
         for (int64_t n = n0; n < n1; n += PANEL) {
             const float *panel = b + (p->b_k ? n : n * p->k) + k0 * b_k;
             const float *next = panel + (p->b_k ? PANEL : PANEL * p->k);
             struct block o = {
-                .a = (const char *)(a + at->m0 * p->a_row + k0 * p->a_k), .b = (const char *)panel,
-                .c = c + at->m0 * p->ldc + n, .a_row = p->a_row * item, .a_k = p->a_k * item,
-                .b_k = b_k * item, .ldc = p->ldc, .k = k,
-                .cols = n1 - n < PANEL ? n1 - n : PANEL, .resume = k0 > 0 || p->resume,
+                .a = (const char *)a0, .b = (const char *)panel, .c = c + at->m0 * p->ldc + n,
+                .a_row = p->a_row * item, .a_k = p->a_k * item, .b_k = b_k * item, .ldc = p->ldc,
+                .k = k, .cols = n1 - n < PANEL ? n1 - n : PANEL, .resume = k0 > 0 || p->resume,
                 .accumulate = p->accumulate,
             };
-            const int64_t end = g + at->group < at->blocks ? g + at->group : at->blocks;
             if (at->copy_b) {
                 copy_panel(p->room, &o);
                 o.b = (const char *)p->room;
@@ -382,8 +408,9 @@ static void stretch(const rg_product *p, const struct order *at, const float *a,
             }
             const int64_t ahead = at->fetch_b && n + PANEL < n1 ? k : 0;
             panel_rows(o, at, g, end, (struct fetch){ (const char *)next, b_k * item, ahead },
-                       n == n0);
+                       n == n0, rows);
         }
+    }
 }
 
 static void run(const rg_product *p, const float *a, const float *b, float *c, int64_t m0,
@@ -406,5 +433,6 @@ static void run(const rg_product *p, const float *a, const float *b, float *c, i
 }
 
 const rg_product_kernels RG_SIMD_NAME(rg_product) = {
-    RG_SIMD_ISA, PANEL, ROWS, COPIES ? LONGEST * PANEL : 0, RG_SIMD_FMA, run,
+    RG_SIMD_ISA, PANEL, ROWS, COPIES * LONGEST * PANEL, COPIES * NEAR / (int64_t)sizeof(float),
+    RG_SIMD_FMA, run,
 };

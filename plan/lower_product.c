@@ -370,13 +370,13 @@ static rg_status lower_own(rg_code *c, uint32_t id, const struct rg_extents *e, 
     rg_task *s = rg_task_new(c, run_own, "product", id, 4, sizeof d);
     if (!s)
         return rg_lower_no_memory(c);
-    rg_need_scratch(c, (size_t)d.kernels->room * sizeof(float));
     d.p = (rg_product){ .m = e->m, .n = e->n, .k = e->k, .a_row = e->a_m, .a_k = e->a_k,
                         .b_k = packed ? 0 : leading(e->k, e->n, e->b_k),
                         .ldc = leading(e->m, e->n, e->c_m),
                         .accumulate = node->op == &rg_op_matmul_add,
                         .resume = rg_is_onto(node) && node->op == &rg_op_matmul_stretch,
                         .descending = packed && packed->descending };
+    rg_need_scratch(c, (size_t)rg_product_room(d.kernels, &d.p) * sizeof(float));
     if (packed)
         packed->descending = !packed->descending;
     if (rg_sums_backwards(c->p, node))

@@ -86,16 +86,17 @@ static void try_form(const struct form *f, rg_isa isa)
     float *b = numbers(f->across_b ? f->n * s.b_n : f->k * s.b_k, 2);
     float *start = numbers(f->m * s.c_row, 3), *c = numbers(f->m * s.c_row, 3);
     float *packed = malloc((size_t)rg_product_packed(kernels, f->k, f->n) * sizeof *packed + 1);
-    float *room = malloc(((size_t)kernels->room + 1) * sizeof *room);
     /* fetched meanwhile: long rows, high columns, one line; no product is too small for them */
     const rg_soon soon[] = { { (char *)start, 1, 64, 1000 }, { (char *)b, 90, 128, 70 },
                              { (char *)a, 1, 4, 4 } };
-    const rg_product p = { .m = f->m, .n = f->n, .k = f->k, .a_row = s.a_row, .a_k = s.a_k,
+    rg_product p = { .m = f->m, .n = f->n, .k = f->k, .a_row = s.a_row, .a_k = s.a_k,
                            .b_k = f->packed ? 0 : s.b_k, .ldc = s.c_row,
                            .accumulate = f->accumulate, .descending = f->descending,
                            .soon = soon, .n_soon = f->n % 2 ? 3 : 0 };
+    const int64_t most = rg_product_room(kernels, &p);
+    float *room = p.room = malloc(((size_t)most + 1) * sizeof *room);
     RGT_CHECK(packed && room);
-    for (int64_t i = 0; i <= kernels->room; i++)
+    for (int64_t i = 0; i <= most; i++)
         room[i] = NAN;
     pack_parts(kernels, f, packed, b);
     in_parts(kernels, &p, a, f->packed ? packed : b, c);
@@ -109,7 +110,7 @@ static void try_form(const struct form *f, rg_isa isa)
                           f->across_b, f->packed, f->accumulate, (int)i, (int)j, (double)got,
                           (double)want);
         }
-    RGT_CHECK(isnan(room[kernels->room]));
+    RGT_CHECK(isnan(room[most]));
     free(a), free(b), free(packed), free(room), free(start), free(c);
 }
 
