@@ -12,7 +12,8 @@
 #include <time.h>
 
 static const rgb_rows *const all[] = { &rgb_cells, &rgb_against, &rgb_gates, &rgb_planning,
-                                       &rgb_elementwise, &rgb_optimizers, &rgb_products };
+                                       &rgb_elementwise, &rgb_optimizers, &rgb_products,
+                                       &rgb_masks };
 
 double rgb_cpu(void)
 {

@@ -30,7 +30,7 @@ float rgb_value(int64_t k, int64_t i, double scale)
     return (float)(scale * ((double)((31 * k + i) * 7919 % 1009) / 504.5 - 1));
 }
 
-static rg_val outputs(rg_graph *g, const rgb_shape *s, rg_val X)
+static rg_val outputs(rg_graph *g, const rgb_shape *s, rg_val X, rg_val mask)
 {
     static const char *const group[] = { "a", "b", "c", "d" };
     const rgb_cell *c = rgb_cell_of(s->cell);
@@ -38,10 +38,21 @@ static rg_val outputs(rg_graph *g, const rgb_shape *s, rg_val X)
     for (int k = 0; k < s->layers; k++)
         cell[k] = c->make(g, group[k], k ? s->H : s->I, s->H, &c->opts);
     rg_cell whole = s->layers == 1 ? cell[0] : rg_stacked(g, cell, (size_t)s->layers, 0);
-    return rg_unroll(NULL, &whole, X, NULL, NULL);
+    return rg_unroll(NULL, &whole, X, NULL, &(rg_unroll_opts){ .mask = mask });
 }
 
-void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
+/* What the time depends on is that there is a mask, not what it holds. */
+static void bind_lengths(rgb_net *n, const rgb_shape *s, rg_val lengths)
+{
+    const size_t bytes = (size_t)s->B * sizeof *n->length;
+    if (!(n->length = malloc(bytes)))
+        rgb_check(RG_ENOMEM, "lengths");
+    for (int64_t b = 0; b < s->B; b++)
+        n->length[b] = (int32_t)(s->T - b * 7 % (s->T / 2));
+    rgb_check(rg_plan_bind(n->plan, lengths, n->length, bytes), rg_plan_message(n->plan));
+}
+
+static void open_net(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts, bool masked)
 {
     rg_val x[128], root[129];
     size_t n_root = 1;
@@ -53,7 +64,8 @@ void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
     rgb_check(rg_graph_create(&n->graph, n->params, NULL), "graph");
     rg_graph *g = n->graph;
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(s->T, s->B, s->I));
-    root[0] = outputs(g, s, X);
+    rg_val lengths = masked ? rg_input(g, "lengths", RG_INT, RG_SHAPE(s->B)) : RG_NONE;
+    root[0] = outputs(g, s, X, masked ? rg_length_mask(lengths, s->T) : RG_NONE);
     if (!s->forward) {
         root[0] = rg_mean(rg_square(root[0]));
         n_root += rg_graph_params(x, 127, g);
@@ -73,11 +85,24 @@ void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
     for (size_t i = 0; i < count; i++)
         n->x[i] = (float)(2 * rg_draw_uniform(1, RG_DOMAIN_USER, 1, i) - 1);
     rgb_check(rg_plan_bind(n->plan, X, n->x, count * sizeof *n->x), rg_plan_message(n->plan));
+    if (masked)
+        bind_lengths(n, s, lengths);
+}
+
+void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
+{
+    open_net(n, s, opts, false);
+}
+
+void rgb_net_open_masked(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts)
+{
+    open_net(n, s, opts, true);
 }
 
 void rgb_net_close(rgb_net *n)
 {
     free(n->x);
+    free(n->length);
     rg_plan_destroy(&n->plan);
     rg_graph_destroy(&n->graph);
     rg_params_destroy(&n->params);

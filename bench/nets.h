@@ -30,12 +30,15 @@ typedef struct rgb_net {
     rg_plan   *plan;        /* NULL: refused, rg_graph_message(graph) says why */
     rg_val     loss;        /* forward: the outputs */
     float     *x;
+    int32_t   *length;
     double     compile;     /* seconds of building, differentiating, planning */
 } rgb_net;
 
 /* The loss is the mean of the squares of all outputs. A plan that is refused ends the program
  * unless it had a budget. */
 void rgb_net_open(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts);
+/* The same with a mask: rows of unequal length, T/2 to T. */
+void rgb_net_open_masked(rgb_net *n, const rgb_shape *s, const rg_plan_opts *opts);
 void rgb_net_close(rgb_net *n);
 /* What arrays are filled with, array k, element i: within -scale .. scale. Every program that is
  * compared fills its arrays like this (bench/peers/common.py). */

@@ -89,15 +89,34 @@ bool rg_tile_overwrites_free(const rg_tile_source *s, size_t out, size_t in)
     return true;
 }
 
+uint32_t rg_tile_takes_each(rg_tile_node *node, uint32_t v, rg_dtype real,
+                            const rg_tile_kernels *kernels)
+{
+    const rg_tile_code code = node[v].ins.code;
+    uint32_t *in = node[v].ins.in, n_narrow = 0;
+    for (uint32_t i = 0; i < node[v].n_in; i++)
+        n_narrow += node[in[i]].narrow;
+    if (code >= RG_TILE_CALL || !kernels->each[real][code] || n_narrow != 1)
+        return 0;
+    if (code == RG_TILE_WHERE)
+        return node[in[0]].narrow ? 1 : 0;
+    if (node[in[0]].narrow && code != RG_TILE_SUB && code != RG_TILE_DIV) {
+        const uint32_t first = in[0];
+        in[0] = in[1];
+        in[1] = first;
+    }
+    return node[in[1]].narrow ? 2 : 0;
+}
+
 bool rg_tile_goes_apart(const rg_tile_program *p, const rg_tile_node *node, uint32_t n,
-                        rg_tile_many *const *many)
+                        const rg_tile_kernels *kernels)
 {
     bool ok = !p->whole;
-    for (uint32_t j = 0; j < p->n_data; j++)
-        ok = ok && !p->data[j].narrow;
     for (uint32_t k = 0; k < n && ok; k++) {
         const rg_tile_code code = node[k].ins.code;
-        ok = node[k].uses == 0 || code == RG_TILE_FILL || (code < RG_TILE_CALL && many[code]);
+        ok = node[k].uses == 0 || code == RG_TILE_FILL ||
+             (code < RG_TILE_CALL &&
+              (node[k].each ? kernels->each_many : kernels->many)[p->real][code]);
     }
     return ok;
 }
@@ -107,9 +126,10 @@ static void find_rows(const rg_tile_program *p, rg_tile_step *step)
     bool apart = false;
     step->row[0] = rg_tile_row_of(p, step->out);
     for (uint32_t i = 0; i < step->n_in; i++)
-        step->row[1 + i] = rg_tile_row_of(p, step->in[i]);
+        step->row[1 + i] = i + 1 == step->each && step->in[i] < p->n_slot
+                               ? 1 : rg_tile_row_of(p, step->in[i]);
     for (uint32_t i = 0; i <= step->n_in; i++)
-        apart |= step->row[i] != p->width;
+        apart |= step->row[i] != p->width || step->each;
     step->many = apart ? step->many : NULL;
 }
 

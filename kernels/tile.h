@@ -126,8 +126,10 @@ typedef void rg_tile_many(int64_t rows, int64_t n, void *out, const void *const 
 typedef struct rg_tile_kernels {
     rg_isa        isa;
     rg_tile_loop *loop[2][RG_TILE_CALL];
-    rg_tile_loop *each[2][RG_TILE_CALL]; /* operand 1 is one element, for all n; NULL: no such */
-    rg_tile_many *many[2][RG_TILE_CALL]; /* NULL for masks, integers and fills */
+    rg_tile_loop *each[2][RG_TILE_CALL]; /* operand 1, or a mask, is one element, for all n; NULL:
+                                            no such */
+    rg_tile_many *many[2][RG_TILE_CALL]; /* NULL for most masks, integers and fills */
+    rg_tile_many *each_many[2][RG_TILE_CALL]; /* both */
 } rg_tile_kernels;
 RG_ISA_TABLES(rg_tile_kernels, rg_tile_kernels);
 

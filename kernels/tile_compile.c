@@ -124,30 +124,13 @@ static rg_status read_source(struct compile *c)
 
 /* ---- Lives ----------------------------------------------------------------------------------- */
 
-/* Is its second operand alone narrow, with a loop for that? a + b, a·b, a·b + d may turn round. */
-static bool takes_each(const struct compile *c, rg_tile_node *node)
-{
-    const rg_tile_code code = node->ins.code;
-    uint32_t *in = node->ins.in, n_narrow = 0;
-    for (uint32_t i = 0; i < node->n_in; i++)
-        n_narrow += c->node[in[i]].narrow;
-    if (code >= RG_TILE_CALL || !c->kernels->each[c->s->real][code] || n_narrow != 1)
-        return false;
-    if (c->node[in[0]].narrow && code != RG_TILE_SUB && code != RG_TILE_DIV) {
-        const uint32_t first = in[0];
-        in[0] = in[1];
-        in[1] = first;
-    }
-    return c->node[in[1]].narrow;
-}
-
 /* Where an instruction needs narrow values in every column, it reads what spreads them. */
 static void spread_narrow(struct compile *c)
 {
     c->n_node = c->n_value;
     for (uint32_t v = c->n_in; v < c->n_value; v++) {
         rg_tile_node *node = &c->node[v];
-        node->each = !node->narrow && takes_each(c, node);
+        node->each = node->narrow ? 0 : rg_tile_takes_each(c->node, v, c->s->real, c->kernels);
         const bool as_they_are = node->each || (node->narrow && node->ins.code <= RG_TILE_CALL);
         for (uint32_t i = 0; i < node->n_in && node->uses > 0 && !as_they_are; i++) {
             rg_tile_node *from = &c->node[node->ins.in[i]];
@@ -213,7 +196,8 @@ static void find_direct(struct compile *c)
     for (uint32_t j = 0; j < p->n_data; j++)
         p->flat = p->flat && (is_number(&p->data[j]) || is_contiguous(&p->data[j], c->s));
     /* Short rows go several to a tile. */
-    p->apart = rg_tile_goes_apart(p, c->node + c->n_in, c->n_ins, c->kernels->many[p->real]);
+    p->apart = c->n_node == c->n_value &&
+               rg_tile_goes_apart(p, c->node + c->n_in, c->n_ins, c->kernels);
     const bool several = !p->flat && c->s->cols <= (p->apart ? SHORT : TILE_MIN) && c->s->rows > 1;
     p->block = several ? TILE_MAX : 1;
     for (uint32_t j = 0; j < p->n_data; j++) {
@@ -335,7 +319,8 @@ static void add_step(struct compile *c, uint32_t v)
         step->call = NULL;
     if (node->ins.code < RG_TILE_CALL) {
         step->loop = (node->each ? c->kernels->each : c->kernels->loop)[c->s->real][node->ins.code];
-        step->many = c->kernels->many[c->s->real][node->ins.code];
+        step->many = (node->each ? c->kernels->each_many : c->kernels->many)[c->s->real]
+                                                                            [node->ins.code];
     } else if (step->call && c->s->real == RG_F32 && !step->call->op->kernel_f32) {
         if (p->call_bytes < node->n_in + 1)
             p->call_bytes = node->n_in + 1; /* tiles of double; bytes in finish() */
@@ -408,7 +393,8 @@ static void finish(struct compile *c)
     for (uint32_t k = 0; k < p->n_step; k++) {
         rg_tile_step *step = &p->step[k];
         p->by_row = p->by_row && !step->call && step->n_in <= RG_TILE_FEW;
-        p->plain = p->plain && p->by_row && step->loop && !step->narrow && !step->each;
+        p->plain = p->plain && p->by_row && step->loop && !step->narrow &&
+                   (p->apart || !step->each);
         step->out = step->out & DATA ? p->n_slot + (step->out & ~DATA) : step->out;
         for (uint32_t i = 0; i < step->n_in; i++)
             if (step->in[i] & DATA)

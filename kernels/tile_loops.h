@@ -142,12 +142,8 @@ COMPARE(less, lt)
 COMPARE(less_equal, le)
 COMPARE(equal, eq)
 
-static void F(where_loop)(int64_t n, void *out, const void *const *in, const double *c)
+RG_INLINE void F(where_row)(int64_t n, REAL *y, const uint8_t *m, const REAL *a, const REAL *b)
 {
-    (void)c;
-    const uint8_t *m = in[0];
-    const REAL *a = in[1], *b = in[2];
-    REAL *y = out;
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
         F(store)(y + i, F(pick)(F(of_bytes)(F(bytes_n)(m + i, LANES)), F(load)(a + i),
@@ -155,6 +151,50 @@ static void F(where_loop)(int64_t n, void *out, const void *const *in, const dou
     if (i < n)
         F(store_n)(y + i, F(pick)(F(of_bytes)(F(bytes_n)(m + i, n - i)), F(load_n)(a + i, n - i),
                                   F(load_n)(b + i, n - i)), n - i);
+}
+
+/* One byte chooses the whole row. */
+RG_INLINE void F(copy_row)(int64_t n, REAL *y, const REAL *x)
+{
+    int64_t i = 0;
+    for (; i + LANES <= n && y != x; i += LANES)
+        F(store)(y + i, F(load)(x + i));
+    if (i < n && y != x)
+        F(store_n)(y + i, F(load_n)(x + i, n - i), n - i);
+}
+
+static void F(where_loop)(int64_t n, void *out, const void *const *in, const double *c)
+{
+    (void)c;
+    F(where_row)(n, out, in[0], in[1], in[2]);
+}
+
+static void F(where_each)(int64_t n, void *out, const void *const *in, const double *c)
+{
+    (void)c;
+    F(copy_row)(n, out, *(const uint8_t *)in[0] ? in[1] : in[2]);
+}
+
+static void F(where_many)(int64_t rows, int64_t n, void *out, const void *const *in,
+                          const int64_t *row, const double *c)
+{
+    const uint8_t *m = in[0];
+    const REAL *a = in[1], *b = in[2];
+    REAL *y = out;
+    (void)c;
+    for (; rows > 0; rows--, y += row[0], m += row[1], a += row[2], b += row[3])
+        F(where_row)(n, y, m, a, b);
+}
+
+static void F(where_each_many)(int64_t rows, int64_t n, void *out, const void *const *in,
+                               const int64_t *row, const double *c)
+{
+    const uint8_t *m = in[0];
+    const REAL *a = in[1], *b = in[2];
+    REAL *y = out;
+    (void)c;
+    for (; rows > 0; rows--, y += row[0], m += row[1], a += row[2], b += row[3])
+        F(copy_row)(n, y, *m ? a : b);
 }
 
 static void F(bool_to_real_loop)(int64_t n, void *out, const void *const *in, const double *c)

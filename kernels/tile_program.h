@@ -21,7 +21,7 @@ typedef struct rg_tile_step {
     uint32_t            n_in;
     bool                narrow;  /* runs over one element a row */
     int64_t             row[1 + RG_TILE_FEW]; /* from row to row of out and of in */
-    bool                each;    /* row by row, operand 1 being narrow */
+    uint32_t            each;    /* row by row, operand each - 1 being narrow; 0 = none is */
     size_t              out_size; /* of an element, as the kernel sees it */
 } rg_tile_step;
 
@@ -86,13 +86,19 @@ typedef struct rg_tile_node {
     uint32_t    wide;    /* of a narrow one: the value that has it in every column; 0 = none */
     rg_tile_place place;
     rg_kind     kind;
-    bool        operand, narrow, each;
+    bool        operand, narrow;
+    uint32_t    each;    /* as of a step */
 } rg_tile_node;
 
-/* Have all instructions of the program, n from node[0] on, loops over rows apart (`many` by code),
- * and is nothing narrow? */
+/* Have all instructions of the program, n from node[0] on, loops over rows apart, and is nothing
+ * narrow but what they take so? */
 bool rg_tile_goes_apart(const rg_tile_program *p, const rg_tile_node *node, uint32_t n,
-                        rg_tile_many *const *many);
+                        const rg_tile_kernels *kernels);
+
+/* Is the second operand of value v, or a mask, alone narrow, with a loop for that? 1 + which; 0 = no.
+ * a + b, a·b, a·b + d may turn round. */
+uint32_t rg_tile_takes_each(rg_tile_node *node, uint32_t v, rg_dtype real,
+                            const rg_tile_kernels *kernels);
 
 /* Merge an instruction with neighbours that only it uses; node[n_in + k] is instruction k. */
 void rg_tile_merge(rg_tile_node *node, uint32_t n_in, uint32_t n_ins);

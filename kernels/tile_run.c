@@ -100,14 +100,14 @@ static int call(const struct machine *m, const rg_tile_step *step, const struct 
     return status;
 }
 
-/* Row by row: operand 1 has one element for each. */
+/* Row by row: operand 1 has one element for each, or operand 0, which is a mask. */
 static void apply_each(const struct tile *t, const rg_tile_step *step, char *out, const void **in)
 {
-    const size_t size = step->out_size, row = (size_t)t->nc * size;
+    const size_t row = (size_t)t->nc * step->out_size, size = step->each == 1 ? 1 : step->out_size;
     for (int64_t r = 0; r < t->nr; r++) {
         step->loop(t->nc, out + (size_t)r * row, in, step->c);
         for (uint32_t i = 0; i < step->n_in; i++)
-            in[i] = (const char *)in[i] + (i == 1 ? size : row);
+            in[i] = (const char *)in[i] + (i + 1 == step->each ? size : row);
     }
 }
 

@@ -34,7 +34,6 @@ static void not_loop(int64_t n, void *out, const void *const *in, const double *
 #define f32_equal_many NULL
 #define f32_and_many NULL
 #define f32_not_many NULL
-#define f32_where_many NULL
 #define f32_bool_to_real_many NULL
 #define f32_int_to_real_many NULL
 #define f64_fill_many NULL
@@ -43,7 +42,6 @@ static void not_loop(int64_t n, void *out, const void *const *in, const double *
 #define f64_equal_many NULL
 #define f64_and_many NULL
 #define f64_not_many NULL
-#define f64_where_many NULL
 #define f64_bool_to_real_many NULL
 #define f64_int_to_real_many NULL
 
@@ -67,9 +65,10 @@ static void not_loop(int64_t n, void *out, const void *const *in, const double *
 #define EACH(real)                                                                               \
     { [RG_TILE_ADD] = real##_add_each, [RG_TILE_SUB] = real##_sub_each,                          \
       [RG_TILE_MUL] = real##_mul_each, [RG_TILE_DIV] = real##_div_each,                          \
-      [RG_TILE_MUL_ADD] = real##_mul_add_each }
+      [RG_TILE_MUL_ADD] = real##_mul_add_each, [RG_TILE_WHERE] = real##_where_each }
 const rg_tile_kernels RG_SIMD_NAME(rg_tile_kernels) = {
     RG_SIMD_ISA, { { RG_TILE_CODES(ROW_F32) }, { RG_TILE_CODES(ROW_F64) } },
     { EACH(f32), EACH(f64) },
-    { { RG_TILE_CODES(MANY_F32) }, { RG_TILE_CODES(MANY_F64) } }
+    { { RG_TILE_CODES(MANY_F32) }, { RG_TILE_CODES(MANY_F64) } },
+    { { [RG_TILE_WHERE] = f32_where_each_many }, { [RG_TILE_WHERE] = f64_where_each_many } }
 };

@@ -125,10 +125,10 @@ static void one_step(struct run *r, int64_t t, bool first)
     if (r->reset.graph && !first)
         choose_states(r->s, rg_select(r->reset, 0, t), r->start, r->s, r->n);
     if (!r->g->status && take_step(r->cell, r->g, x, r->s, r->next)) {
-        r->y[t] = r->next[r->out];
         if (r->mask.graph)
             choose_states(r->next, rg_select(r->mask, 0, t), r->next, r->s, r->n);
         memcpy(r->s, r->next, r->n * sizeof *r->s);
+        r->y[t] = r->s[r->out]; /* of a real step; outputs() looks at no other */
     }
     rg_scope_pop(r->g);
 }

@@ -169,6 +169,56 @@ RGT_TEST(tiles, gradients_of_sigmoid_and_tanh_are_one_instruction_each)
     rg_arena_free(&arena);
 }
 
+/* y0 = m ? a·b : c, over c; y1 = (m ? 0 : a·b) + b, for a mask of one byte a row, in any cut. */
+static void try_mask(int64_t cols, int64_t row, int64_t mask_row, int64_t cut, rg_isa isa)
+{
+    enum { R = 37, MOST = R * 210 };
+    static float a[MOST], b[MOST], y[2][MOST], zero = 0;
+    uint8_t m[2 * R];
+    const rg_tile_operand in[] = { { RG_BOOL, mask_row, 0 }, { RG_F, row, 1 }, { RG_F, row, 1 },
+                                   { RG_F, row, 1 }, { RG_F, 0, 0 } };
+    static const rg_tile_ins ins[] = {
+        { .code = RG_TILE_MUL, .in = { 1, 2 } }, { .code = RG_TILE_WHERE, .in = { 0, 5, 3 } },
+        { .code = RG_TILE_WHERE, .in = { 0, 4, 5 } }, { .code = RG_TILE_ADD, .in = { 7, 2 } },
+    };
+    const rg_tile_result out[] = { { 6, 4, row, 1 }, { 8, 0, row, 1 } };
+    for (int i = 0; i < MOST; i++) {
+        a[i] = (float)draw(1, (uint64_t)i, -1, 1);
+        b[i] = (float)draw(2, (uint64_t)i, -1, 1);
+        y[0][i] = (float)i;
+        m[i % (2 * R)] = (uint8_t)(i % (2 * R) % 3 == 1);
+    }
+    p.s = (rg_tile_source){ RG_F32, R, cols, in, 5, ins, 4, out, 2 };
+    rg_arena arena;
+    rg_tile_program *program = compile_one(&arena, isa);
+    void *scratch = aligned_alloc(64, (rg_tile_scratch(program) + 63) / 64 * 64);
+    for (int64_t c = 0; c < cols; c += cut) {
+        rg_tile_run run = { .data = (void *[]){ m, a, b, y[0], &zero, y[0], y[1] }, .row1 = R,
+                            .col0 = c, .col1 = c + cut < cols ? c + cut : cols,
+                            .scratch = scratch };
+        RGT_CHECK(rg_tile_execute(program, &run) == 0);
+    }
+    for (int64_t r = 0; r < R; r++)
+        for (int64_t c = 0; c < cols; c++) {
+            const int64_t i = r * row + c;
+            const float ab = a[i] * b[i];
+            RGT_CHECK_MSG(y[0][i] == (m[r * mask_row] ? ab : (float)i) &&
+                          y[1][i] == (m[r * mask_row] ? 0 : ab) + b[i], "%d of %d, isa %d",
+                          (int)c, (int)cols, (int)isa);
+        }
+    free(scratch);
+    rg_arena_free(&arena);
+}
+
+RGT_TEST(tiles, a_mask_of_a_byte_a_row_chooses_rows)
+{
+    static const int64_t cols[] = { 2, 3, 16, 17, 64, 65, 100, 128, 200 };
+    for (size_t k = 0; k < sizeof cols / sizeof *cols; k++)
+        for (int form = 0; form < 8; form++)
+            try_mask(cols[k], cols[k] + (form & 1 ? 5 : 0), form & 2 ? 2 : 1,
+                     form & 4 ? 31 : cols[k], (rg_isa)(form % ((int)rg_cpu_isa() + 1)));
+}
+
 /* A kernel is told which elements it has, in any cut. */
 RGT_TEST(tiles, calls_know_the_index_of_their_elements)
 {
