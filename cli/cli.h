@@ -19,7 +19,7 @@ enum {
 /* For a status of the library. */
 int exit_code(rg_status status);
 
-enum { MAX_OPERANDS = 1, MAX_OPTIONS = 96 };
+enum { MAX_OPERANDS = 1, MAX_OPTIONS = 192 };
 
 /* Where a setting comes from; the larger wins. */
 typedef enum origin { FROM_DEFAULT, FROM_CONFIG, FROM_LINE } origin;
@@ -33,7 +33,10 @@ typedef struct settings {
     int         argc;
     char      **argv;
     /* data */
-    const char *data;
+    int         task;
+    const char *data, *valid, *test, *input_column, *label_column, *labels, *test_labels;
+    int         units, label_units, split;
+    int64_t     horizon;
     bool        bytes;
     int         part;
     /* model */
@@ -42,12 +45,16 @@ typedef struct settings {
     double      dropout;
     const char *dropout_kind, *zoneout;
     int         h0;
+    bool        bidirectional, no_bridge, freeze;
+    int         readout, attention;
+    int64_t     decoder, beam;
+    const char *embedding;
     /* training */
     int64_t     batch, seq_len, tbptt, warmup, decay_every;
     int         optimizer, schedule;
     double      lr, clip_norm, clip_value, weight_decay, decay_factor;
     int64_t     seed, threads, memory_budget;
-    int64_t     epochs, steps;
+    int64_t     epochs, steps, patience;
     double      minutes;
     /* run */
     const char *run, *resume, *config;
@@ -89,6 +96,7 @@ int command_index(const char *name);
 
 int train_main(settings *s);
 int eval_main(settings *s);
+int predict_main(settings *s);
 int sample_main(settings *s);
 int gradcheck_main(settings *s);
 int profile_main(settings *s);

@@ -1,7 +1,7 @@
 /* cli/eval.c -- `retrograd eval`: how well a model predicts a text. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/config.h"
-#include "cli/model.h"
+#include "cli/course.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,6 +81,11 @@ int eval_main(settings *s)
     int code = model_open(&m, s->operand[0]);
     if (code)
         return code;
+    if (m.net) {
+        code = eval_course(s, &m);
+        model_close(&m);
+        return code;
+    }
     if (!s->data)
         code = run_text(&own, sha256, s);
     if (code == DONE)

@@ -74,9 +74,16 @@ static int step(session *x)
     return r.step % (uint64_t)x->s->log_every == 0 ? report(x, &r) : DONE;
 }
 
+/* Have --patience evaluations passed without a better one? */
+static bool out_of_patience(const session *x)
+{
+    return x->s->patience && x->at.evaluated - x->at.best_step >=
+                             (uint64_t)x->s->patience * x->eval_every;
+}
+
 static bool finished(const session *x, uint64_t now)
 {
-    return (x->total && now >= x->total) ||
+    return (x->total && now >= x->total) || out_of_patience(x) ||
            (x->s->minutes > 0 && session_seconds(x) >= 60 * x->s->minutes);
 }
 

@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "cli/model.h"
+#include "cli/net.h"
 #include "cli/regular.h"
 
 #include <errno.h>
@@ -132,6 +133,8 @@ int model_trainer(rg_trainer **out, const model *m, rg_span text, const rg_train
 
 void model_close(model *m)
 {
+    net_close(m->net);
+    m->net = NULL;
     rg_params_destroy(&m->params);
     free(m->symbol);
     m->symbol = NULL;
@@ -139,6 +142,8 @@ void model_close(model *m)
 
 const char *model_title(char *out, size_t size, const model *m)
 {
+    if (m->net)
+        return net_title(out, size, m);
     int n = snprintf(out, size, "%s %lldx%lld", cells[m->cell].name, (long long)m->lm.layers,
                      (long long)m->lm.hidden);
     if (m->lm.embed && n > 0)
@@ -152,6 +157,8 @@ const char *model_title(char *out, size_t size, const model *m)
 
 char *model_description(const model *m)
 {
+    if (m->net)
+        return net_description(m);
     json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:f, s:s, s:s}", "cell", cells[m->cell].name,
                           "hidden", (json_int_t)m->lm.hidden, "layers", (json_int_t)m->lm.layers,
                           "embed", (json_int_t)m->lm.embed, "dropout", m->lm.dropout,
@@ -168,6 +175,8 @@ char *model_description(const model *m)
 /* Characters as strings; bytes, which are no characters, as numbers. */
 char *model_vocabulary(const model *m)
 {
+    if (m->net)
+        return net_vocabulary(m);
     json_t *list = json_array();
     char text[5];
     for (int64_t v = 0; list && v < m->lm.V; v++) {
@@ -244,19 +253,26 @@ static int read_description(model *m, const char *text)
     return bad ? damaged(m, "model") : DONE;
 }
 
-static int load(model *m)
+/* Every weight, by building the model once. */
+static int declare(model *m)
 {
     rg_lm lm;
-    if (rg_params_create(&m->params, 0, &(rg_params_opts){ .real = m->real }))
-        return fail(RUN_TIME, "no memory");
-    rg_status st = rg_lm_create(&lm, m->params, &m->lm, 1, 1); /* declares every weight */
+    rg_status st = rg_lm_create(&lm, m->params, &m->lm, 1, 1);
     if (st)
         fail(exit_code(st), "%s: %s", m->path,
              lm.graph ? rg_graph_message(lm.graph) : rg_params_message(m->params));
     rg_lm_destroy(&lm);
-    if (st)
-        return exit_code(st);
-    st = rg_params_load(&m->params, 1, m->path, NULL);
+    return exit_code(st);
+}
+
+static int load(model *m)
+{
+    if (rg_params_create(&m->params, 0, &(rg_params_opts){ .real = m->real }))
+        return fail(RUN_TIME, "no memory");
+    int code = m->net ? net_declare(m) : declare(m);
+    if (code)
+        return code;
+    rg_status st = rg_params_load(&m->params, 1, m->path, NULL);
     return st ? fail(exit_code(st), "%s", rg_params_message(m->params)) : DONE;
 }
 
@@ -270,9 +286,13 @@ int model_open(model *m, const char *path)
     rg_status st = rg_file_info(&file, m->path);
     if (st)
         return fail(exit_code(st), "%s", file.message);
-    code = read_description(m, meta_of(&file, "model"));
-    if (code == DONE)
-        code = read_vocabulary(m, meta_of(&file, "vocabulary"));
+    const char *description = meta_of(&file, "model"), *words = meta_of(&file, "vocabulary");
+    if (description && strstr(description, "\"task\""))
+        code = net_read(m, description, words);
+    else
+        code = read_description(m, description);
+    if (code == DONE && !m->net)
+        code = read_vocabulary(m, words);
     const char *step = meta_of(&file, "step");
     m->step = step ? strtoull(step, NULL, 10) : 0;
     rg_file_destroy(&file);

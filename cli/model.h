@@ -1,5 +1,5 @@
-/* cli/model.h -- a character model as checkpoints describe it: what train writes, and sample, eval
- * and info read. */
+/* cli/model.h -- a model as checkpoints describe it: what train writes, and sample, eval, predict
+ * and info read. A character model; other tasks keep what is theirs in a net. */
 #ifndef RG_CLI_MODEL_H
 #define RG_CLI_MODEL_H
 
@@ -18,6 +18,7 @@ typedef struct model {
     uint64_t    step;    /* of the checkpoint */
     char        path[PATH_BYTES];  /* of the checkpoint */
     rg_params  *params;
+    struct net *net;     /* of other tasks than lm, which then has no `lm` and symbols; or NULL */
 } model;
 
 /* A new one as the settings say, for the corpus, whose symbols are copied; its store is empty.

@@ -120,7 +120,9 @@ int sample_main(settings *s)
     int code = model_open(&m, s->operand[0]);
     if (code)
         return code;
-    if (s->prime && *s->prime)
+    if (m.net)
+        code = fail(USAGE, "%s writes no text: retrograd predict asks it", m.path);
+    if (code == DONE && s->prime && *s->prime)
         code = read_prime(&prime, &m, s->prime);
     if (code == DONE)
         code = sample(&m, s, prime.n ? rg_corpus_part(&prime, RG_PART_ALL) : start_of(&m, &start));

@@ -79,13 +79,27 @@ static json_t *build_object(void)
                      "isa", b.isa, "blas", b.blas_config, "blas_core", b.blas_core);
 }
 
+/* Files by their whole paths, so that a run knows them from any folder. */
+static void whole_paths(json_t *chosen, const settings *s)
+{
+    const struct { const char *option, *path; } file[] = {
+        { "data", s->data }, { "valid", s->valid }, { "test", s->test }, { "labels", s->labels },
+        { "test-labels", s->test_labels }, { "embedding", s->embedding },
+    };
+    for (size_t i = 0; chosen && i < sizeof file / sizeof *file; i++) {
+        char *whole = file[i].path ? realpath(file[i].path, NULL) : NULL;
+        if (whole)
+            json_object_set_new(chosen, file[i].option, json_string(whole));
+        free(whole);
+    }
+}
+
 /* config.json: options, what they were applied to, and what built it. */
 static int write_config(const session *x)
 {
-    char path[PATH_BYTES], *whole = realpath(x->s->data, NULL);
+    char path[PATH_BYTES];
     json_t *chosen = config_options(x->s), *line = json_array();
-    if (chosen && whole)
-        json_object_set_new(chosen, "data", json_string(whole));
+    whole_paths(chosen, x->s);
     for (int i = 0; i < x->s->argc; i++)
         json_array_append_new(line, json_string(x->s->argv[i]));
     json_t *object = json_pack("{s:i, s:o, s:o, s:I, s:o, s:o}", "v", 1, "options", chosen, "data",
@@ -95,7 +109,6 @@ static int write_config(const session *x)
     int code = text ? file_replace(folder_file(path, &x->f, "config.json"), text, strlen(text))
                     : fail(RUN_TIME, "config.json: no memory, or a path that is not UTF-8");
     free(text);
-    free(whole);
     json_decref(object);
     return code;
 }
@@ -129,10 +142,12 @@ void session_banner(const session *x)
 
 int session_open(session *x, settings *s)
 {
+    static const task *const task_of[] = { &lm_task, &class_task, &class_task, &sequence_task,
+                                           &value_task };
     uint64_t horizon = x->horizon;
     folder f = x->f;
     *x = (session){ .s = s, .f = f, .horizon = horizon, .metrics = { .jsonl = -1, .csv = -1 },
-                    .at = { .best_loss = INFINITY }, .began = seconds(), .task = &lm_task };
+                    .at = { .best_loss = INFINITY }, .began = seconds(), .task = task_of[s->task] };
     progress_setup(s);
     int code = x->task->load(x);
     if (code)

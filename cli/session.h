@@ -31,6 +31,7 @@ typedef struct session {
     rg_corpus   corpus;
     rg_span     train, valid, test;
     double      baseline[2][ORDERS];  /* bits per character on test and on valid */
+    struct course *course;            /* of other tasks than lm */
     model       m;
     rg_trainer *trainer;
     folder      f;
@@ -78,7 +79,7 @@ struct task {
     void    (*close)(session *x);
 };
 
-extern const task lm_task;
+extern const task lm_task, class_task, sequence_task, value_task;
 
 /* session.c: everything that the loop needs; session_close() frees what there is. */
 int  session_open(session *x, settings *s);

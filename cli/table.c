@@ -4,24 +4,33 @@
 
 /* Bits for option_spec.commands, in the order of `commands`. */
 enum {
-    TRAIN = 1, EVAL = 2, SAMPLE = 4, GRADCHECK = 8, PROFILE = 16, COMPARE = 32, INFO = 64,
-    DOCTOR = 128, COMPLETION = 256, HELP = 512, VERSION = 1024, ALL = 2047
+    TRAIN = 1, EVAL = 2, PREDICT = 4, SAMPLE = 8, GRADCHECK = 16, PROFILE = 32, COMPARE = 64,
+    INFO = 128, DOCTOR = 256, COMPLETION = 512, HELP = 1024, VERSION = 2048, ALL = 4095
 };
 
 const command commands[] = {
     { "train", train_main, "", false,
-      "fit a character model to a text",
+      "fit a model to a text, a table, a series, images",
       "retrograd train --data book.txt --embed 64 --steps 4000 --schedule cosine",
-      "Fits a recurrent character model to a text and writes a run folder: configuration, metrics, "
-      "loss curve, checkpoints. The first 90 % of the characters train, the next 5 % validate, the "
-      "last 5 % test; count models are printed beside the result. The first limit reached ends the "
-      "run; Ctrl-C saves and --resume continues, to the same bits." },
+      "Fits a recurrent model and writes a run folder: configuration, metrics, loss curve, "
+      "checkpoints. Task lm learns to write a text: its first 90 % of characters train, the next "
+      "5 % validate, the last 5 % test. classify learns a label for every row of a table (or image, "
+      "or array), tag one for every step, seq2seq another sequence, forecast the next values of a "
+      "series. What one gets without a model is printed beside every result. The first limit "
+      "reached ends the run; Ctrl-C saves and --resume continues, to the same bits." },
     { "eval", eval_main, "RUN", true,
-      "bits per character of a model on a text",
+      "how good a model is on a part of its data, or on other data",
       "retrograd eval runs/book-lstm-1",
-      "Scores every character but the first of the run's test part, or of the text given with "
-      "--data, state carried from beginning to end. RUN is a run folder (its best checkpoint) or a "
-      "checkpoint file." },
+      "Of a character model: bits per character on the run's test part, or on the text given with "
+      "--data, state carried from beginning to end. Of other tasks: accuracy and macro-F1, error "
+      "rate of symbols, or RMSE, with what one gets without a model beside them. RUN is a run folder "
+      "(its best checkpoint) or a checkpoint file." },
+    { "predict", predict_main, "RUN", true,
+      "a line in, a line out",
+      "echo Nakamura | retrograd predict runs/surnames-gru-1 --top-k 3",
+      "Reads rows as lines and writes what the model says of each at once: a class, tags, a "
+      "sequence, or the next values after numbers with commas between. RUN is a run folder (its "
+      "best checkpoint) or a checkpoint file." },
     { "sample", sample_main, "RUN", true,
       "write text with a model",
       "retrograd sample runs/book-lstm-1 --prime \"It was \" --temperature 0.7 --length 500",
@@ -82,14 +91,50 @@ static const char data[] = "Data", model[] = "Model", training[] = "Training", l
                   folder[] = "Run folder", what[] = "What", output[] = "Output";
 
 const option_spec options[] = {
-    { "data", "data-dir input-file text corpus", 0, TEXT, AT(data), 0, 0, "FILE", NULL, data,
-      "the text, UTF-8", TRAIN, KEPT },
+    { "task", "problem mode", 0, CHOICE, AT(task), 0, 0, "lm|classify|tag|seq2seq|forecast", "lm",
+      data, "what is learned: to go on with a text, a label for each row, a tag for each step, "
+      "another sequence, the next values", TRAIN, KEPT | FIXED },
+    { "data", "data-dir input-file text corpus train", 0, TEXT, AT(data), 0, 0, "FILE", NULL, data,
+      "lm: the text, UTF-8; else a CSV or TSV file with names in its first line, IDX images, npy or "
+      "npz arrays (x, y, lengths, offsets)", TRAIN, KEPT },
     { "data", "data-dir input-file text corpus", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
-      "another text instead of the run's own", EVAL, 0 },
+      "other data instead of the run's own", EVAL, 0 },
+    { "data", "input-file file", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
+      "read lines from here instead of standard input", PREDICT, 0 },
+    { "valid", "validation dev", 0, TEXT, AT(valid), 0, 0, "FILE", NULL, data,
+      "a table to validate with [a tenth of the rows, chosen by their input's hash]", TRAIN,
+      KEPT | FIXED },
+    { "test", "test-data", 0, TEXT, AT(test), 0, 0, "FILE", NULL, data,
+      "data to test with [another tenth]", TRAIN, KEPT | FIXED },
+    { "input-column", "x source text-column", 0, TEXT, AT(input_column), 0, 0, "NAMES", NULL, data,
+      "columns that are read, commas between, p* for all that begin so [the first; of a series "
+      "the last]", TRAIN, KEPT | FIXED },
+    { "label-column", "y target label tag-column", 0, TEXT, AT(label_column), 0, 0, "NAMES", NULL,
+      data, "column of labels, tags, target sequences or values to come [the second; of a series "
+      "the input column]", TRAIN, KEPT | FIXED },
+    { "labels", "", 0, TEXT, AT(labels), 0, 0, "FILE", NULL, data,
+      "array of the classes of --data's images or arrays", TRAIN | EVAL, KEPT | FIXED },
+    { "test-labels", "", 0, TEXT, AT(test_labels), 0, 0, "FILE", NULL, data,
+      "array of the classes of --test's", TRAIN, KEPT | FIXED },
+    { "units", "unit tokens", 0, CHOICE, AT(units), 0, 0, "char|word|byte|number", "char", data,
+      "steps of an input: characters, words between blanks, bytes; or its columns are numbers",
+      TRAIN, KEPT | FIXED },
+    { "label-units", "target-units", 0, CHOICE, AT(label_units), 0, 0, "auto|char|word", "auto",
+      data, "steps of tags and target sequences; auto is --units for tags, words for sequences",
+      TRAIN, KEPT | FIXED },
+    { "width", "row-width", 0, WHOLE, AT(width), 0, 1e6, "N", "0", data,
+      "numbers of a step: 28 reads images of that width row by row; 0 is as the data is", TRAIN,
+      KEPT | FIXED },
+    { "split", "", 0, CHOICE, AT(split), 0, 0, "hash|order", "hash", data,
+      "which rows train, validate, test where no files say it: by the hash of what is read, or as "
+      "they come", TRAIN, KEPT | FIXED },
+    { "horizon", "ahead", 0, WHOLE, AT(horizon), 1, 4096, "N", "1", data,
+      "forecast: rows to come that are said, from the --seq-len rows before", TRAIN,
+      KEPT | FIXED },
     { "bytes", "binary", 0, FLAG, AT(bytes), 0, 0, "", NULL, data,
       "symbols are bytes, not characters: takes any file", TRAIN, KEPT | FIXED },
     { "part", "split", 0, CHOICE, AT(part), 0, 0, "auto|all|train|valid|test", "auto", what,
-      "what to score; auto is test of the run's text, all of another", EVAL, 0 },
+      "what to score; auto is test of the run's data, all of other", EVAL, 0 },
 
     { "cell", "model rnn-type", 0, CHOICE, AT(cell), 0, 0, CELLS, "lstm", model,
       "recurrent cell, whose equations `info --cell` prints; gru resets before the product, "
@@ -102,7 +147,25 @@ const option_spec options[] = {
     { "layers", "nlayers num-layers", 0, WHOLE, AT(layers), 1, 64, "N", "1", model,
       "layers, each reading the one below", TRAIN | PROFILE, KEPT | FIXED },
     { "embed", "emsize embedding embedding-size", 0, WHOLE, AT(embed), 0, 65536, "N", "0", model,
-      "width of the characters' embedding; 0 is one-hot", TRAIN | PROFILE, KEPT | FIXED },
+      "width of the symbols' embedding; 0 is one-hot", TRAIN | PROFILE, KEPT | FIXED },
+    { "embedding", "vectors glove word2vec pretrained", 0, TEXT, AT(embedding), 0, 0, "FILE", NULL,
+      model, "start the words' vectors from a GloVe or word2vec text file", TRAIN, KEPT | FIXED },
+    { "freeze", "freeze-embedding", 0, FLAG, AT(freeze), 0, 0, "", NULL, model,
+      "do not train the embedding", TRAIN, KEPT | FIXED },
+    { "bidirectional", "bidir both", 0, FLAG, AT(bidirectional), 0, 0, "", NULL, model,
+      "a second cell in each layer reads from the end", TRAIN, KEPT | FIXED },
+    { "readout", "pool pooling", 0, CHOICE, AT(readout), 0, 0, "last|mean|max|attention", "last",
+      model, "what a class or a forecast is made of: each row's last state, or all its outputs",
+      TRAIN, KEPT | FIXED },
+    { "attention", "attend score", 0, CHOICE, AT(attention), 0, 0,
+      "additive|dot|general|concat|none", "additive", model,
+      "seq2seq: of the decoder over the input; additive is Bahdanau's, the next three Luong's",
+      TRAIN, KEPT | FIXED },
+    { "decoder", "decoder-hidden", 0, WHOLE, AT(decoder), 0, 65536, "N", "0", model,
+      "seq2seq: width of the decoder's state; 0 is --hidden", TRAIN, KEPT | FIXED },
+    { "no-bridge", "", 0, FLAG, AT(no_bridge), 0, 0, "", NULL, model,
+      "seq2seq: the decoder starts from the encoder's states as they are, without a layer between",
+      TRAIN, KEPT | FIXED },
     { "dropout", "drop", 0, REAL, AT(dropout), 0, 0.99, "P", "0", model,
       "share of values dropped where --dropout-kind says", TRAIN | PROFILE, KEPT | FIXED },
     { "dropout-kind", "dropout-type", 0, TEXT, AT(dropout_kind), 0, 0, "KINDS", "between,output",
@@ -162,6 +225,8 @@ const option_spec options[] = {
       "windows of --seq-len characters in all rows", TRAIN, KEPT },
     { "minutes", "max-minutes time", 0, REAL, AT(minutes), 1e-3, 1e9, "X", NULL, limits,
       "time spent training, over all sessions of the run", TRAIN, KEPT },
+    { "patience", "early-stopping", 0, WHOLE, AT(patience), 0, BIG, "N", "0", limits,
+      "stop after so many evaluations without a better one; 0 is never", TRAIN, KEPT },
 
     { "run", "save out output checkpoint-dir name", 0, TEXT, AT(run), 0, 0, "DIR", NULL, folder,
       "a new folder [runs/TEXT-CELL-N]", TRAIN, 0 },
@@ -189,6 +254,11 @@ const option_spec options[] = {
       "below 1 plainer, above 1 wilder; 0 always takes the likeliest", SAMPLE, 0 },
     { "top-k", "topk", 0, WHOLE, AT(top_k), 0, BIG, "N", "0", what,
       "draw among the N likeliest characters; 0 is all", SAMPLE, 0 },
+    { "top-k", "topk best", 0, WHOLE, AT(top_k), 1, 65536, "N", "1", what,
+      "say so many classes, with their probabilities, or so many answers of the beam", PREDICT, 0 },
+    { "beam", "beam-width", 0, WHOLE, AT(beam), 1, 256, "N", "1", what,
+      "seq2seq: answers that are followed at once; 1 takes the likeliest symbol at every step",
+      TRAIN | EVAL | PREDICT, KEPT },
     { "prime", "start seed-text prompt prefix", 0, TEXT, AT(prime), 0, 0, "TEXT", NULL, what,
       "text that the model reads first; it is printed too [a line end]", SAMPLE, 0 },
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
@@ -247,7 +317,7 @@ const option_spec options[] = {
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
       "of weights and data", GRADCHECK, 0 },
     { "threads", "num-threads jobs", 0, WHOLE, AT(threads), 1, 64, "N", NULL, what,
-      "results do not depend on it [all cores]", EVAL | SAMPLE | DOCTOR, 0 },
+      "results do not depend on it [all cores]", EVAL | PREDICT | SAMPLE | DOCTOR, 0 },
     { "mdoc", "", 0, FLAG, AT(mdoc), 0, 0, "", NULL, what,
       "print the manual page, for man(1)", HELP, 0 },
 

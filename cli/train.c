@@ -1,5 +1,6 @@
 /* cli/train.c -- `retrograd train`: settings from line, file or run; then a session. */
 #include "cli/config.h"
+#include "cli/net.h"
 #include "cli/session.h"
 #include "cli/signals.h"
 
@@ -49,9 +50,43 @@ static int take_config(settings *s)
     return code;
 }
 
+/* Options that belong to some tasks only. */
+static int check_task(const settings *s)
+{
+    enum { ROWS = 1 << CLASSIFY | 1 << TAG | 1 << SEQ2SEQ, NOT_LM = ROWS | 1 << FORECAST };
+    static const struct { const char *option; unsigned tasks; const char *names; } only[] = {
+        { "bytes", 1 << LM, "lm" }, { "tbptt", 1 << LM, "lm" }, { "zoneout", 1 << LM, "lm" },
+        { "dropout-kind", 1 << LM, "lm" }, { "h0", 1 << LM, "lm" },
+        { "sample-length", 1 << LM, "lm" },
+        { "seq-len", 1 << LM | 1 << FORECAST, "lm and forecast" },
+        { "valid", ROWS, "classify, tag and seq2seq" }, { "test", ROWS, "classify, tag and seq2seq" },
+        { "split", ROWS, "classify, tag and seq2seq" },
+        { "units", ROWS, "classify, tag and seq2seq" },
+        { "label-units", 1 << TAG | 1 << SEQ2SEQ, "tag and seq2seq" },
+        { "labels", 1 << CLASSIFY | 1 << TAG, "classify and tag" },
+        { "test-labels", 1 << CLASSIFY | 1 << TAG, "classify and tag" },
+        { "width", 1 << CLASSIFY | 1 << TAG, "classify and tag" },
+        { "input-column", NOT_LM, "other tasks than lm" },
+        { "label-column", NOT_LM, "other tasks than lm" },
+        { "horizon", 1 << FORECAST, "forecast" }, { "embedding", ROWS, "classify, tag and seq2seq" },
+        { "freeze", ROWS, "classify, tag and seq2seq" },
+        { "bidirectional", NOT_LM, "other tasks than lm" },
+        { "readout", 1 << CLASSIFY | 1 << FORECAST, "classify and forecast" },
+        { "attention", 1 << SEQ2SEQ, "seq2seq" }, { "decoder", 1 << SEQ2SEQ, "seq2seq" },
+        { "no-bridge", 1 << SEQ2SEQ, "seq2seq" }, { "beam", 1 << SEQ2SEQ, "seq2seq" },
+    };
+    for (size_t i = 0; i < sizeof only / sizeof *only; i++)
+        if (from_line(s, only[i].option) && !(only[i].tasks >> s->task & 1))
+            return fail(USAGE, "--%s goes with --task %s", only[i].option, only[i].names);
+    return DONE;
+}
+
 /* Defaults that depend on other settings. */
 static int settle(settings *s)
 {
+    int code = check_task(s);
+    if (code)
+        return code;
     if (option_origin(s, "weight-decay") == FROM_DEFAULT && s->optimizer == RG_ADAMW)
         s->weight_decay = 0.01;
     if (!s->decay_every)
@@ -64,7 +99,8 @@ static int settle(settings *s)
     if (s->run && !s->resume && file_exists(s->run))
         return folder_taken(s->run);
     if (!s->data)
-        return fail(USAGE, "--data is missing: the text to learn (retrograd train --help)");
+        return fail(USAGE, "--data is missing: the text to learn, or a table, a series, images "
+                    "(retrograd train --help)");
     return DONE;
 }
 

@@ -1,0 +1,250 @@
+/* cli/grade.c -- scores of answers, and of baselines through the same sums. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/grade.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const *grade_measures(int task)
+{
+    static const char *const classes[] = { "acc", "f1", NULL };
+    static const char *const sequences[] = { "acc", "per", NULL };
+    static const char *const values[] = { "rmse", NULL };
+    return task == SEQ2SEQ ? sequences : task == FORECAST ? values : classes;
+}
+
+static size_t classes_of(const net *n)
+{
+    return n->task == CLASSIFY || n->task == TAG ? (size_t)n->opts.outputs : 0;
+}
+
+int grade_open(grade *g, const net *n, const rg_rows *rows)
+{
+    const size_t K = classes_of(n);
+    *g = (grade){ .n = n, .rows = rows };
+    g->confusion = calloc(K ? K * K : 1, sizeof *g->confusion);
+    return g->confusion ? DONE : fail(RUN_TIME, "no memory");
+}
+
+void grade_close(grade *g)
+{
+    free(g->confusion);
+    g->confusion = NULL;
+}
+
+/* ---- One row -------------------------------------------------------------------------------- */
+
+static void add_class(grade *g, int32_t truth, int32_t answer)
+{
+    g->confusion[(size_t)truth * (size_t)g->n->opts.outputs + (size_t)answer]++;
+}
+
+/* A target without its end. */
+static rg_tokens truth_of(const grade *g, size_t row)
+{
+    const size_t n = (size_t)g->rows->y_length[row];
+    return (rg_tokens){ g->rows->y[row], n ? n - 1 : 0 };
+}
+
+/* A value said, in the data's own unit, and what came; missing ones do not count. */
+static void add_value(grade *g, size_t row, size_t k, double said)
+{
+    const float y = ((const float *)g->rows->y[row])[k];
+    const double own[] = { (double)y };
+    if (isnan(y))
+        return;
+    const size_t columns = g->n->columns[1], column = k % columns;
+    const double scale = g->n->scale[1][column];
+    const double truth = (scale != 0 ? own[0] / scale : 0) + g->n->shift[1][column];
+    g->squares += (said - truth) * (said - truth);
+    g->known++;
+}
+
+bool grade_add(grade *g, const rg_prediction *said)
+{
+    const net *n = g->n;
+    const size_t K = (size_t)said->outputs;
+    const int32_t *y = g->rows->y[said->row];
+    g->loss += said->loss;
+    g->count += said->count;
+    if (n->task == SEQ2SEQ)
+        return rg_edits_add(&g->edits, (rg_tokens){ said->best[0].id, said->best[0].n },
+                            truth_of(g, said->row)) == RG_OK;
+    for (size_t k = 0; n->task == FORECAST && k < K; k++)
+        add_value(g, said->row, k, net_value(n, said->z, k));
+    for (int64_t t = 0; n->task != FORECAST && t < said->steps; t++)
+        add_class(g, y[t], net_best(NULL, said->z + (size_t)t * K, K));
+    return true;
+}
+
+void grade_measure(double measure[MEASURES], const grade *g)
+{
+    for (int i = 0; i < MEASURES; i++)
+        measure[i] = -1;
+    if (g->n->task == SEQ2SEQ) {
+        measure[0] = g->edits.rows ? 1 - (double)g->edits.wrong / (double)g->edits.rows : NAN;
+        measure[1] = rg_edits_rate(&g->edits);
+    } else if (g->n->task == FORECAST) {
+        measure[0] = g->known ? sqrt(g->squares / (double)g->known) : NAN;
+    } else {
+        rg_class_report r = rg_class_f1(NULL, g->confusion, classes_of(g->n), -1);
+        measure[0] = r.accuracy;
+        measure[1] = r.macro_f1;
+    }
+}
+
+/* ---- Without a model ------------------------------------------------------------------------ */
+
+/* How often each of K targets occurs; of targets' symbols the end is left out. */
+static uint64_t *frequencies(const net *n, const rg_rows *rows)
+{
+    uint64_t *count = calloc((size_t)n->opts.outputs, sizeof *count);
+    for (size_t i = 0; count && i < rows->n; i++) {
+        const int32_t *y = rows->y[i];
+        const int32_t steps = n->task == CLASSIFY ? 1 : n->task == TAG ? rows->length[i]
+                                                                       : rows->y_length[i] - 1;
+        for (int32_t t = 0; t < steps; t++)
+            count[y[t]]++;
+    }
+    return count;
+}
+
+static int32_t most(const uint64_t *count, size_t K)
+{
+    size_t best = 0;
+    for (size_t k = 1; k < K; k++)
+        best = count[k] > count[best] ? k : best;
+    return (int32_t)best;
+}
+
+/* The same answer everywhere; a target sequence: once for every step that is read. */
+static bool always(grade *g, int32_t answer)
+{
+    for (size_t i = 0; i < g->rows->n; i++) {
+        const int32_t *y = g->rows->y[i];
+        const int32_t steps = g->n->task == CLASSIFY ? 1 : g->rows->length[i];
+        for (int32_t t = 0; g->n->task != SEQ2SEQ && t < steps; t++)
+            add_class(g, y[t], answer);
+        if (g->n->task != SEQ2SEQ)
+            continue;
+        int32_t *said = malloc((size_t)(steps + 1) * sizeof *said);
+        for (int32_t t = 0; said && t < steps; t++)
+            said[t] = answer;
+        const bool good = said && rg_edits_add(&g->edits, (rg_tokens){ said, (size_t)steps },
+                                               truth_of(g, i)) == RG_OK;
+        free(said);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+/* Each symbol's most frequent tag. */
+static bool symbol_by_symbol(grade *g, const rg_rows *train)
+{
+    const size_t V = (size_t)g->n->opts.symbols, K = (size_t)g->n->opts.outputs;
+    uint64_t *count = calloc(V * K, sizeof *count);
+    for (size_t i = 0; count && i < train->n; i++)
+        for (int32_t t = 0; t < train->length[i]; t++)
+            count[(size_t)((const int32_t *)train->x[i])[t] * K +
+                  (size_t)((const int32_t *)train->y[i])[t]]++;
+    for (size_t i = 0; count && i < g->rows->n; i++)
+        for (int32_t t = 0; t < g->rows->length[i]; t++)
+            add_class(g, ((const int32_t *)g->rows->y[i])[t],
+                      most(count + (size_t)((const int32_t *)g->rows->x[i])[t] * K, K));
+    free(count);
+    return count != NULL;
+}
+
+/* The last value of each row that is not missing, for every value to come; or, without rows to look
+ * at, the mean of the training part, which is what the scaling shifts by. */
+static void last_value(grade *g, bool mean)
+{
+    const net *n = g->n;
+    const size_t I = n->columns[0], W = n->columns[1];
+    for (size_t i = 0; i < g->rows->n; i++)
+        for (size_t k = 0; k < (size_t)n->opts.outputs; k++) {
+            double said = n->shift[1][k % W];
+            for (int32_t t = g->rows->length[i]; !mean && t-- > 0;) {
+                const float x = ((const float *)g->rows->x[i])[(size_t)t * I + k % W];
+                const double scale = n->scale[0][k % W];
+                if (isnan(x))
+                    continue;
+                said = (scale != 0 ? (double)x / scale : 0) + n->shift[0][k % W];
+                break;
+            }
+            add_value(g, i, k, said);
+        }
+}
+
+/* Do inputs and targets of a series have the same columns? */
+static bool same_columns(const net *n)
+{
+    return n->name[0] && n->name[1] && strcmp(n->name[0], n->name[1]) == 0;
+}
+
+static int answer_names(baseline out[BASELINES], const net *n, const rg_rows *train,
+                        int32_t *frequent)
+{
+    char *word = NULL;
+    size_t bytes = 0;
+    uint64_t *count = n->task == FORECAST ? NULL : frequencies(n, train);
+    FILE *f = open_memstream(&word, &bytes);
+    *frequent = count ? most(count, (size_t)n->opts.outputs) : 0;
+    free(count);
+    if (f)
+        net_put_word(f, &n->out, *frequent);
+    if (f)
+        (void)fclose(f);
+    (void)snprintf(out[0].name, sizeof out[0].name, n->task == CLASSIFY ? "always %.40s"
+                   : n->task == FORECAST ? "last value" : "always %.40s, every step",
+                   word ? word : "");
+    (void)snprintf(out[1].name, sizeof out[1].name, n->task == FORECAST ? "mean of the training part"
+                   : "most frequent tag of each symbol");
+    free(word);
+    return n->task == TAG && n->opts.symbols ? 2 : n->task != FORECAST ? 1
+         : same_columns(n) ? 2 : 1;
+}
+
+int grade_baselines(baseline out[BASELINES], const net *n, const rg_rows *train,
+                    const rg_rows *rows)
+{
+    int32_t frequent;
+    const int names = answer_names(out, n, train, &frequent);
+    if (n->task == FORECAST && names == 1)
+        out[0] = out[1]; /* what is said is not what is read: no last value */
+    for (int k = 0; k < names; k++) {
+        grade g;
+        bool good = true;
+        if (grade_open(&g, n, rows))
+            return -1;
+        if (n->task == FORECAST)
+            last_value(&g, k + (names == 1));
+        else
+            good = k ? symbol_by_symbol(&g, train) : always(&g, frequent);
+        grade_measure(out[k].measure, &g);
+        grade_close(&g);
+        if (!good)
+            return fail(RUN_TIME, "no memory"), -1;
+    }
+    return names;
+}
+
+double grade_prior(const net *n, const rg_rows *train, const rg_rows *rows)
+{
+    if (n->task != CLASSIFY && n->task != TAG)
+        return NAN;
+    uint64_t *seen = frequencies(n, train), *asked = frequencies(n, rows);
+    double all = 0, nats = 0, positions = 0;
+    for (size_t k = 0; seen && asked && k < (size_t)n->opts.outputs; k++)
+        all += (double)seen[k] + 1;
+    for (size_t k = 0; seen && asked && k < (size_t)n->opts.outputs; k++) {
+        nats -= (double)asked[k] * log(((double)seen[k] + 1) / all);
+        positions += (double)asked[k];
+    }
+    free(seen);
+    free(asked);
+    return positions > 0 ? nats / positions : NAN;
+}

@@ -1,0 +1,19 @@
+/* cli/lesson.h -- the data of a task: files of any kind as rows of the three parts. */
+#ifndef RG_CLI_LESSON_H
+#define RG_CLI_LESSON_H
+
+#include "cli/net.h"
+
+typedef struct lesson {
+    rg_dataset set;
+    rg_rows    part[4];     /* by rg_part */
+    char      *name[2];     /* columns that are read and said; NULL: no table */
+    char       sha256[65];  /* of the files */
+} lesson;
+
+/* Read --data, --valid, --test as the settings say. With @p known its vocabularies and scaling are
+ * used, and nothing is split: all rows are part RG_PART_ALL. DONE or said why. */
+int  lesson_load(lesson *l, const settings *s, const net *known);
+void lesson_close(lesson *l);
+
+#endif

@@ -1,0 +1,217 @@
+/* cli/net.c -- models of labels, tags, series and sequences: made for data, described, in words. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/net.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+rg_task_kind net_kind(int task)
+{
+    return task == TAG ? RG_TAG : task == SEQ2SEQ ? RG_SEQ2SEQ : task == FORECAST ? RG_FORECAST
+                                                                                 : RG_CLASSIFY;
+}
+
+rg_unit net_unit(const settings *s)
+{
+    static const rg_unit unit[] = { RG_UNIT_CHAR, RG_UNIT_WORD, RG_UNIT_BYTE, RG_UNIT_NUMBER };
+    return s->task == FORECAST ? RG_UNIT_NUMBER : unit[s->units];
+}
+
+rg_unit net_label_unit(const settings *s)
+{
+    enum { AUTO, CHAR, WORD };
+    const bool chars = s->label_units == CHAR ||
+                       (s->label_units == AUTO && s->task == TAG && net_unit(s) != RG_UNIT_WORD);
+    return s->task == CLASSIFY ? RG_UNIT_WHOLE : s->task == FORECAST ? RG_UNIT_NUMBER
+         : chars ? RG_UNIT_CHAR : RG_UNIT_WORD;
+}
+
+void net_close(net *n)
+{
+    if (!n)
+        return;
+    rg_vocab_destroy(&n->in);
+    rg_vocab_destroy(&n->out);
+    for (int side = 0; side < 2; side++) {
+        free(n->shift[side]);
+        free(n->scale[side]);
+        free(n->name[side]);
+    }
+    free(n);
+}
+
+/* ---- Made for data -------------------------------------------------------------------------- */
+
+static int copy_vocab(rg_vocab *to, const rg_vocab *from)
+{
+    if (!from->word) {
+        to->n = from->n; /* bytes, classes of arrays: ids without words */
+        return DONE;
+    }
+    rg_status st = rg_vocab_create(to, from->word, from->n);
+    return st ? fail(exit_code(st), "%s", to->message) : DONE;
+}
+
+static double *copy_numbers(const double *from, size_t n)
+{
+    double *to = malloc((n ? n : 1) * sizeof *to);
+    if (to && from)
+        memcpy(to, from, n * sizeof *to);
+    for (size_t i = 0; to && !from && i < n; i++)
+        to[i] = 0;
+    return to;
+}
+
+/* One side of the data: its scaling, and the column that it comes from. */
+static int copy_side(net *n, int side, const rg_ragged *r, const char *name)
+{
+    n->columns[side] = (size_t)r->width;
+    n->shift[side] = copy_numbers(r->shift, r->shift ? n->columns[side] : 0);
+    n->scale[side] = copy_numbers(r->scale, r->scale ? n->columns[side] : 0);
+    n->name[side] = name ? strdup(name) : NULL;
+    if (!n->shift[side] || !n->scale[side] || (name && !n->name[side]))
+        return fail(RUN_TIME, "no memory");
+    return DONE;
+}
+
+static rg_task_opts opts_of(const settings *s, const rg_dataset *d)
+{
+    const bool forecast = s->task == FORECAST;
+    return (rg_task_opts){
+        .task = net_kind(s->task), .cell = cells[s->cell].make, .cell_opts = &cells[s->cell].opts,
+        .symbols = d->in.id ? (int64_t)d->in_vocab.n : 0, .features = d->in.width,
+        .embed = d->in.id ? s->embed : 0,
+        .outputs = forecast ? d->out.width * s->horizon : (int64_t)d->out_vocab.n,
+        .hidden = s->hidden, .layers = s->layers, .bidirectional = s->bidirectional,
+        .readout = s->task == CLASSIFY || forecast ? (rg_readout)s->readout : RG_READ_LAST,
+        .dropout = s->dropout, .attention = (rg_attending)s->attention, .decoder = s->decoder,
+        .no_bridge = s->no_bridge, .begin = d->begin < 0 ? 0 : d->begin,
+        .end = d->end < 0 ? 0 : d->end,
+    };
+}
+
+/* Vectors from a file into the embedding, which is then perhaps held. */
+static int pretrained(model *m, const settings *s)
+{
+    const net *n = m->net;
+    size_t found = 0;
+    if (s->freeze && rg_params_freeze(m->params, "embed", true))
+        return fail(RUN_TIME, "%s", rg_params_message(m->params));
+    if (!s->embedding || s->resume)
+        return DONE;
+    if (!n->in.word || n->unit != RG_UNIT_WORD)
+        return fail(USAGE, "--embedding: vectors are of words (--units word)");
+    if (!n->opts.embed)
+        return fail(USAGE, "--embedding needs --embed, the width of its vectors");
+    rg_status st = rg_embedding_load(m->params, "embed.E", s->embedding, n->in.word, n->in.n,
+                                     &found);
+    if (st)
+        return fail(st == RG_EIO ? RUN_TIME : BAD_DATA, "%s", rg_params_message(m->params));
+    note("embed  %zu of %zu words have a vector in %s%s", found, n->in.n, s->embedding,
+         s->freeze ? "; they are not trained" : "");
+    return found ? DONE : fail(BAD_DATA, "%s: none of the %zu words has a vector", s->embedding,
+                               n->in.n);
+}
+
+int net_declare(model *m)
+{
+    rg_task_model one;
+    rg_status st = rg_task_create(&one, m->params, &m->net->opts, 1, 1);
+    if (st)
+        fail(exit_code(st), "%s", one.graph ? rg_graph_message(one.graph)
+                                            : rg_params_message(m->params));
+    rg_task_destroy(&one);
+    return exit_code(st);
+}
+
+int net_new(model *m, const settings *s, const rg_dataset *d, const char *const name[2])
+{
+    net *n = calloc(1, sizeof *n);
+    *m = (model){ .cell = s->cell, .real = (rg_dtype)s->dtype, .net = n };
+    if (!n)
+        return fail(RUN_TIME, "no memory");
+    n->task = s->task;
+    n->opts = opts_of(s, d);
+    n->unit = d->in.id ? net_unit(s) : RG_UNIT_NUMBER;
+    n->label_unit = net_label_unit(s);
+    n->horizon = s->horizon;
+    n->window = s->seq_len;
+    n->width = s->width;
+    int code = copy_vocab(&n->in, &d->in_vocab);
+    if (code == DONE)
+        code = copy_vocab(&n->out, &d->out_vocab);
+    if (code == DONE)
+        code = copy_side(n, 0, &d->in, name[0]);
+    if (code == DONE)
+        code = copy_side(n, 1, &d->out, name[1]);
+    if (code == DONE && rg_params_create(&m->params, (uint64_t)s->seed,
+                                         &(rg_params_opts){ .real = m->real }))
+        code = fail(RUN_TIME, "no memory");
+    if (code == DONE)
+        code = net_declare(m);
+    return code ? code : pretrained(m, s);
+}
+
+/* ---- In words -------------------------------------------------------------------------------- */
+
+const char *net_title(char *out, size_t size, const model *m)
+{
+    static const char *const name[] = { "lm", "classify", "tag", "seq2seq", "forecast" };
+    const net *n = m->net;
+    FILE *f = fmemopen(out, size, "w");
+    out[0] = '\0';
+    if (!f)
+        return out;
+    (void)fprintf(f, "%s: %s %lldx%lld%s", name[n->task], cells[m->cell].name,
+                  (long long)(n->opts.layers ? n->opts.layers : 1), (long long)n->opts.hidden,
+                  n->opts.bidirectional ? " both ways" : "");
+    if (n->opts.embed)
+        (void)fprintf(f, ", embedding %lld", (long long)n->opts.embed);
+    (void)fprintf(f, ", %lld %s to %lld %s",
+                  (long long)(n->opts.symbols ? n->opts.symbols : n->opts.features),
+                  n->opts.symbols ? "symbols" : "numbers", (long long)n->opts.outputs,
+                  n->task == CLASSIFY ? "classes" : n->task == TAG ? "tags"
+                  : n->task == SEQ2SEQ ? "symbols" : "values");
+    (void)fclose(f);
+    out[size - 1] = '\0';
+    return out;
+}
+
+void net_put_word(FILE *out, const rg_vocab *v, int32_t id)
+{
+    if (v->word && id >= 0 && (size_t)id < v->n)
+        (void)fputs(v->word[id], out);
+    else
+        (void)fprintf(out, "%d", (int)id);
+}
+
+void net_put_ids(FILE *out, const rg_vocab *v, rg_unit unit, const int32_t *id, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i && (unit == RG_UNIT_WORD || !v->word))
+            (void)fputc(' ', out);
+        net_put_word(out, v, id[i]);
+    }
+}
+
+int32_t net_best(double *p, const double *z, size_t K)
+{
+    size_t best = 0;
+    double sum = 0;
+    for (size_t k = 1; k < K; k++)
+        best = z[k] > z[best] ? k : best;
+    for (size_t k = 0; p && k < K; k++)
+        sum += exp(z[k] - z[best]);
+    if (p)
+        *p = 1 / sum;
+    return (int32_t)best;
+}
+
+double net_value(const net *n, const double *z, size_t k)
+{
+    const size_t column = k % n->columns[1];
+    const double scale = n->scale[1][column];
+    return (scale != 0 ? z[k] / scale : 0) + n->shift[1][column];
+}
