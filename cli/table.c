@@ -113,7 +113,7 @@ const option_spec options[] = {
       data, "column of labels, tags, target sequences or values to come [the second; of a series "
       "the input column]", TRAIN, KEPT | FIXED },
     { "labels", "", 0, TEXT, AT(labels), 0, 0, "FILE", NULL, data,
-      "array of the classes of --data's images or arrays", TRAIN | EVAL, KEPT | FIXED },
+      "array of the classes of --data's images or arrays", TRAIN, KEPT | FIXED },
     { "test-labels", "", 0, TEXT, AT(test_labels), 0, 0, "FILE", NULL, data,
       "array of the classes of --test's", TRAIN, KEPT | FIXED },
     { "units", "unit tokens", 0, CHOICE, AT(units), 0, 0, "char|word|byte|number", "char", data,
@@ -133,6 +133,8 @@ const option_spec options[] = {
       KEPT | FIXED },
     { "bytes", "binary", 0, FLAG, AT(bytes), 0, 0, "", NULL, data,
       "symbols are bytes, not characters: takes any file", TRAIN, KEPT | FIXED },
+    { "labels", "", 0, TEXT, AT(labels), 0, 0, "FILE", NULL, what,
+      "array of the classes of --data's images or arrays", EVAL, 0 },
     { "part", "split", 0, CHOICE, AT(part), 0, 0, "auto|all|train|valid|test", "auto", what,
       "what to score; auto is test of the run's data, all of other", EVAL, 0 },
 
@@ -177,6 +179,8 @@ const option_spec options[] = {
     { "h0", "initial-state", 0, CHOICE, AT(h0), 0, 0, "carried|zero|learned|random", "carried",
       model, "states that a window starts with; carried are those of the window before",
       TRAIN, KEPT | FIXED },
+    { "beam", "beam-width", 0, WHOLE, AT(beam), 1, 256, "N", "1", model,
+      "seq2seq: answers that an evaluation follows at once", TRAIN, KEPT },
     { "dtype", "precision", 0, CHOICE, AT(dtype), 0, 0, "f32|f64", "f32", model,
       "precision of weights and arithmetic", TRAIN | PROFILE, KEPT | FIXED },
 
@@ -258,7 +262,7 @@ const option_spec options[] = {
       "say so many classes, with their probabilities, or so many answers of the beam", PREDICT, 0 },
     { "beam", "beam-width", 0, WHOLE, AT(beam), 1, 256, "N", "1", what,
       "seq2seq: answers that are followed at once; 1 takes the likeliest symbol at every step",
-      TRAIN | EVAL | PREDICT, KEPT },
+      EVAL | PREDICT, 0 },
     { "prime", "start seed-text prompt prefix", 0, TEXT, AT(prime), 0, 0, "TEXT", NULL, what,
       "text that the model reads first; it is printed too [a line end]", SAMPLE, 0 },
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
