@@ -262,13 +262,22 @@ static const char *target_below(const struct sweep *s, uint32_t id)
          : node->op == &rg_op_input ? ((const rg_attr_input *)node->attr)->name : node->op->name;
 }
 
+/* Does anything lie behind it that is asked for? Not behind a target such as a one-hot vector. */
+static bool leads_on(const struct sweep *s, const rg_node *node)
+{
+    for (uint32_t k = 0; k < node->n_in; k++)
+        if (s->mark[node->in[k]] & WANTED)
+            return true;
+    return false;
+}
+
 static void apply_rule(struct sweep *s, uint32_t id, rg_val gy)
 {
     enum { FEW = 8 };
     rg_graph *g = s->g;
     const rg_node *node = rg_node_at(g, id);
     rg_val few[FEW] = { { .graph = NULL } }, *in = few;
-    if (!node->n_in)
+    if (!leads_on(s, node))
         return;
     if (!node->op->vjp) {
         rg_poison(g, RG_ENOGRAD, "op '%s' has no gradient; it lies between the result and '%s'",

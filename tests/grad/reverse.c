@@ -297,6 +297,16 @@ RGT_TEST(grad, an_op_without_derivative_on_the_path_is_refused_by_name)
     bed_drop(&b);
 }
 
+RGT_TEST(grad, an_inner_value_needs_no_rule_of_its_own)
+{
+    struct bed b = bed_make();
+    rg_val ids = rg_input(b.g, "ids", RG_INT, RG_SHAPE(3)), x = rg_one_hot(ids, 2), d;
+    rg_grad(&d, rg_sum(rg_scale(x, 7)), &x, 1);
+    RGT_CHECK_MSG(rg_graph_status(b.g) == RG_OK, "%s", rg_graph_message(b.g));
+    RGT_CHECK(rg_outcome_of(d) == RG_GRADIENT && rg_shape_equal(rg_shape_of(d), RG_SHAPE(3, 2)));
+    bed_drop(&b);
+}
+
 RGT_TEST(grad, every_allocation_may_fail)
 {
     for (long n = 1; n < 400; n++) {
