@@ -7,7 +7,7 @@
 #include "cli/model.h"
 #include "cli/progress.h"
 
-enum { ORDERS = 6, NORMS = 256 };
+enum { ORDERS = 6 };
 
 /* What a checkpoint holds beside weights, optimizer and carried states. */
 typedef struct standing {
@@ -20,7 +20,7 @@ typedef struct standing {
 
 /* What has been said once. */
 typedef struct warned {
-    bool skipped, exploded, clipped, vanishing, growing;
+    bool skipped, exploded, clipped, vanishing, growing, cut;
 } warned;
 
 typedef struct task task;
@@ -47,9 +47,7 @@ typedef struct session {
     double      began;      /* seconds() at the start of this session */
     double      before;     /* seconds of earlier sessions */
     double      busy;       /* seconds of the steps since the last row */
-    double      norm[NORMS];
-    uint64_t    norms;      /* of this session */
-    uint64_t    clipped;
+    rg_norm_watch norms;    /* of the updates of this session */
     warned      warned;
 } session;
 
@@ -107,6 +105,7 @@ int session_conclude(session *x);
 /* explain.c: numerical trouble in words. */
 void explain_step(session *x, const rg_trainer_report *r);
 void explain_flow(session *x);
+void explain_report(session *x, const rg_gradflow_report *r);
 int  explain_divergence(session *x, rg_status status);
 
 #endif

@@ -26,8 +26,7 @@ static const char style[] =
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
-/* At most @p most characters; what XML or UTF-8 does not allow becomes '?'. */
-static void put_text(const rg_out *out, const char *text, int most)
+void rg_svg_text(const rg_out *out, const char *text, int most)
 {
     size_t n = strlen(text);
     for (size_t i = 0, size; i < n && most > 0; i += size, most--) {
@@ -50,7 +49,7 @@ static void put_label(const rg_out *out, const char *attributes, const char *tex
     if (!text || !*text)
         return;
     rg_out_printf(out, "<text %s>", attributes);
-    put_text(out, text, most);
+    rg_svg_text(out, text, most);
     rg_out_printf(out, "</text>\n");
 }
 
@@ -208,7 +207,7 @@ static void put_legend(const rg_out *out, const rg_curve *curves, size_t n)
             rg_out_printf(out, "<path class=\"m c%zu\" d=\"M%d %d%s\"/>", k % 8, left + 13, at - 4,
                           rg_svg_mark(k));
         rg_out_printf(out, "<text x=\"%d\" y=\"%d\">", left + 32, at);
-        put_text(out, curves[k].label, 17);
+        rg_svg_text(out, curves[k].label, 17);
         rg_out_printf(out, "</text>\n");
         at += 20;
     }
@@ -247,7 +246,7 @@ rg_status rg_svg_curves(const rg_curve *curves, size_t n, const rg_svg_opts *opt
     measure(&x, &y, curves, n);
     rg_out_printf(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
                   "viewBox=\"0 0 %d %d\" role=\"img\">\n<title>", WIDTH, HEIGHT, WIDTH, HEIGHT);
-    put_text(&out, o->title ? o->title : "", 80);
+    rg_svg_text(&out, o->title ? o->title : "", 80);
     rg_out_printf(&out, "</title>\n");
     write(user, style, sizeof style - 1);
     rg_out_printf(&out, "<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n", WIDTH, HEIGHT);

@@ -18,6 +18,8 @@ typedef struct rg_svg_axis {
 /* Can the axis show it? */
 bool rg_svg_usable(const rg_svg_axis *a, double v);
 double rg_svg_place(const rg_svg_axis *a, double v);
+/* At most @p most characters of a text; what XML or UTF-8 does not allow becomes '?'. */
+void rg_svg_text(const rg_out *out, const char *text, int most);
 /* Pixels to a tenth, in no locale. */
 void rg_svg_tenths(const rg_out *out, double pixels);
 

@@ -65,7 +65,25 @@ static void destroy(rg_trainer *base)
     rg_release(&alloc, p, sizeof *p);
 }
 
-static const rg_trainer_kind kind = { run, NULL, carried, layers, destroy };
+/* The batch of the last step. */
+static rg_status look(rg_val *loss, rg_trainer *base)
+{
+    pupil *p = (pupil *)base;
+    rg_cached_plan *got;
+    const uint64_t last = base->step > 0 ? base->step - 1 : 0;
+    rg_status st = turn_to(p, last / base->windows);
+    if (st)
+        return st;
+    st = rg_feeder_load(&got, &p->feeder, &p->rows, p->buckets.order,
+                        &p->buckets.batch[last % base->windows], &base->err);
+    if (st)
+        return st;
+    base->plan = got->plan;
+    *loss = got->v[RG_FED_LOSS];
+    return RG_OK;
+}
+
+static const rg_trainer_kind kind = { run, NULL, carried, layers, destroy, look, NULL, NULL };
 
 /* ---- Creation ------------------------------------------------------------------------------- */
 

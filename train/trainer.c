@@ -11,6 +11,7 @@
 #include "graph/params.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct streams {
@@ -22,6 +23,12 @@ typedef struct streams {
     rg_lm_names     names;      /* of the layers, for saving */
     int32_t        *x, *y;      /* [back,B] */
     uint8_t        *mask;       /* the same; only with back > T */
+    rg_plan        *plan;       /* of usual steps; it keeps what is carried */
+    rg_plan        *observed;   /* the same with norms of the states' gradients; NULL = never */
+    rg_val         *norm;       /* [n_state] these roots of it */
+    rg_val         *states;     /* [back·n_state] */
+    rg_held_input  *held;       /* [n_state] states before the last run, which lie in */
+    void          **before;     /* [n_state] */
 } streams;
 
 static size_t window_items(const streams *t)
@@ -62,19 +69,71 @@ static rg_status check(rg_params *params, rg_span text, const rg_trainer_opts *o
     return RG_OK;
 }
 
-/* Graph, plan, optimizer, buffers. */
-static rg_status build(streams *t)
+/* A second plan with more roots, for the steps that are looked at. */
+static rg_status build_observed(streams *t)
+{
+    const size_t n = t->lm.n_state;
+    rg_val *root = rg_graph_alloc(t->lm.graph, 2 * n * sizeof *root);
+    if (!root)
+        return RG_ENOMEM;
+    t->norm = root + n;
+    memcpy(root, t->lm.last, n * sizeof *root);
+    rg_gradflow_roots(t->norm, t->lm.loss, t->states, n, t->opts.back);
+    return rg_plan_create_train(&t->observed, t->lm.loss, root, 2 * n, &t->opts.plan);
+}
+
+/* Room for the states before a run. */
+static rg_status build_held(streams *t)
+{
+    rg_graph *g = t->lm.graph;
+    t->held = rg_graph_alloc(g, t->lm.n_state * sizeof *t->held);
+    t->before = rg_graph_alloc(g, t->lm.n_state * sizeof *t->before);
+    if (!t->held || !t->before)
+        return RG_ENOMEM;
+    for (size_t k = 0; k < t->lm.n_state; k++) {
+        const size_t n = (size_t)rg_shape_count(rg_shape_of(t->lm.first[k]));
+        if (!(t->before[k] = rg_graph_alloc(g, n * sizeof(double))))
+            return RG_ENOMEM;
+        t->held[k] = (rg_held_input){ t->lm.first[k], t->before[k] };
+    }
+    return RG_OK;
+}
+
+static rg_status build_plans(streams *t)
 {
     const rg_trainer_opts *o = &t->opts;
     rg_lm_form form = { .T = o->T, .B = o->B, .back = o->back };
     rg_status st = rg_lm_build(&t->lm, t->base.params, &o->model, &form);
+    t->states = form.states;
     if (st == RG_OK)
-        st = rg_plan_create_train(&t->base.plan, t->lm.loss, t->lm.last, t->lm.n_state, &o->plan);
+        st = rg_plan_create_train(&t->plan, t->lm.loss, t->lm.last, t->lm.n_state, &o->plan);
+    if (st == RG_OK && o->gradflow_every)
+        st = build_observed(t);
+    if (st == RG_OK)
+        st = build_held(t);
+    t->base.plan = t->plan;
     if (st && t->lm.graph)
         return rg_fail(&t->base.params->err, st, "%s", rg_graph_message(t->lm.graph));
+    return st; /* the store has the message */
+}
+
+static rg_status bind(streams *t, rg_plan *plan)
+{
+    const size_t n = window_items(t);
+    rg_status st = plan && t->mask ? rg_plan_bind(plan, t->lm.mask, t->mask, n) : RG_OK;
     if (st)
-        return st; /* the store has the message */
-    st = rg_optim_create(&t->base.optim, t->base.params, &o->optim);
+        return rg_fail(&t->base.params->err, st, "%s", rg_plan_message(plan));
+    return !plan ? RG_OK : rg_lm_bind(plan, &t->lm, t->x, t->y, n * sizeof *t->x,
+                                      &t->base.params->err);
+}
+
+/* Graph, plans, optimizer, buffers. */
+static rg_status build(streams *t)
+{
+    const rg_trainer_opts *o = &t->opts;
+    rg_status st = build_plans(t);
+    if (st == RG_OK)
+        st = rg_optim_create(&t->base.optim, t->base.params, &o->optim);
     if (st)
         return st;
     const size_t n = window_items(t), bytes = n * sizeof *t->x;
@@ -83,23 +142,61 @@ static rg_status build(streams *t)
     t->mask = o->back > o->T ? rg_get(&t->base.alloc, n) : NULL;
     if (!t->x || !t->y || (o->back > o->T && !t->mask))
         return rg_fail(&t->base.params->err, RG_ENOMEM, "trainer: no memory for a window");
-    if (t->mask && (st = rg_plan_bind(t->base.plan, t->lm.mask, t->mask, n)))
-        return rg_fail(&t->base.params->err, st, "%s", rg_plan_message(t->base.plan));
-    return rg_lm_bind(t->base.plan, &t->lm, t->x, t->y, bytes, &t->base.params->err);
+    return (st = bind(t, t->plan)) ? st : bind(t, t->observed);
 }
 
 /* ---- A kind of trainer ---------------------------------------------------------------------- */
+
+/* What one plan carries, and the number of its next run, into another. */
+static void hand_over(rg_plan *to, rg_plan *from)
+{
+    rg_params *a = rg_plan_state(from), *b = rg_plan_state(to);
+    for (size_t i = 0; i < rg_params_count(a); i++) {
+        const rg_slot *have = rg_params_slot(a, rg_params_at(a, i).name);
+        const rg_slot *want = rg_params_slot(b, have->name);
+        if (want && want->bytes == have->bytes && have->bytes)
+            memcpy(want->data, have->data, have->bytes);
+    }
+}
+
+/* Remember the states that a run starts from. */
+static void hold(streams *t)
+{
+    char name[24];
+    for (size_t k = 0; k < t->lm.n_state; k++) {
+        (void)snprintf(name, sizeof name, "plan.state%u", (unsigned)k);
+        const rg_slot *slot = rg_params_slot(rg_plan_state(t->plan), name);
+        if (slot && slot->bytes)
+            memcpy(t->before[k], slot->data, slot->bytes);
+    }
+}
+
+/* Is this step to be looked at? Not while the text has not begun for all of it. */
+static bool is_observed(const streams *t)
+{
+    const uint64_t window = t->base.step % t->base.windows;
+    return t->observed && t->base.step % t->opts.gradflow_every == 0 &&
+           (window + 1) * (uint64_t)t->opts.T >= (uint64_t)t->opts.back;
+}
 
 static rg_status run(rg_trainer *base)
 {
     streams *t = (streams *)base;
     uint64_t window = base->step % base->windows;
     rg_status st = RG_OK;
+    base->plan = t->plan;
     if (t->opts.model.start != RG_START_CARRIED || (window == 0 && base->step > 0))
-        st = rg_lm_start(base->plan, &t->lm, base->params, &t->opts.model, base->step);
+        st = rg_lm_start(t->plan, &t->lm, base->params, &t->opts.model, base->step);
     fill(t, window);
+    hold(t);
+    if (is_observed(t)) {
+        base->plan = t->observed;
+        hand_over(t->observed, t->plan);
+    }
     if (st == RG_OK)
         st = rg_plan_run(base->plan);
+    if (st == RG_OK && base->plan == t->observed)
+        hand_over(t->plan, t->observed);
     if (st == RG_OK)
         base->loss = rg_plan_scalar(base->plan, t->lm.loss);
     return st;
@@ -108,12 +205,38 @@ static rg_status run(rg_trainer *base)
 /* States that are no numbers would stay so. */
 static rg_status skipped(rg_trainer *base)
 {
-    return rg_plan_restart(base->plan);
+    return rg_plan_restart(((streams *)base)->plan);
 }
 
 static rg_params *carried(rg_trainer *base)
 {
-    return rg_plan_state(base->plan);
+    return rg_plan_state(((streams *)base)->plan);
+}
+
+static rg_status look(rg_val *loss, rg_trainer *base)
+{
+    streams *t = (streams *)base;
+    const uint64_t last = base->step > 0 ? base->step - 1 : 0;
+    fill(t, last % base->windows);
+    *loss = t->lm.loss;
+    return RG_OK;
+}
+
+static size_t held(const rg_held_input **out, rg_trainer *base)
+{
+    streams *t = (streams *)base;
+    *out = t->held;
+    return t->lm.n_state;
+}
+
+static rg_status sampled(rg_gradflow_report **report, rg_trainer *base)
+{
+    streams *t = (streams *)base;
+    const rg_gradflow_opts opts = { .states = t->states, .n_state = t->lm.n_state,
+                                    .T = t->opts.back };
+    if (!t->observed || base->plan != t->observed)
+        return RG_ESTATE;
+    return rg_gradflow_read(report, t->observed, t->norm, &opts);
 }
 
 static size_t layers(rg_layer_desc *out, rg_trainer *base)
@@ -129,12 +252,14 @@ static void destroy(rg_trainer *base)
     rg_release(&alloc, t->x, window_items(t) * sizeof *t->x);
     rg_release(&alloc, t->y, window_items(t) * sizeof *t->y);
     rg_release(&alloc, t->mask, window_items(t));
-    rg_plan_destroy(&base->plan);
+    rg_plan_destroy(&t->plan);
+    rg_plan_destroy(&t->observed);
     rg_lm_destroy(&t->lm);
     rg_release(&alloc, t, sizeof *t);
 }
 
-static const rg_trainer_kind kind = { run, skipped, carried, layers, destroy };
+static const rg_trainer_kind kind = { run, skipped, carried, layers, destroy, look, held,
+                                      sampled };
 
 rg_status rg_trainer_create(rg_trainer **out, rg_params *params, rg_span text,
                             const rg_trainer_opts *opts)

@@ -3,6 +3,7 @@
 #ifndef RG_TRAIN_TRAINER_H
 #define RG_TRAIN_TRAINER_H
 
+#include <retrograd/gradflow.h>
 #include <retrograd/train.h>
 
 #include "base/error.h"
@@ -21,6 +22,13 @@ typedef struct rg_trainer_kind {
     size_t (*layers)(rg_layer_desc *out, rg_trainer *t);
     /* Free the trainer with all but the optimizer. */
     void (*destroy)(rg_trainer *t);
+    /* The loss that t->plan is of, its inputs being those of the last step, before which of the
+     * first. */
+    rg_status (*look)(rg_val *loss, rg_trainer *t);
+    /* What carried inputs held before the last run: how many, and where. NULL: none are carried. */
+    size_t (*held)(const rg_held_input **out, rg_trainer *t);
+    /* What a step saw that was sampled. NULL: none is. */
+    rg_status (*sampled)(rg_gradflow_report **report, rg_trainer *t);
 } rg_trainer_kind;
 
 /* The first member of every kind's own struct. */

@@ -153,6 +153,16 @@ RG_API void rg_gradflow_print(const rg_gradflow_report *report, rg_write_fn *wri
 RG_API void rg_gradflow_json(const rg_gradflow_report *report, rg_write_fn *write, void *user);
 RG_API void rg_gradflow_destroy(rg_gradflow_report **report);
 
+/* N(k) against the lag, one curve per state of up to four reports ("before", "after"), as
+ * rg_svg_curves(). With -Dio=disabled not there. */
+RG_API rg_status rg_gradflow_svg(const rg_gradflow_report *const *reports,
+                                 const char *const *labels, size_t n, const char *title,
+                                 rg_write_fn *write, void *user);
+/* Every gate of the first row over the sequence, shades from 0 to 1, the reports side by side. */
+RG_API rg_status rg_gradflow_gates_svg(const rg_gradflow_report *const *reports,
+                                       const char *const *labels, size_t n, const char *title,
+                                       rg_write_fn *write, void *user);
+
 /* ---- Within training ------------------------------------------------------------------------ */
 
 /**

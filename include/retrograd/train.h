@@ -5,6 +5,7 @@
 #define RETROGRAD_TRAIN_H
 
 #include "data.h"
+#include "gradflow.h"
 #include "layers.h"
 #include "optim.h"
 
@@ -88,6 +89,9 @@ typedef struct rg_trainer_opts {
     int64_t       back;     /* steps of back-propagation, at least T: every window goes back through
                                the last of them, with the losses of its own. 0 = T */
     rg_plan_opts  plan;
+    uint64_t      gradflow_every; /* look at the gradient's course in every so many steps: see
+                                     rg_trainer_sampled(). Takes a second plan and changes no bit.
+                                     0 = never */
 } rg_trainer_opts;
 
 /**
@@ -130,6 +134,17 @@ RG_API rg_status rg_trainer_save(rg_trainer *trainer, const char *path, const rg
 /* Go on where a saved trainer of the same options stopped, bit for bit. As rg_params_load;
  * opts->partial is not heeded. */
 RG_API rg_status rg_trainer_load(rg_trainer *trainer, const char *path, const rg_load_opts *opts);
+
+/* ---- What the gradient does ---------------------------------------------------------------- */
+
+/* Follow the gradient back through the batch of the last step (before it: of the first), with the
+ * weights of now. As rg_gradflow(), whose costs it has; opts->data is not heeded. */
+RG_API rg_status rg_trainer_gradflow(rg_gradflow_report **report, rg_trainer *trainer,
+                                     const rg_gradflow_opts *opts);
+/* What the last step saw, where opts.gradflow_every sampled it: the probe `loss`. RG_ESTATE else. */
+RG_API rg_status rg_trainer_sampled(rg_gradflow_report **report, rg_trainer *trainer);
+/* Name the first NaN or infinity of the last step. As rg_find_nonfinite(). */
+RG_API rg_status rg_trainer_nonfinite(rg_nonfinite_place *out, rg_trainer *trainer);
 
 /* ---- Evaluation ---------------------------------------------------------------------------- */
 
@@ -174,20 +189,6 @@ RG_API void rg_sampler_destroy(rg_sampler **sampler);
  * vocabulary; then read. RG_ENONFINITE where the logits are not numbers. */
 RG_API rg_status rg_sampler_next(int32_t *id, rg_sampler *sampler);
 RG_API const char *rg_sampler_message(const rg_sampler *sampler);
-
-/* ---- Gradient flow ------------------------------------------------------------------------- */
-
-/* How the gradient of the last step's state fares on its way back through a window. */
-typedef struct rg_flow {
-    double slope;         /* of ln ‖dL/ds‖ against the lag, per step; the layer's best state */
-    double ratio;         /* e^(slope · longest lag) */
-    char   message[512];
-} rg_flow;
-
-/* One rg_flow per layer, measured on the first window of @p text: T steps, up to 8 rows; the seed
- * is a random unit vector on the top layer's last state. As rg_lm_create; message in flow[0]. */
-RG_API rg_status rg_lm_flow(rg_flow *flow, rg_params *params, const rg_lm_opts *model,
-                            rg_span text, int64_t T, const rg_plan_opts *plan);
 
 #ifdef __cplusplus
 }

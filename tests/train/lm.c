@@ -1,5 +1,5 @@
 /* tests/train/lm.c -- the character model: training as a loop by hand, resume, evaluation,
- * sampling, gradient flow. */
+ * sampling. */
 #include "tests/rgt.h"
 
 #include "base/philox.h"
@@ -372,92 +372,5 @@ RGT_TEST(train, a_sampler_reads_its_prime_and_what_it_wrote)
     ((float *)rg_params_find(params, "out.b").data)[2] = NAN;
     RGT_CHECK(rg_sampler_next(&id, s) == RG_ENONFINITE && rgt_has(rg_sampler_message(s), "logits"));
     rg_sampler_destroy(&s);
-    rg_params_destroy(&params);
-}
-
-/* ---- Gradient flow --------------------------------------------------------------------------- */
-
-static void clear(rg_params *params, const char *name)
-{
-    rg_param_info p = rg_params_find(params, name);
-    memset(p.data, 0, (size_t)rg_shape_count(p.shape) * sizeof(double));
-}
-
-RGT_TEST(train, gradient_flow_measures_known_decays)
-{
-    static const double radius[] = { 0.5, 0.9, 1.5 };
-    rg_span t = some_text();
-    rg_flow flow[2];
-    rg_plan_opts f64 = { .real = RG_F64 };
-    for (int i = 0; i < 3; i++) { /* zero input: h stays 0, each step back multiplies by W' */
-        rg_params *params;
-        rg_lm lm;
-        rg_lm_opts rnn = { .cell = rg_rnn, .V = V, .hidden = 6 };
-        rg_params_create(&params, 5, &(rg_params_opts){ .real = RG_F64 });
-        RGT_CHECK(rg_lm_create(&lm, params, &rnn, 1, 1) == RG_OK);
-        rg_lm_destroy(&lm);
-        clear(params, "rnn.l0.U");
-        double *W = rg_params_find(params, "rnn.l0.W").data;
-        for (int j = 0; j < 36; j++)
-            W[j] *= radius[i]; /* orthogonal times the radius */
-        RGT_CHECK(rg_lm_flow(flow, params, &rnn, t, 16, &f64) == RG_OK);
-        RGT_CHECK_MSG(fabs(flow[0].slope - log(radius[i])) < 1e-9, "slope %g", flow[0].slope);
-        RGT_CHECK(fabs(log(flow[0].ratio) - 15 * log(radius[i])) < 1e-7);
-        rg_params_destroy(&params);
-    }
-    RGT_CHECK(rg_lm_flow(flow, NULL, NULL, t, 16, &f64) == RG_EARG);
-}
-
-enum { MANY = 11 };
-
-/* A delay line: what is new in state 0 reaches state 10 ten steps later. */
-static void delay_step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
-{
-    next[0] = rg_tanh(rg_gate_sum(weights, x, s[MANY - 1]));
-    for (int k = 1; k < MANY; k++)
-        next[k] = s[k - 1];
-}
-
-static rg_cell delay(rg_graph *g, const char *group, int64_t I, int64_t H, const rg_cell_opts *o)
-{
-    rg_gate *gate = rg_graph_alloc(g, sizeof *gate);
-    int64_t *width = rg_graph_alloc(g, MANY * sizeof *width);
-    (void)o;
-    RGT_CHECK(gate && width);
-    *gate = rg_gate_declare(g, group, "d", I, H, 0);
-    for (int k = 0; k < MANY; k++)
-        width[k] = H;
-    return (rg_cell){ "delay", MANY, width, delay_step, gate };
-}
-
-RGT_TEST(train, a_cell_may_have_any_number_of_states)
-{
-    rg_params *params;
-    rg_flow flow[2];
-    rg_span t = some_text();
-    rg_lm_opts model = { .cell = delay, .V = V, .hidden = 2, .layers = 2 };
-    rg_params_create(&params, 5, NULL);
-    RGT_CHECK_MSG(rg_lm_flow(flow, params, &model, t, 15, NULL) == RG_OK, "%s", flow[0].message);
-    RGT_CHECK(flow[0].ratio > 0 && flow[1].ratio > 0);
-    rg_lm_score score;
-    RGT_CHECK(rg_lm_evaluate(&score, params, &model, t, NULL) == RG_OK && score.count == N - 1);
-    rg_params_destroy(&params);
-}
-
-RGT_TEST(train, gradient_flow_tells_layers_apart_and_sees_a_cut)
-{
-    rg_params *params;
-    rg_lm lm;
-    rg_flow flow[2];
-    rg_span t = some_text();
-    rg_lm_opts two = { .cell = rg_rnn, .V = V, .hidden = 5, .layers = 2 };
-    rg_params_create(&params, 5, &(rg_params_opts){ .real = RG_F64 });
-    RGT_CHECK(rg_lm_create(&lm, params, &two, 1, 1) == RG_OK);
-    rg_lm_destroy(&lm);
-    clear(params, "rnn.l1.U"); /* the upper layer no longer reads the lower one */
-    RGT_CHECK(rg_lm_flow(flow, params, &two, t, 12, NULL) == RG_OK);
-    RGT_CHECK(flow[0].slope == -INFINITY && flow[0].ratio == 0);
-    RGT_CHECK_MSG(fabs(flow[1].slope) < 1e-6, "slope %g", flow[1].slope); /* W is orthogonal */
-    RGT_CHECK(rg_lm_flow(flow, params, &two, t, 2, NULL) == RG_EARG && *flow[0].message);
     rg_params_destroy(&params);
 }
