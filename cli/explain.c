@@ -100,8 +100,8 @@ static void growing(session *x, const rg_gradflow_report *r)
     if (x->warned.growing)
         return;
     x->warned.growing = true;
-    warn("layer %s: the gradient explodes on its way back: times %.2f a step, %.1e over %lld steps. "
-         "Try %ssmaller --lr or --seq-len", s->name, exp(s->slope), s->ratio, (long long)r->lag,
+    warn("layer %s: the gradient explodes on its way back: times %.2f a step, %.1e over %lld "
+         "steps. Try %ssmaller --lr or --seq-len", s->name, exp(s->slope), s->ratio, (long long)r->lag,
          x->s->clip_norm > 0 ? "" : "--clip-norm 1 first, then a ");
 }
 
@@ -111,8 +111,8 @@ static void cut(session *x, const rg_gradflow_report *r)
     if (x->warned.cut)
         return;
     x->warned.cut = true;
-    warn("layer %s: no gradient arrives before time step %lld of a window: nothing there is learned "
-         "from later losses. Units that are always off (--cell rnn-relu) do that", s->name,
+    warn("layer %s: no gradient arrives before time step %lld of a window: nothing there is "
+         "learned from later losses. Units that are always off (--cell rnn-relu) do that", s->name,
          (long long)s->cut);
 }
 

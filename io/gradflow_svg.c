@@ -1,11 +1,11 @@
-/* io/gradflow_svg.c -- pictures of gradient-flow reports: norms against the lag, gates over time. */
+/* io/gradflow_svg.c -- reports of gradient flow as pictures: norms by lag, gates over time. */
 #include "io/svg.h"
 
 #include <retrograd/gradflow.h>
 
 #include <stdio.h>
 
-enum { LABEL = 64, GATES = 64 };
+enum { LABEL = 64, GATES = 24 /* pictures */ };
 
 static bool reports_ok(const rg_gradflow_report *const *reports, size_t n, rg_write_fn *write)
 {

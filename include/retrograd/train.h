@@ -141,7 +141,7 @@ RG_API rg_status rg_trainer_load(rg_trainer *trainer, const char *path, const rg
  * weights of now. As rg_gradflow(), whose costs it has; opts->data is not heeded. */
 RG_API rg_status rg_trainer_gradflow(rg_gradflow_report **report, rg_trainer *trainer,
                                      const rg_gradflow_opts *opts);
-/* What the last step saw, where opts.gradflow_every sampled it: the probe `loss`. RG_ESTATE else. */
+/* What the last step saw, where opts.gradflow_every sampled it: probe `loss`. RG_ESTATE else. */
 RG_API rg_status rg_trainer_sampled(rg_gradflow_report **report, rg_trainer *trainer);
 /* Name the first NaN or infinity of the last step. As rg_find_nonfinite(). */
 RG_API rg_status rg_trainer_nonfinite(rg_nonfinite_place *out, rg_trainer *trainer);
