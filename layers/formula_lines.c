@@ -50,15 +50,27 @@ static const char *wish(const rg_term *t)
     return dot && !dot[1] ? "" : end;
 }
 
+static bool squashes(const rg_op *op)
+{
+    const rg_op *const list[] = { &rg_op_sigmoid, &rg_op_tanh, &rg_op_relu, &rg_op_leaky_relu,
+                                  &rg_op_elu, &rg_op_softplus, &rg_op_exp, &rg_op_clip };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        if (list[k] == op)
+            return true;
+    return false;
+}
+
+/* A logarithm or an exponential of a gate does not have the gate's name. */
 static const char *new_name(rg_page *p, const rg_term *t, const rg_op *op)
 {
     static const char *const gate[] = { "k", "z", "w", NULL }, *const value[] = { "g", "q", NULL };
     static const char *const sum[] = { "s", "d", "a", "q", "e", NULL };
-    const char *own = wish(t);
+    const bool value_of = squashes(op) && op != &rg_op_softplus && op != &rg_op_exp;
+    const char *own = value_of ? wish(t) : "";
     const char *const *other = op == &rg_op_sigmoid ? gate : op == &rg_op_tanh ? value : sum;
-    if (other != sum && *own && !rg_page_taken(p, own))
+    if (*own && !rg_page_taken(p, own))
         return take(p, own);
-    if (other != sum && *own && !rg_page_taken(p, hat(own)))
+    if (*own && !rg_page_taken(p, hat(own)))
         return take(p, hat(own));
     for (; *other; other++)
         if (!rg_page_taken(p, *other))
@@ -72,19 +84,11 @@ static const char *new_name(rg_page *p, const rg_term *t, const rg_op *op)
 
 /* ---- Which terms have names ----------------------------------------------------------------- */
 
-static bool squashes(const rg_op *op)
-{
-    const rg_op *const list[] = { &rg_op_sigmoid, &rg_op_tanh, &rg_op_relu, &rg_op_leaky_relu,
-                                  &rg_op_elu, &rg_op_softplus, &rg_op_exp, &rg_op_clip };
-    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
-        if (list[k] == op)
-            return true;
-    return false;
-}
-
 /* So little that it is written out wherever it is read. */
-static bool is_little(const rg_sheet *f, const rg_node *node)
+static bool is_little(const rg_sheet *f, const rg_term *t, const rg_node *node)
 {
+    if (node->n_in == 1 && t->text == f->term[node->in[0]].text)
+        return true; /* as another is written */
     bool little = node->n_in == 0 || node->op == &rg_op_one_minus || node->op == &rg_op_neg ||
                   node->op == &rg_op_slice || node->op == &rg_op_reshape ||
                   node->op == &rg_op_broadcast;
@@ -194,7 +198,7 @@ void rg_page_write(rg_page *p, const char *const *root)
         rg_term_write(f, id);
         find_endings(f, id);
         const char *name = root[id] ? root[id]
-                         : is_gate(t, node->op) || (t->uses > 1 && !is_little(f, node))
+                         : is_gate(t, node->op) || (t->uses > 1 && !is_little(f, t, node))
                          ? new_name(p, t, node->op) : NULL;
         if (!name)
             continue;

@@ -137,7 +137,9 @@ static void scaled(rg_sheet *f, uint32_t id, const rg_node *node)
             return;
         }
     }
-    if (c == -1)
+    if (c == 1)
+        put(f, id, f->term[node->in[0]].binding, f->term[node->in[0]].text);
+    else if (c == -1)
         put(f, id, RG_SUM, rg_sheet_say(f, "−%s", operand(f, id, 0, RG_PRODUCT)));
     else
         put(f, id, RG_MATMUL, rg_sheet_say(f, "%s·%s", number(f, c), factor(f, id, 0, RG_MATMUL)));

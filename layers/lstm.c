@@ -58,7 +58,8 @@ static rg_val gate_sum(const struct lstm *p, const struct now *t, int k, rg_val 
     const rg_gate *gate = &p->gate[k];
     rg_val a;
     if (p->Ux.graph) {
-        a = rg_add(block(p, t->nx, k), block(p, t->nh, k));
+        a = block(p, t->nx, k);
+        a = rg_add(a, block(p, t->nh, k));
         a = gate->b.graph ? rg_add(a, gate->b) : a;
     } else {
         a = rg_gate_sum(gate, t->x, t->h);

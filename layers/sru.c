@@ -16,7 +16,8 @@ struct sru {
 
 static rg_val gate(const rg_gate *p, rg_val x, rg_val v, rg_val c)
 {
-    return rg_sigmoid(rg_add(rg_affine(x, p->U, p->b), rg_mul(v, c)));
+    rg_val a = rg_affine(x, p->U, p->b);
+    return rg_sigmoid(rg_add(a, rg_mul(v, c)));
 }
 
 /* s[0] is the output of the step before, which nobody needs. */

@@ -283,7 +283,8 @@ RGT_TEST(variants, gates_that_keep_start_open_and_peepholes_norms_and_v_as_their
 
 RGT_TEST(variants, the_chrono_start_goes_to_whatever_keeps_the_state)
 {
-    static const struct { rg_cell_fn *make; rg_cell_opts opts; const char *bias; int sign; } row[] = {
+    static const struct { rg_cell_fn *make; rg_cell_opts opts; const char *bias; int sign; }
+    row[] = {
         { rg_mgu, { .bias = 0 }, "c.bf", -1 }, { rg_janet, { .bias = 0 }, "c.bf", 1 },
         { rg_mingru, { .bias = 0 }, "c.bu", -1 }, { rg_minlstm, { .bias = 0 }, "c.bf", 1 },
         { rg_minlstm, { .bias = 0 }, "c.bi", -1 }, { rg_sru, { .bias = 0 }, "c.bf", 1 },

@@ -3,10 +3,10 @@
 
     python3 tools/golden/cells.py tests/layers/golden [PYTHON]
 
-Each cell is a few lines of torch below, from its paper; the projected LSTM is PyTorch's own. Data are
-drawn by name as in make.py. A case holds, per output, final state and gradient, its norm and two
-products with drawn vectors. PYTHON is one that has onnxruntime: peepholes and coupled gates are then
-held against its LSTM, in single precision. The last line is FNV-1a-64 of all before it."""
+Each cell is a few lines of torch below, from its paper; the projected LSTM is PyTorch's own. Data
+are drawn by name as in make.py. A case holds, per output, final state and gradient, its norm and
+two products with drawn vectors. PYTHON is one that has onnxruntime: peepholes and coupled gates are
+then held against its LSTM, in single precision. The last line is FNV-1a-64 of all before it."""
 import json
 import os
 import subprocess
@@ -51,7 +51,8 @@ def lstm_norm(kind):
         if kind == "tf_contrib":
             i, f, g, o = (norm(x @ p["U" + k] + h @ p["W" + k], p, k) for k in "ifco")
         else:
-            xs, hs = (torch.cat([v @ p[w + k] for k in "ifco"], -1) for v, w in ((x, "U"), (h, "W")))
+            xs = torch.cat([x @ p["U" + k] for k in "ifco"], -1)
+            hs = torch.cat([h @ p["W" + k] for k in "ifco"], -1)
             b = torch.cat([p["b" + k] for k in "ifco"])
             i, f, g, o = (norm(xs, p, "x") + norm(hs, p, "h") + b).chunk(4, -1)
         c = sigma(f) * c + sigma(i) * tanh(g)
@@ -212,8 +213,9 @@ node = onnx.helper.make_node("LSTM", [n if n in d or not n else "" for n in name
 info = lambda n, a: onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, a)
 graph = onnx.helper.make_graph([node], "g", [info(k, v.shape) for k, v in d.items()],
                                [info(n, None) for n in ("Y", "h", "c")])
-model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)], ir_version=8)
-run = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+opset = [onnx.helper.make_opsetid("", 14)]
+model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+run = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 print(json.dumps(run.run(["Y"], d)[0][:, 0].tolist()))
 """
 
@@ -221,8 +223,11 @@ print(json.dumps(run.run(["Y"], d)[0][:, 0].tolist()))
 def against_onnx(python, case, parts, y):
     """ONNX orders gates i o f c, peepholes i o f; the f of a coupled cell is not read."""
     p, x, (h, c) = parts
-    zero = {"U": torch.zeros(I, H), "W": torch.zeros(H, H), "b": torch.zeros(H), "P": torch.zeros(H)}
-    get = lambda w, k: p.get(w + k, zero[w]).detach()
+    zero = {"U": torch.zeros(I, H), "W": torch.zeros(H, H), "b": torch.zeros(H)}
+
+    def get(w, k):
+        return p.get(w + k, zero.get(w)).detach()
+
     d = {"X": x, "W": torch.cat([get("U", k).T for k in "iofc"])[None],
          "R": torch.cat([get("W", k).T for k in "iofc"])[None],
          "B": torch.cat([get("b", k) for k in "iofc"] + [torch.zeros(4 * H)])[None],
@@ -230,7 +235,8 @@ def against_onnx(python, case, parts, y):
     if case["cell"] == "peephole":
         d["P"] = torch.cat([get("P", k) for k in "iof"])[None]
     text = json.dumps({k: v.detach().tolist() for k, v in d.items()})
-    got = subprocess.run([python, "-c", ONNX], input=text, capture_output=True, text=True, check=True)
+    got = subprocess.run([python, "-c", ONNX], input=text, capture_output=True, text=True,
+                         check=True)
     off = abs(torch.tensor(json.loads(got.stdout)).double().numpy().reshape(-1) - y).max()
     print(f"{case['cell']}: off onnxruntime by {off:.1e}")
     assert off < 1e-5
