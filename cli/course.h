@@ -1,4 +1,4 @@
-/* cli/course.h -- what a session of another task than lm holds: its data, baselines, a predictor. */
+/* cli/course.h -- what a session of another task than lm holds: data, baselines, a predictor. */
 #ifndef RG_CLI_COURSE_H
 #define RG_CLI_COURSE_H
 

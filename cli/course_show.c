@@ -1,4 +1,4 @@
-/* cli/course_show.c -- predictions with their truth, series as lines of blocks, tables of results. */
+/* cli/course_show.c -- predictions with their truth, series as blocks, tables of results. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/course.h"
 

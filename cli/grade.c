@@ -201,8 +201,8 @@ static int answer_names(baseline out[BASELINES], const net *n, const rg_rows *tr
     (void)snprintf(out[0].name, sizeof out[0].name, n->task == CLASSIFY ? "always %.40s"
                    : n->task == FORECAST ? "last value" : "always %.40s, every step",
                    word ? word : "");
-    (void)snprintf(out[1].name, sizeof out[1].name, n->task == FORECAST ? "mean of the training part"
-                   : "most frequent tag of each symbol");
+    (void)snprintf(out[1].name, sizeof out[1].name, n->task == FORECAST
+                   ? "mean of the training part" : "most frequent tag of each symbol");
     free(word);
     return n->task == TAG && n->opts.symbols ? 2 : n->task != FORECAST ? 1
          : same_columns(n) ? 2 : 1;

@@ -14,17 +14,17 @@ const command commands[] = {
       "retrograd train --data book.txt --embed 64 --steps 4000 --schedule cosine",
       "Fits a recurrent model and writes a run folder: configuration, metrics, loss curve, "
       "checkpoints. Task lm learns to write a text: its first 90 % of characters train, the next "
-      "5 % validate, the last 5 % test. classify learns a label for every row of a table (or image, "
-      "or array), tag one for every step, seq2seq another sequence, forecast the next values of a "
-      "series. What one gets without a model is printed beside every result. The first limit "
+      "5 % validate, the last 5 % test. classify learns a label for every row of a table (or "
+      "image, or array), tag one for every step, seq2seq another sequence, forecast the next "
+      "values of a series. What one gets without a model is printed beside every result. The first limit "
       "reached ends the run; Ctrl-C saves and --resume continues, to the same bits." },
     { "eval", eval_main, "RUN", true,
       "how good a model is on a part of its data, or on other data",
       "retrograd eval runs/book-lstm-1",
       "Of a character model: bits per character on the run's test part, or on the text given with "
       "--data, state carried from beginning to end. Of other tasks: accuracy and macro-F1, error "
-      "rate of symbols, or RMSE, with what one gets without a model beside them. RUN is a run folder "
-      "(its best checkpoint) or a checkpoint file." },
+      "rate of symbols, or RMSE, with what one gets without a model beside them. RUN is a run "
+      "folder (its best checkpoint) or a checkpoint file." },
     { "predict", predict_main, "RUN", true,
       "a line in, a line out",
       "echo Nakamura | retrograd predict runs/surnames-gru-1 --top-k 3",
@@ -95,8 +95,8 @@ const option_spec options[] = {
       data, "what is learned: to go on with a text, a label for each row, a tag for each step, "
       "another sequence, the next values", TRAIN, KEPT | FIXED },
     { "data", "data-dir input-file text corpus train", 0, TEXT, AT(data), 0, 0, "FILE", NULL, data,
-      "lm: the text, UTF-8; else a CSV or TSV file with names in its first line, IDX images, npy or "
-      "npz arrays (x, y, lengths, offsets)", TRAIN, KEPT },
+      "lm: the text, UTF-8; else a CSV or TSV file with names in its first line, IDX images, npy "
+      "or npz arrays (x, y, lengths, offsets)", TRAIN, KEPT },
     { "data", "data-dir input-file text corpus", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
       "other data instead of the run's own", EVAL, 0 },
     { "data", "input-file file", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
