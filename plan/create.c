@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "kernels/team.h"
+#include "ops/ops.h"
 #include "plan/pipeline.h"
 
 #include <string.h>
@@ -64,6 +65,15 @@ static rg_status no_memory(rg_err *err)
 
 /* ---- Inputs and the range of their indices -------------------------------------------------- */
 
+/* Is a choice between v and something else made by asking whether v is a certain index? Then v may
+ * hold that one, too: it is replaced. What is left is checked when it is used. */
+static bool replaced(const rg_prog *p, const rg_node *node, uint32_t k)
+{
+    const rg_node *asks = node->op == &rg_op_where && k > 0 ? &p->node[node->in[0]] : NULL;
+    return asks && asks->op == &rg_op_equal_int &&
+           (asks->in[0] == node->in[k] || asks->in[1] == node->in[k]);
+}
+
 /* What an integer value may hold follows from its consumers: from the op that uses it as an index,
  * or from ops that only pass integers on. */
 static rg_status index_bounds(const rg_prog *p, int64_t *bound, const rg_op **by, rg_err *err)
@@ -81,7 +91,7 @@ static rg_status index_bounds(const rg_prog *p, int64_t *bound, const rg_op **by
         for (uint32_t k = 0; k < node->n_in; k++) {
             int64_t b = node->kind == RG_INT ? bound[id] : INT64_MAX;
             const rg_op *who = by[id];
-            if (sig[k].kind != RG_INT)
+            if (sig[k].kind != RG_INT || replaced(p, node, k))
                 continue;
             if (node->op->index && node->op->index(node->attr, sig, k, &b) == RG_OK)
                 who = node->op;
