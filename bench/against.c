@@ -221,7 +221,7 @@ static void run_budget(const rgb_row *row, const rgb_opts *opts)
 }
 
 #define ROW(name, about, run, cell, ...) \
-    { name, about, run, &(const rgb_shape){ cell, __VA_ARGS__ } }
+    { name, about, run, &(const rgb_shape)RGB_SHAPE(cell, __VA_ARGS__) }
 #define A1 64, 64, 128, 256, 1, false
 static const rgb_row rows[] = {
     ROW("B3-peephole", "a user's peephole lstm against the built-in one", run_user_cell,

@@ -13,7 +13,7 @@ static void products(void *arg) { ref_lstm_products(arg); }
 /* Is there a hand-written program for it? */
 static bool has_hand(const rgb_shape *s)
 {
-    return strcmp(s->cell, "lstm") == 0 && s->layers == 1 && !s->forward;
+    return strcmp(s->cell, "lstm") == 0 && s->layers == 1 && !s->forward && !s->both;
 }
 
 static ref_lstm *hand(const rgb_shape *s, ref_products which, int threads)
@@ -55,7 +55,7 @@ static void memory_line(const rgb_net *n, const rgb_shape *s)
 {
     const double bytes = rgb_bytes(n, s);
     rgb_number("bytes", bytes);
-    if (s->layers == 1 && !s->forward) {
+    if (s->layers == 1 && !s->forward && !s->both) {
         rgb_number("bytes_bound", rgb_bytes_bound(s));
         rgb_number("bytes_ratio", bytes / rgb_bytes_bound(s));
     }
@@ -106,8 +106,34 @@ static void run(const rgb_row *row, const rgb_opts *opts)
     rgb_net_close(&n);
 }
 
+/* C5: what it costs that cuts follow from shapes alone. The step by hand, over the same kernel, is
+ * cut by the number of threads, and no law holds its sums. */
+static void run_freely(const rgb_row *row, const rgb_opts *opts)
+{
+    const rgb_shape *s = row->arg;
+    rgb_opts team = *opts;
+    rgb_net n;
+    team.threads = opts->threads > 1 ? opts->threads : 2;
+    rgb_net_open(&n, s, &(rg_plan_opts){ .threads = team.threads });
+    ref_lstm *own = hand(s, REF_OWN, team.threads);
+    const rgb_body body[] = { { rgb_net_run, &n }, { by_hand, own } };
+    const rgb_race race = rgb_race_of(body, 2, &team);
+    rgb_begin(row);
+    rgb_shape_line(s, team.threads);
+    rgb_times(race.time[0]);
+    rgb_speed(s, race.time[0].min, race.peak);
+    rgb_number("hand_own_ms", 1e3 * race.time[1].min);
+    rgb_number("time", race.time[0].min / race.time[1].min);
+    rgb_end();
+    ref_lstm_destroy(own);
+    rgb_net_close(&n);
+}
+
 #define ROW(name, about, cell, ...) \
-    { name, about, run, &(const rgb_shape){ cell, __VA_ARGS__ } }
+    { name, about, run, &(const rgb_shape)RGB_SHAPE(cell, __VA_ARGS__) }
+#define FREELY(name, about, ...) \
+    { name, about, run_freely, &(const rgb_shape)RGB_SHAPE("lstm", __VA_ARGS__) }
+static const rgb_shape both_ways = { "lstm", 50, 64, 256, 256, 1, false, true };
 static const rgb_row rows[] = {
     ROW("A1", "train lstm T64 B64 I128 H256", "lstm", 64, 64, 128, 256, 1, false),
     ROW("A2", "train lstm T35 B20 I200 H200", "lstm", 35, 20, 200, 200, 1, false),
@@ -125,6 +151,10 @@ static const rgb_row rows[] = {
     ROW("B1-small", "train gru T64 B8 I64 H64", "gru", 64, 8, 64, 64, 1, false),
     ROW("B2", "train rnn T64 B64 I128 H256", "rnn", 64, 64, 128, 256, 1, false),
     ROW("B4", "train two layers of lstm T35 B20 I650 H650", "lstm", 35, 20, 650, 650, 2, false),
+    { "B4-both", "train both directions of lstm T50 B64 I256 H256", run, &both_ways },
+    FREELY("C5-A1", "cut by shape, against a step by hand that is cut by threads: A1", 64, 64, 128,
+           256, 1, false),
+    FREELY("C5-A12", "the same: A12", 50, 16, 128, 128, 1, false),
     ROW("D1-256", "forward lstm T64 B1 I256 H256", "lstm", 64, 1, 256, 256, 1, true),
     ROW("D1-64", "forward lstm T64 B1 I64 H64", "lstm", 64, 1, 64, 64, 1, true),
     ROW("D3-1", "forward lstm T50 B1 I256 H256", "lstm", 50, 1, 256, 256, 1, true),

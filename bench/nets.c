@@ -37,6 +37,10 @@ static rg_val outputs(rg_graph *g, const rgb_shape *s, rg_val X, rg_val mask)
     rg_cell cell[4];
     for (int k = 0; k < s->layers; k++)
         cell[k] = c->make(g, group[k], k ? s->H : s->I, s->H, &c->opts);
+    if (s->both) {
+        cell[1] = c->make(g, group[1], s->I, s->H, &c->opts);
+        return rg_bidirectional(NULL, NULL, cell, X, NULL, RG_MERGE_CONCAT, NULL);
+    }
     rg_cell whole = s->layers == 1 ? cell[0] : rg_stacked(g, cell, (size_t)s->layers, 0);
     return rg_unroll(NULL, &whole, X, NULL, &(rg_unroll_opts){ .mask = mask });
 }
@@ -121,7 +125,7 @@ static double weights(const rgb_shape *s)
     double sum = 0;
     for (int k = 0; k < s->layers; k++)
         sum += gates * (double)(s->H * ((k ? s->H : s->I) + s->H));
-    return sum;
+    return s->both ? 2 * sum : sum;
 }
 
 double rgb_flop(const rgb_shape *s)
@@ -162,6 +166,7 @@ void rgb_shape_line(const rgb_shape *s, int threads)
     rgb_number("I", (double)s->I);
     rgb_number("H", (double)s->H);
     rgb_number("layers", s->layers);
+    rgb_number("directions", s->both ? 2 : 1);
     rgb_text("dtype", "f32");
     rgb_number("threads", threads);
 }

@@ -22,7 +22,14 @@ typedef struct rgb_shape {
     int64_t     T, B, I, H;
     int         layers;
     bool        forward;    /* else a training step, with the gradient of the input too */
+    bool        both;       /* a layer for each direction, side by side */
 } rgb_shape;
+
+/* One direction: cell, T, B, I, H, layers, forward. */
+#define RGB_SHAPE(...) RGB_SHAPE_OF(__VA_ARGS__)
+#define RGB_SHAPE_OF(cell_, T_, B_, I_, H_, layers_, forward_)                                   \
+    { .cell = (cell_), .T = (T_), .B = (B_), .I = (I_), .H = (H_), .layers = (layers_),           \
+      .forward = (forward_) }
 
 typedef struct rgb_net {
     rg_params *params;

@@ -64,7 +64,7 @@ static bool open_net(rgb_net *n, rgb_shape *s, char cell[32], const char *line)
     if (sscanf(line, "open %15s %31s %ld %ld %ld %ld %d", what, cell, &T, &B, &I, &H,
                &threads) != 7 || !gates_of(cell))
         return false;
-    *s = (rgb_shape){ cell, T, B, I, H, 1, strcmp(what, "forward") == 0 };
+    *s = (rgb_shape)RGB_SHAPE(cell, T, B, I, H, 1, strcmp(what, "forward") == 0);
     rgb_net_open(n, s, &(rg_plan_opts){ .threads = threads });
     fill(n, s);
     rg_params_written(n->params);

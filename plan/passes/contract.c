@@ -1,7 +1,7 @@
 /* plan/passes/contract.c -- an order for the program in which each set of nodes is one node.
  *
  * Each set alone is an antichain, but several at once may deadlock (a₁→b₁ and b₂→a₂); so where
- * nothing is ready, one partly ready set is split. Kahn's algorithm, the smallest first: it ends. */
+ * nothing is ready, one partly ready set is split. Kahn's algorithm, lowest id first: it ends. */
 #include "plan/ids.h"
 #include "plan/passes/products.h"
 

@@ -25,7 +25,8 @@ static rg_plan *planned(pair *p, rg_val X, bool steady)
     rg_plan *plan = NULL;
     const rg_plan_opts opts = { .mode = RG_EVALUATE, .steady = steady, .verify = true,
                                 .poison = true, .threads = 2, .portable = true };
-    RGT_CHECK_MSG(rg_plan_create(&plan, &p->y, 1, &opts) == RG_OK, "%s", rg_graph_message(p->graph));
+    RGT_CHECK_MSG(rg_plan_create(&plan, &p->y, 1, &opts) == RG_OK, "%s",
+                  rg_graph_message(p->graph));
     RGT_CHECK(rg_plan_bind(plan, X, p->x, sizeof p->x) == RG_OK);
     return plan;
 }
