@@ -283,7 +283,7 @@ static rg_status classes(rg_maker *m, const source *s)
     }
     if (!st && m->opts->out.vocab)
         st = rg_vocab_copy(&d->out_vocab, m->opts->out.vocab, &m->alloc, &m->err);
-    return st ? st : check_classes(m);
+    return st || (st = rg_maker_lengths(m, &d->out, "a target")) ? st : check_classes(m);
 }
 
 static rg_status values(rg_maker *m, const source *s)
@@ -313,7 +313,8 @@ static rg_status values(rg_maker *m, const source *s)
         r->start[i] = i;
         r->length[i] = 1;
     }
-    return st ? st : rg_maker_scale(m, r, r, d->part, &m->opts->out);
+    return st || (st = rg_maker_lengths(m, r, "a target")) ? st
+         : rg_maker_scale(m, r, r, d->part, &m->opts->out);
 }
 
 static rg_status make(rg_maker *m, const rg_arrays *const files[3])

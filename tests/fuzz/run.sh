@@ -1,13 +1,13 @@
 #!/bin/sh
 # tests/fuzz/run.sh -- the fuzz targets under libFuzzer with address and undefined-behaviour checks.
 #
-#     tests/fuzz/run.sh [--runs N] [--target safetensors|npy]      needs clang (Debian: clang-14)
+#     tests/fuzz/run.sh [--runs N] [--target safetensors|npy|table|idx]      needs clang (Debian: clang-14)
 #
 # io/ stands on graph/ and base/ alone, so the targets need neither OpenBLAS nor the rest.
 set -eu
 cd "$(dirname "$0")/../.."
 runs=1000000
-targets='safetensors npy'
+targets='safetensors npy table idx'
 while [ $# -gt 1 ]; do
     case $1 in
         --runs) runs=$2 ;;
@@ -27,7 +27,8 @@ for target in $targets; do
     mkdir -p "$build/corpus-$target"
     case $target in
         safetensors) seeds='tests/fuzz/corpus/safetensors tests/io/golden' ;;
-        *) seeds='tests/io/golden' ;;
+        npy) seeds='tests/io/golden' ;;
+        *) seeds="tests/fuzz/corpus/$target" ;;
     esac
     # shellcheck disable=SC2086
     "$build/$target" -runs="$runs" -timeout=5 -rss_limit_mb=2048 -max_len=65536 \

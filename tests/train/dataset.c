@@ -151,7 +151,7 @@ RGT_TEST(dataset, arrays_are_cut_into_steps_and_keep_their_lengths)
     rg_dataset_opts opts = { .in = { .scaling = RG_SCALE_UNIT }, .valid = -1, .test = -1 };
     rg_dataset d;
     RGT_CHECK_MSG(rg_dataset_arrays(&d, &a, NULL, NULL, &opts) == RG_OK, "%s", d.message);
-    RGT_CHECK(d.in.width == 3 && d.in.length[0] == 2 && d.out_vocab.n == 2);
+    RGT_CHECK(d.in.width == 3 && d.in.length[0] == 2 && d.out_vocab.n == 2 && d.out.longest == 1);
     RGT_CHECK(d.in.scale[2] == 1 / 255.0 && d.in.shift[0] == 0);
     rg_dataset_destroy(&d);
     opts.in.width = 1;
