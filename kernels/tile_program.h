@@ -95,8 +95,8 @@ typedef struct rg_tile_node {
 bool rg_tile_goes_apart(const rg_tile_program *p, const rg_tile_node *node, uint32_t n,
                         const rg_tile_kernels *kernels);
 
-/* Is the second operand of value v, or a mask, alone narrow, with a loop for that? 1 + which; 0 = no.
- * a + b, a·b, a·b + d may turn round. */
+/* Is the second operand of value v, or a mask, alone narrow, with a loop for that? 1 + which; 0: no
+ * loop. a + b, a·b, a·b + d may turn round. */
 uint32_t rg_tile_takes_each(rg_tile_node *node, uint32_t v, rg_dtype real,
                             const rg_tile_kernels *kernels);
 
