@@ -174,6 +174,17 @@ static void print_meta(const rg_file *file)
     }
 }
 
+/* What a checkpoint of `retrograd train` is, in a line. */
+static void print_model(const char *path, const rg_file *file)
+{
+    char title[128];
+    model m;
+    if (!meta_of(file, "model") || model_open(&m, path))
+        return;
+    printf("%-18s %s\n", "a model", model_title(title, sizeof title, &m));
+    model_close(&m);
+}
+
 static json_t *file_object(const rg_file *file, const char *path)
 {
     json_t *arrays = json_array(), *meta = json_object();
@@ -204,6 +215,7 @@ static int show_file(const settings *s, const char *path)
     } else {
         printf("%s: %zu bytes, %zu arrays\n", printable(name, sizeof name, path), file.bytes,
                file.n_arrays);
+        print_model(path, &file);
         print_meta(&file);
         for (size_t i = 0; i < file.n_arrays; i++) {
             shape_text(shape, file.arrays[i].shape);

@@ -205,9 +205,6 @@ static int from_arrays(lesson *l, const settings *s, const file_arrays *train,
                        const file_arrays *test, const net *known)
 {
     rg_dataset_opts o = opts_of(s, known);
-    if (s->task == SEQ2SEQ || s->task == FORECAST)
-        return fail(USAGE, "--task %s reads tables: CSV or TSV", s->task == SEQ2SEQ ? "seq2seq"
-                                                                                   : "forecast");
     o.in.unit = RG_UNIT_NUMBER;
     o.in.scaling = kind_of(s->data) == IMAGES ? RG_SCALE_UNIT : RG_SCALE_STANDARD;
     rg_status st = rg_dataset_arrays(&l->set, &train->seen, NULL, test ? &test->seen : NULL, &o);
@@ -219,6 +216,9 @@ static int load_files(lesson *l, const settings *s, const net *known)
     file_arrays train = { .seen = { NULL } }, test = { .seen = { NULL } };
     char sha256[3][65] = { "" };
     int code = DONE;
+    if (s->task == SEQ2SEQ || s->task == FORECAST)
+        return fail(USAGE, "--task %s reads tables: CSV or TSV", s->task == SEQ2SEQ ? "seq2seq"
+                                                                                   : "forecast");
     if (s->valid)
         return fail(USAGE, "--valid: of arrays and images a part of --data validates");
     if (s->test && s->labels && !s->test_labels)
