@@ -28,7 +28,7 @@ typedef struct table {
     uint32_t          *order;  /* words sorted */
     size_t             n;
     char              *rows;   /* the parameter to come */
-    bool              *found;
+    uint32_t          *found;  /* the line of each word, 0 = none yet */
 } table;
 
 /* The next line, terminated, without blanks at its end; NULL after the last. */
@@ -110,7 +110,7 @@ static bool is_blank(char c)
 static rg_status take_vector(const reader *r, table *t, char *line)
 {
     int64_t E = t->slot->shape.dim[1], row;
-    char *at = line + strlen(line);
+    char quoted[RG_QUOTED], *at = line + strlen(line);
     for (int64_t k = 0; k < E; k++) { /* each field and the blanks before it */
         while (at > line && !is_blank(at[-1]))
             at--;
@@ -120,8 +120,16 @@ static rg_status take_vector(const reader *r, table *t, char *line)
             return rg_fail(r->err, RG_EFORMAT, "line %lld: a word and %lld numbers are expected",
                            (long long)r->number, (long long)E);
     }
-    if ((row = row_of(t, line)) < 0 || t->found[row])
+    if (!rg_is_utf8(line))
+        return rg_fail(r->err, RG_EFORMAT, "line %lld: the word '%s' is not UTF-8: convert the file, "
+                       "or drop the line", (long long)r->number,
+                       rg_quoted(quoted, line, strlen(line)));
+    if ((row = row_of(t, line)) < 0)
         return RG_OK;
+    if (t->found[row])
+        return rg_fail(r->err, RG_EFORMAT, "line %lld: the word '%s' is there twice, first on line "
+                       "%u: drop one of them", (long long)r->number,
+                       rg_quoted(quoted, line, strlen(line)), t->found[row]);
     for (int64_t k = 0; k < E; k++, at += strlen(at)) {
         while (!*at)
             at++;
@@ -129,7 +137,7 @@ static rg_status take_vector(const reader *r, table *t, char *line)
             return rg_fail(r->err, RG_EFORMAT, "line %lld: value %lld is no finite number",
                            (long long)r->number, (long long)k + 1);
     }
-    t->found[row] = true;
+    t->found[row] = (uint32_t)r->number;
     return RG_OK;
 }
 
@@ -143,19 +151,22 @@ static int64_t fields_of(const char *line)
     return n;
 }
 
-/* The first line tells the width: "words E" of word2vec, or a word with its numbers. */
-static rg_status check_first(const reader *r, const table *t, const char *line, bool *header)
+/* The first line tells the width: "words E" of word2vec, *header becoming words, or a word with its
+ * numbers. */
+static rg_status check_first(const reader *r, const table *t, const char *line, double *header)
 {
     static const char digits[] = "0123456789";
     int64_t E = t->slot->shape.dim[1], n = fields_of(line);
     size_t words = strspn(line, digits), gap = strspn(line + words, " \t");
-    double width = -1;
-    *header = n == 2 && words > 0 && gap > 0 && strspn(line + words + gap, digits) ==
-              strlen(line + words + gap);
-    if (*header)
-        (void)rg_number_parse(line + words + gap, &width);
-    else
-        width = (double)(n - 1);
+    char count[32];
+    double width = (double)(n - 1);
+    bool two = n == 2 && words > 0 && words < sizeof count && gap > 0 &&
+               strspn(line + words + gap, digits) == strlen(line + words + gap);
+    if (two && rg_number_parse(line + words + gap, &width)) {
+        memcpy(count, line, words);
+        count[words] = '\0';
+        (void)rg_number_parse(count, header);
+    }
     if (width != (double)E)
         return rg_fail(r->err, RG_EMISMATCH, "line %lld: the file's vectors have %lld numbers, "
                        "'%.60s' has rows of %lld", (long long)r->number, (long long)width,
@@ -167,19 +178,23 @@ static rg_status take_lines(reader *r, table *t)
 {
     char *line;
     rg_status st;
-    bool first = true, header;
+    double header = -1, vectors = 0; /* words that the first line promises; that there are */
+    bool first = true;
     while (!(st = next_line(r, &line)) && line) {
         if (!*line)
             continue;
-        header = false;
         if (first && (st = check_first(r, t, line, &header)))
             return st;
-        first = false;
-        if (!header && (st = take_vector(r, t, line)))
+        if ((!first || header < 0) && (st = take_vector(r, t, line)))
             return st;
+        vectors += !first || header < 0;
+        first = false;
     }
     if (!st && first)
         st = rg_fail(r->err, RG_EFORMAT, "the file is empty");
+    if (!st && header >= 0 && vectors != header)
+        st = rg_fail(r->err, RG_EFORMAT, "line 1 promises %.0f words, the file has %.0f: it is cut, "
+                     "or line 1 is none of a header", header, vectors);
     return st ? st : rg_source_unchanged(&r->source);
 }
 
@@ -227,7 +242,7 @@ static rg_status load(rg_params *ps, table *t, const char *name, const char *pat
     rg_arena_init(&arena, &ps->alloc);
     uint32_t *scratch = rg_arena_get(&arena, t->n * sizeof *scratch);
     t->order = rg_arena_get(&arena, t->n * sizeof *t->order);
-    t->found = rg_arena_get(&arena, t->n);
+    t->found = rg_arena_get(&arena, t->n * sizeof *t->found);
     t->rows = rg_arena_get(&arena, t->slot->bytes);
     r.buffer = rg_arena_get(&arena, LINE + 1);
     if (!scratch || !t->order || !t->found || !t->rows || !r.buffer)
@@ -247,7 +262,7 @@ static rg_status load(rg_params *ps, table *t, const char *name, const char *pat
     }
     size_t found = 0;
     for (size_t i = 0; !st && i < t->n; i++)
-        found += t->found[i];
+        found += t->found[i] > 0;
     t->n = found;
     rg_arena_free(&arena);
     return st;

@@ -30,7 +30,7 @@ static bool row_is(const rg_params *ps, int row, double a, double b, double c)
 RGT_TEST(embedding, rows_of_known_words_are_filled_and_the_others_stay)
 {
     static const char *const forms[] = {
-        "the 1 -2.5 3e-1\nof 4 5 6\nunknown 7 8 9\n. . 0.5 0.25 0.125\nthe 9 9 9\nzebra 1 2 3",
+        "the 1 -2.5 3e-1\nof 4 5 6\nunknown 7 8 9\n. . 0.5 0.25 0.125\nunknown 9 9 9\nzebra 1 2 3",
         "5 3\nthe 1 -2.5 3e-1 \nof 4 5 6 \nunknown 7 8 9 \n. . 0.5 0.25 0.125 \nzebra 1 2 3 \n\n",
         "the 1 -2.5 3e-1\r\n\r\nof\t4\t5\t6\r\nunknown 7 8 9\r\n. . 0.5  0.25 0.125\r\n"
         "zebra 1 2 3\r\n",
@@ -66,6 +66,17 @@ RGT_TEST(embedding, faults_are_named_with_their_line_and_nothing_changes)
         { "of 1 2 3\nthe 1e999 2 3\n", RG_EFORMAT, "line 2: value 1 is no finite number" },
         { "of 1 2 3\nthe 0x1 2 3\n", RG_EFORMAT, "line 2: value 1 is no finite number" },
         { "of 1 2 3\nthe 1,5 2 3\n", RG_EFORMAT, "line 2: value 1 is no finite number" },
+        { "of 1 2 3\nthe 1 2 3\nof 4 5 6\n", RG_EFORMAT,
+          "line 3: the word 'of' is there twice, first on line 1: drop one of them" },
+        { "3 3\nof 1 2 3\n\nof 4 5 6\nthe 1 2 3\n", RG_EFORMAT,
+          "line 4: the word 'of' is there twice, first on line 2" },
+        { "of 1 2 3\n\xe9t\xe9 1 2 3\n", RG_EFORMAT,
+          "line 2: the word '\\xe9t\\xe9' is not UTF-8: convert the file, or drop the line" },
+        { "3 3\nof 1 2 3\nthe 1 2 3\n", RG_EFORMAT,
+          "line 1 promises 3 words, the file has 2: it is cut, or line 1 is none of a header" },
+        { "1 3\nof 1 2 3\nthe 1 2 3\n", RG_EFORMAT, "line 1 promises 1 words, the file has 2" },
+        { "0 3\n", RG_OK, "" },
+        { "3 2\nof 1 2\n", RG_EMISMATCH, "line 1: the file's vectors have 2 numbers" },
     };
     rgt_folder d;
     rgt_folder_begin(&d);
