@@ -10,6 +10,7 @@
 
 enum {
     WIDTH = 800, LEFT = 24, TOP = 56, GAP = 24, LABEL = 20, FOOT = 22, /* pixels */
+    ROW = 16, NAMED = 480, INSET = 44, /* a row with a name; such a panel at most; its names */
     SHADES = 10, CELLS = 24000, MOST = 64
 };
 
@@ -91,9 +92,36 @@ static void put_shade(const rg_out *out, const grid *g, int want)
         rg_out_printf(out, "\"/>\n");
 }
 
+static void put_name(const rg_out *out, const char *anchor, double x, double y, const char *name)
+{
+    rg_out_printf(out, "<text class=\"n\" text-anchor=\"%s\" x=\"", anchor);
+    rg_svg_tenths(out, x);
+    rg_out_printf(out, "\" y=\"");
+    rg_svg_tenths(out, y);
+    rg_out_printf(out, "\">");
+    rg_svg_text(out, name ? name : "", 6);
+    rg_out_printf(out, "</text>\n");
+}
+
+/* Of rows and columns that are drawn one by one. */
+static void put_names(const rg_out *out, const grid *g, double x, double y, double w, double h)
+{
+    const rg_heat *m = g->map;
+    const double wide = w / (double)g->columns, high = h / (double)g->rows;
+    for (size_t r = 0; m->row_name && g->rows == m->rows && r < m->rows; r++)
+        put_name(out, "end", x - 5, y + ((double)r + 0.5) * high + 4, m->row_name[r]);
+    for (size_t c = 0; m->column_name && g->columns == m->columns && c < m->columns; c++)
+        put_name(out, "middle", x + ((double)c + 0.5) * wide, y + h + 13, m->column_name[c]);
+}
+
 static void put_panel(const rg_out *out, const grid *g, double x, double y, double w, double h)
 {
     char text[RG_NUMBER_TEXT];
+    if (g->map->row_name) {
+        x += INSET;
+        w -= INSET;
+    }
+    put_names(out, g, x, y, w, h);
     rg_out_printf(out, "<text x=\"");
     rg_svg_tenths(out, x);
     rg_out_printf(out, "\" y=\"");
@@ -161,6 +189,24 @@ static void put_head(const rg_out *out, const rg_svg_opts *o, int height)
     rg_out_printf(out, "</text>\n");
 }
 
+/* Height of a panel: so many lines of them fit on a screen, and so many names on one. */
+static double height_of(const rg_heat *maps, size_t n, size_t lines)
+{
+    double high = lines > 8 ? 48 : lines > 4 ? 72 : 110;
+    for (size_t i = 0; i < n; i++)
+        if (maps[i].row_name)
+            high = fmax(high, fmin((double)maps[i].rows * ROW, NAMED));
+    return high;
+}
+
+static double foot_of(const rg_heat *maps, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (maps[i].column_name)
+            return GAP;
+    return GAP / 2;
+}
+
 rg_status rg_svg_heat(const rg_heat *maps, size_t n, size_t per_row, const rg_svg_opts *opts,
                       rg_write_fn *write, void *user)
 {
@@ -170,16 +216,16 @@ rg_status rg_svg_heat(const rg_heat *maps, size_t n, size_t per_row, const rg_sv
     if (st)
         return st;
     const size_t lines = (n + per_row - 1) / per_row;
-    const double high = lines > 8 ? 48 : lines > 4 ? 72 : 110;
+    const double high = height_of(maps, n, lines), line_height = high + LABEL + foot_of(maps, n);
     const double w = (WIDTH - 2.0 * LEFT - GAP * ((double)per_row - 1)) / (double)per_row;
-    put_head(&out, o, TOP + FOOT + (int)((double)lines * (high + LABEL + GAP / 2)));
+    put_head(&out, o, TOP + FOOT + (int)((double)lines * line_height));
     for (size_t i = 0; i < n; i++) {
         const size_t line = i / per_row, at = i % per_row;
         const grid g = grid_of(&maps[i], n);
         if (!maps[i].rows || !maps[i].columns)
             continue;
         put_panel(&out, &g, LEFT + (double)at * (w + GAP),
-                  TOP + LABEL + (double)line * (high + LABEL + GAP / 2), w, high);
+                  TOP + LABEL + (double)line * line_height, w, high);
     }
     rg_out_printf(&out, "</svg>\n");
     return RG_OK;

@@ -243,3 +243,85 @@ RGT_TEST(svg, what_cannot_be_drawn_is_refused)
     RGT_CHECK(rg_svg_curves(&c, 1, NULL, rgt_write, &t) == RG_EARG);
     RGT_CHECK(t.n == 0);
 }
+
+/* ---- Heat maps ------------------------------------------------------------------------------- */
+
+static rgt_text heat(const rg_heat *maps, size_t n, const rg_svg_opts *opts)
+{
+    rgt_text t = { NULL, 0, 0 };
+    RGT_CHECK(rg_svg_heat(maps, n, 2, opts, rgt_write, &t) == RG_OK);
+    RGT_CHECK_MSG(is_picture(&t), "%zu bytes: %.2000s", t.n, t.data);
+    return t;
+}
+
+static int count(const char *text, const char *what)
+{
+    int n = 0;
+    for (const char *c = text; (c = strstr(c, what)) != NULL; c++)
+        n++;
+    return n;
+}
+
+/* Cells that are drawn: what one map adds to the key. */
+static int cells(const rg_heat *map)
+{
+    rgt_text with = heat(map, 1, NULL), without = heat(NULL, 0, NULL);
+    int n = count(with.data, ".5h") - count(without.data, ".5h");
+    rgt_text_free(&with);
+    rgt_text_free(&without);
+    return n;
+}
+
+RGT_TEST(svg, heat_maps_leave_out_what_is_low_or_no_number)
+{
+    static const double value[6] = { 1, 0, 0.5, NAN, INFINITY, 0.9 };
+    static const double nothing[2] = { NAN, NAN };
+    RGT_CHECK(cells(&(rg_heat){ .value = value, .rows = 2, .columns = 3 }) == 3);
+    RGT_CHECK(cells(&(rg_heat){ .value = value, .rows = 2, .columns = 3, .by_column = true }) == 3);
+    RGT_CHECK(cells(&(rg_heat){ .value = nothing, .rows = 1, .columns = 2 }) == 0);
+    RGT_CHECK(cells(&(rg_heat){ .value = NULL, .rows = 0, .columns = 2 }) == 0);
+    RGT_CHECK(cells(&(rg_heat){ .value = value, .rows = 1, .columns = 3, .low = 3, .high = 3 }) ==
+              0);
+}
+
+RGT_TEST(svg, heat_maps_name_rows_and_columns_and_equal_ones_are_equal_bytes)
+{
+    static const double value[6] = { 1, 0.2, 0.5, 0.1, 0.7, 0.9 };
+    static const char *const row[2] = { "ae", "<s>" }, *const column[3] = { "k", "\xc3\xa9", "&" };
+    const rg_heat maps[2] = { { .label = "a < b", .value = value, .rows = 2, .columns = 3,
+                                .row_name = row, .column_name = column },
+                              { .value = value, .rows = 3, .columns = 2 } };
+    const rg_svg_opts opts = { .title = "weights", .x_label = "letters" };
+    rgt_text a = heat(maps, 2, &opts), b = heat(maps, 2, &opts);
+    RGT_CHECK(a.n == b.n && memcmp(a.data, b.data, a.n) == 0);
+    RGT_CHECK(rgt_has(a.data, ">ae</text>") && rgt_has(a.data, ">&lt;s&gt;</text>"));
+    RGT_CHECK(rgt_has(a.data, ">\xc3\xa9</text>") && rgt_has(a.data, ">&amp;</text>"));
+    RGT_CHECK(rgt_has(a.data, ">a &lt; b</text>") && rgt_has(a.data, ">letters</text>"));
+    rgt_text_free(&a);
+    rgt_text_free(&b);
+}
+
+RGT_TEST(svg, the_largest_heat_maps_stay_within_300_kb_without_names)
+{
+    enum { SIDE = 400 };
+    static double value[SIDE * SIDE];
+    static const char *name[SIDE];
+    for (int i = 0; i < SIDE * SIDE; i++)
+        value[i] = fmod(i * 0.61803398875, 1);
+    for (int i = 0; i < SIDE; i++)
+        name[i] = "long";
+    const rg_heat map = { .value = value, .rows = SIDE, .columns = SIDE, .row_name = name,
+                          .column_name = name };
+    rg_heat many[64];
+    for (int i = 0; i < 64; i++)
+        many[i] = map;
+    rgt_text one = heat(&map, 1, NULL), all = heat(many, 64, NULL);
+    RGT_CHECK(!rgt_has(one.data, ">long<"));
+    rgt_text_free(&one);
+    rgt_text_free(&all);
+    RGT_CHECK(rg_svg_heat(many, 65, 2, NULL, rgt_write, &one) == RG_ELIMIT);
+    RGT_CHECK(rg_svg_heat(&map, 1, 0, NULL, rgt_write, &one) == RG_EARG);
+    RGT_CHECK(rg_svg_heat(&map, 1, 1, NULL, NULL, NULL) == RG_EARG);
+    RGT_CHECK(rg_svg_heat(&(rg_heat){ .rows = 1, .columns = 1 }, 1, 1, NULL, rgt_write, &one) ==
+              RG_EARG);
+}
