@@ -100,6 +100,7 @@ int predict_main(settings *s);
 int sample_main(settings *s);
 int gradcheck_main(settings *s);
 int profile_main(settings *s);
+int data_main(settings *s);
 int info_main(settings *s);
 int doctor_main(settings *s);
 int compare_main(settings *s);

@@ -5,7 +5,7 @@
 /* Bits for option_spec.commands, in the order of `commands`. */
 enum {
     TRAIN = 1, EVAL = 2, PREDICT = 4, SAMPLE = 8, GRADCHECK = 16, PROFILE = 32, COMPARE = 64,
-    INFO = 128, DOCTOR = 256, COMPLETION = 512, HELP = 1024, VERSION = 2048, ALL = 4095
+    DATA = 128, INFO = 256, DOCTOR = 512, COMPLETION = 1024, HELP = 2048, VERSION = 4096, ALL = 8191
 };
 
 const command commands[] = {
@@ -56,6 +56,12 @@ const command commands[] = {
       "seeds. Writes report.html and results.json: each row of two tables of claims beside what "
       "was measured. Finished trials stay in the folder, so the same command goes on where it was "
       "stopped. Two minutes on two cores; --full some fifteen." },
+    { "data", data_main, "FILE", true,
+      "what is in a file, and how far one gets without a model",
+      "retrograd data names.tsv --task classify",
+      "Of a text: characters, words, parts, and the bits per character of count models. Of a table: "
+      "its columns. With --task: rows and their lengths by part, classes or tags, and the scores of "
+      "answers that need no model, as train would print them." },
     { "info", info_main, "RUN", false,
       "describe this build, a run, a file or a cell",
       "retrograd info --cell gru",
@@ -94,6 +100,8 @@ const option_spec options[] = {
     { "task", "problem mode", 0, CHOICE, AT(task), 0, 0, "lm|classify|tag|seq2seq|forecast", "lm",
       data, "what is learned: to go on with a text, a label for each row, a tag for each step, "
       "another sequence, the next values", TRAIN, KEPT | FIXED },
+    { "task", "problem mode", 0, CHOICE, AT(task), 0, 0, "none|classify|tag|seq2seq|forecast",
+      "none", data, "look at the file as the data of this task", DATA, 0 },
     { "data", "data-dir input-file text corpus train", 0, TEXT, AT(data), 0, 0, "FILE", NULL, data,
       "lm: the text, UTF-8; else a CSV or TSV file with names in its first line, IDX images, npy "
       "or npz arrays (x, y, lengths, offsets)", TRAIN, KEPT },
@@ -102,37 +110,39 @@ const option_spec options[] = {
     { "data", "input-file file", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
       "read lines from here instead of standard input", PREDICT, 0 },
     { "valid", "validation dev", 0, TEXT, AT(valid), 0, 0, "FILE", NULL, data,
-      "a table to validate with [a tenth of the rows, chosen by their input's hash]", TRAIN,
+      "a table to validate with [a tenth of the rows, chosen by their input's hash]", TRAIN | DATA,
       KEPT | FIXED },
     { "test", "test-data", 0, TEXT, AT(test), 0, 0, "FILE", NULL, data,
-      "data to test with [another tenth]", TRAIN, KEPT | FIXED },
+      "data to test with [another tenth]", TRAIN | DATA, KEPT | FIXED },
     { "input-column", "x source text-column", 0, TEXT, AT(input_column), 0, 0, "NAMES", NULL, data,
       "columns that are read, commas between, p* for all that begin so [the first; of a series "
-      "the last]", TRAIN, KEPT | FIXED },
+      "the last]", TRAIN | DATA, KEPT | FIXED },
     { "label-column", "y target label tag-column", 0, TEXT, AT(label_column), 0, 0, "NAMES", NULL,
       data, "column of labels, tags, target sequences or values to come [the second; of a series "
-      "the input column]", TRAIN, KEPT | FIXED },
+      "the input column]", TRAIN | DATA, KEPT | FIXED },
     { "labels", "", 0, TEXT, AT(labels), 0, 0, "FILE", NULL, data,
-      "array of the classes of --data's images or arrays", TRAIN, KEPT | FIXED },
+      "array of the classes of --data's images or arrays", TRAIN | DATA, KEPT | FIXED },
     { "test-labels", "", 0, TEXT, AT(test_labels), 0, 0, "FILE", NULL, data,
-      "array of the classes of --test's", TRAIN, KEPT | FIXED },
+      "array of the classes of --test's", TRAIN | DATA, KEPT | FIXED },
     { "units", "unit tokens", 0, CHOICE, AT(units), 0, 0, "char|word|byte|number", "char", data,
       "steps of an input: characters, words between blanks, bytes; or its columns are numbers",
-      TRAIN, KEPT | FIXED },
+      TRAIN | DATA, KEPT | FIXED },
     { "label-units", "target-units", 0, CHOICE, AT(label_units), 0, 0, "auto|char|word", "auto",
       data, "steps of tags and target sequences; auto is --units for tags, words for sequences",
-      TRAIN, KEPT | FIXED },
+      TRAIN | DATA, KEPT | FIXED },
     { "width", "row-width", 0, WHOLE, AT(width), 0, 1e6, "N", "0", data,
-      "numbers of a step: 28 reads images of that width row by row; 0 is as the data is", TRAIN,
-      KEPT | FIXED },
+      "numbers of a step: 28 reads images of that width row by row; 0 is as the data is",
+      TRAIN | DATA, KEPT | FIXED },
     { "split", "", 0, CHOICE, AT(split), 0, 0, "hash|order", "hash", data,
       "which rows train, validate, test where no files say it: by the hash of what is read, or as "
-      "they come", TRAIN, KEPT | FIXED },
+      "they come", TRAIN | DATA, KEPT | FIXED },
+    { "seq-len", "steps", 0, WHOLE, AT(seq_len), 1, 65536, "N", "64", data,
+      "forecast: rows that are read", DATA, 0 },
     { "horizon", "ahead", 0, WHOLE, AT(horizon), 1, 4096, "N", "1", data,
-      "forecast: rows to come that are said, from the --seq-len rows before", TRAIN,
+      "forecast: rows to come that are said, from the --seq-len rows before", TRAIN | DATA,
       KEPT | FIXED },
     { "bytes", "binary", 0, FLAG, AT(bytes), 0, 0, "", NULL, data,
-      "symbols are bytes, not characters: takes any file", TRAIN, KEPT | FIXED },
+      "symbols are bytes, not characters: takes any file", TRAIN | DATA, KEPT | FIXED },
     { "labels", "", 0, TEXT, AT(labels), 0, 0, "FILE", NULL, what,
       "array of the classes of --data's images or arrays", EVAL, 0 },
     { "part", "split", 0, CHOICE, AT(part), 0, 0, "auto|all|train|valid|test", "auto", what,
