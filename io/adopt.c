@@ -99,11 +99,14 @@ static rg_status adopt_recurrent(adopter *a, const rg_layer_desc *d, const rg_la
     rg_status st = RG_OK;
     rg_tensor *ih = part_of(a, d, "weight_ih_l", &st), *hh = part_of(a, d, "weight_hh_l", &st);
     rg_tensor *b = part_of(a, d, "bias_ih_l", &st), *bh = part_of(a, d, "bias_hh_l", &st);
+    rg_tensor *hr = kind->proj ? part_of(a, d, "weight_hr_l", &st) : NULL;
     if (st || (!ih && !hh) || (ih && ih->taken))
         return st;
-    int64_t gates = kind->gates, H = hh && hh->shape.rank == 2 ? hh->shape.dim[1] : -1;
-    if (!ih || H < 1 || ih->shape.rank != 2 || hh->shape.dim[0] / gates != H ||
-        hh->shape.dim[0] % gates != 0 || ih->shape.dim[0] != hh->shape.dim[0])
+    int64_t gates = kind->gates, R = hh && hh->shape.rank == 2 ? hh->shape.dim[1] : -1;
+    int64_t H = !kind->proj ? R : hr && hr->shape.rank == 2 ? hr->shape.dim[1] : -1;
+    if (!ih || R < 1 || H < 1 || ih->shape.rank != 2 || hh->shape.dim[0] / gates != H ||
+        hh->shape.dim[0] % gates != 0 || ih->shape.dim[0] != hh->shape.dim[0] ||
+        (hr && hr->shape.dim[0] != R))
         return no_layer(a, d);
     int64_t filed = rg_layers_of_torch(&a->layout->filed, d->torch, d->layer);
     rg_layer_bias bias = rg_layer_bias_find(filed < 0 ? NULL : a->layout->filed.desc[filed].bias);
@@ -114,12 +117,14 @@ static rg_status adopt_recurrent(adopter *a, const rg_layer_desc *d, const rg_la
         bool second = bias == RG_LAYER_DOUBLE || (bias == RG_LAYER_SPLIT && k == gates - 1);
         st = declare_part(a, d, "U", gate, RG_SHAPE(ih->shape.dim[1], H), ih);
         if (!st)
-            st = declare_part(a, d, "W", gate, RG_SHAPE(H, H), hh);
+            st = declare_part(a, d, "W", gate, RG_SHAPE(R, H), hh);
         if (!st && bias != RG_LAYER_NONE)
             st = declare_part(a, d, "b", gate, RG_SHAPE(H), b);
         if (!st && second)
             st = declare_part(a, d, "bh", gate, RG_SHAPE(H), bh);
     }
+    if (!st && hr)
+        st = declare_part(a, d, "proj", "", RG_SHAPE(H, R), hr);
     if (bias != RG_LAYER_NONE && bh)
         bh->taken = true;
     return st;

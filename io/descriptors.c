@@ -61,8 +61,8 @@ static rg_status check(const rg_layer_desc *d, bool strict, rg_err *err)
     if (d->layer < 0)
         return rg_fail(err, RG_EARG, "layer '%s': number %d, below 0", quoted, (int)d->layer);
     if (strict && !rg_layer_kind_find(d->kind))
-        return rg_fail(err, RG_EARG, "layer '%s': kind '%.20s' is none of lstm, gru, gru-after, "
-                       "rnn, rnn-relu, dense, embedding", quoted, kind);
+        return rg_fail(err, RG_EARG, "layer '%s': kind '%.20s' is none of lstm, lstm-proj, gru, "
+                       "gru-after, rnn, rnn-relu, dense, embedding", quoted, kind);
     return RG_OK;
 }
 

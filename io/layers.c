@@ -3,17 +3,18 @@
 
 #include <string.h>
 
-const rg_layer_kind rg_layer_lstm = { "lstm", 4, { "i", "f", "c", "o" } };
-const rg_layer_kind rg_layer_gru = { "gru", 3, { "r", "u", "g" } };
-const rg_layer_kind rg_layer_gru_after = { "gru-after", 3, { "r", "u", "g" } };
-const rg_layer_kind rg_layer_rnn = { "rnn", 1, { "" } };
-const rg_layer_kind rg_layer_rnn_relu = { "rnn-relu", 1, { "" } };
-const rg_layer_kind rg_layer_dense = { "dense", 0, { NULL } };
-const rg_layer_kind rg_layer_embedding = { "embedding", 0, { NULL } };
+const rg_layer_kind rg_layer_lstm = { "lstm", 4, { "i", "f", "c", "o" }, false };
+const rg_layer_kind rg_layer_lstm_proj = { "lstm-proj", 4, { "i", "f", "c", "o" }, true };
+const rg_layer_kind rg_layer_gru = { "gru", 3, { "r", "u", "g" }, false };
+const rg_layer_kind rg_layer_gru_after = { "gru-after", 3, { "r", "u", "g" }, false };
+const rg_layer_kind rg_layer_rnn = { "rnn", 1, { "" }, false };
+const rg_layer_kind rg_layer_rnn_relu = { "rnn-relu", 1, { "" }, false };
+const rg_layer_kind rg_layer_dense = { "dense", 0, { NULL }, false };
+const rg_layer_kind rg_layer_embedding = { "embedding", 0, { NULL }, false };
 
 static const rg_layer_kind *const kinds[] = {
-    &rg_layer_lstm, &rg_layer_gru, &rg_layer_gru_after, &rg_layer_rnn, &rg_layer_rnn_relu,
-    &rg_layer_dense, &rg_layer_embedding
+    &rg_layer_lstm, &rg_layer_lstm_proj, &rg_layer_gru, &rg_layer_gru_after, &rg_layer_rnn,
+    &rg_layer_rnn_relu, &rg_layer_dense, &rg_layer_embedding
 };
 
 const rg_layer_kind *rg_layer_kind_find(const char *name)
@@ -79,13 +80,18 @@ static bool fits_recurrent(rg_layer_bias *bias, const rg_layer_kind *kind, const
     const rg_slot *first = rg_group_slot(g, "U", kind->gate[0]);
     if (!first || first->shape.rank != 2)
         return false;
-    int64_t I = first->shape.dim[0], H = first->shape.dim[1];
+    int64_t I = first->shape.dim[0], H = first->shape.dim[1], R = H;
+    const rg_slot *proj = kind->proj ? rg_group_slot(g, "proj", "") : NULL;
+    if (proj && proj->shape.rank == 2)
+        R = proj->shape.dim[1]; /* rows of W */
+    if (kind->proj && (!proj || !is_matrix(proj, H, R)))
+        return false;
     for (int k = 0; k < kind->gates; k++) {
         const rg_slot *U = rg_group_slot(g, "U", kind->gate[k]);
         const rg_slot *W = rg_group_slot(g, "W", kind->gate[k]);
         const rg_slot *one = rg_group_slot(g, "b", kind->gate[k]);
         const rg_slot *two = rg_group_slot(g, "bh", kind->gate[k]);
-        if (!U || !W || !is_matrix(U, I, H) || !is_matrix(W, H, H) || (one && !is_vector(one, H)) ||
+        if (!U || !W || !is_matrix(U, I, H) || !is_matrix(W, R, H) || (one && !is_vector(one, H)) ||
             (two && !is_vector(two, H)))
             return false;
         b += one != NULL;
@@ -94,7 +100,7 @@ static bool fits_recurrent(rg_layer_bias *bias, const rg_layer_kind *kind, const
     bool split = kind == &rg_layer_gru_after && bh == 1 && rg_group_slot(g, "bh", "g");
     *bias = b == 0 ? RG_LAYER_NONE : bh == 0 ? RG_LAYER_SINGLE : split ? RG_LAYER_SPLIT
                                                                       : RG_LAYER_DOUBLE;
-    return g->n == (size_t)(2 * kind->gates + b + bh) && (b == 0 ? bh == 0 : b == kind->gates) &&
+    return g->n == (size_t)(2 * kind->gates + b + bh + kind->proj) && (b == 0 ? bh == 0 : b == kind->gates) &&
            (bh == 0 || split || bh == kind->gates);
 }
 
@@ -116,7 +122,7 @@ bool rg_layer_fits(rg_layer_bias *bias, const rg_layer_kind *kind, const rg_grou
 const rg_layer_kind *rg_layer_guess(rg_layer_bias *bias, bool *gru, const rg_group *g)
 {
     static const rg_layer_kind *const sure[] = {
-        &rg_layer_lstm, &rg_layer_rnn, &rg_layer_dense, &rg_layer_embedding
+        &rg_layer_lstm, &rg_layer_lstm_proj, &rg_layer_rnn, &rg_layer_dense, &rg_layer_embedding
     };
     *gru = rg_layer_fits(bias, &rg_layer_gru_after, g);
     if (*gru)

@@ -14,9 +14,10 @@ typedef struct rg_layer_kind {
     const char *name;
     int         gates;
     const char *gate[RG_MAX_GATES];  /* suffixes of U, W, b, bh */
+    bool        proj;                /* W is [P,H]; proj [H,P] */
 } rg_layer_kind;
 
-extern const rg_layer_kind rg_layer_lstm, rg_layer_gru, rg_layer_gru_after, rg_layer_rnn,
+extern const rg_layer_kind rg_layer_lstm, rg_layer_lstm_proj, rg_layer_gru, rg_layer_gru_after, rg_layer_rnn,
     rg_layer_rnn_relu, rg_layer_dense, rg_layer_embedding;
 /* By name; NULL = none of ours. */
 const rg_layer_kind *rg_layer_kind_find(const char *name);

@@ -115,11 +115,21 @@ static rg_status add_second_bias(rg_layout *y, const rg_layer *l, const rg_group
                part, l->kind->gates);
 }
 
+/* weight_hr: proj [H,P] as [P,H] */
+static rg_status add_projection(rg_layout *y, const rg_layer *l, const rg_group *g)
+{
+    rg_part part = { rg_group_slot(g, "proj", ""), RG_PART_TRANSPOSED };
+    rg_shape s = part.slot->shape;
+    return add(y, rg_layout_name(&y->arena, l->torch, "weight_hr_l", l->index),
+               RG_SHAPE(s.dim[1], s.dim[0]), &part, 1);
+}
+
 static rg_status add_recurrent(rg_layout *y, const rg_layer *l, const rg_group *g)
 {
     rg_status st;
     if ((st = add_gates(y, l, g, "U", "weight_ih_l", RG_PART_TRANSPOSED)) ||
         (st = add_gates(y, l, g, "W", "weight_hh_l", RG_PART_TRANSPOSED)) ||
+        (l->kind->proj && (st = add_projection(y, l, g))) ||
         l->bias == RG_LAYER_NONE || (st = add_gates(y, l, g, "b", "bias_ih_l", RG_PART_COPY)))
         return st;
     return add_second_bias(y, l, g);
@@ -178,6 +188,7 @@ static rg_status does_not_fit(rg_layout *y, const rg_layer_desc *d)
     needs = kind == &rg_layer_dense ? "W [I,O], b [O]" : kind == &rg_layer_embedding ? "E [V,E]"
           : kind->gates == 1 ? "U [I,H], W [H,H], b [H]"
           : kind->gates == 3 ? "Ur [I,H], Wr [H,H], br [H], and so for u, g"
+          : kind->proj ? "Ui [I,H], Wi [P,H], bi [H], and so for f, c, o, and proj [H,P]"
                              : "Ui [I,H], Wi [H,H], bi [H], and so for f, c, o";
     return rg_fail(y->err, RG_EARG, "layer '%s' is no %s: its arrays must be %s, of one type",
                    rg_quoted(quoted, group, strlen(group)), d->kind, needs);

@@ -188,8 +188,9 @@ const char *rg_cell_kind(rg_cell_fn *cell, const rg_cell_opts *opts)
 {
     static const rg_cell_opts none;
     const rg_cell_opts *o = opts ? opts : &none;
-    if (!cell || cell == rg_lstm) /* PyTorch has the plain one only */
-        return o->peephole || o->coupled || o->proj || o->cell_clip > 0 || o->norm ? NULL : "lstm";
+    if (!cell || cell == rg_lstm) /* PyTorch has the plain one, and the one with a projection */
+        return o->peephole || o->coupled || o->cell_clip > 0 || o->norm ? NULL
+             : o->proj ? "lstm-proj" : "lstm";
     if (cell == rg_gru)
         return o->reset_after ? "gru-after" : "gru";
     if (cell == rg_rnn)

@@ -15,8 +15,8 @@ except ImportError as missing:
     sys.exit(0 if "--tap" in sys.argv else 77)
 
 PROGRAM = os.path.abspath(sys.argv[1])
-MODULES = {"lstm": torch.nn.LSTM, "gru-after": torch.nn.GRU, "rnn": torch.nn.RNN,
-           "rnn-relu": torch.nn.RNN}
+MODULES = {"lstm": torch.nn.LSTM, "lstm-proj": torch.nn.LSTM, "gru-after": torch.nn.GRU,
+           "rnn": torch.nn.RNN, "rnn-relu": torch.nn.RNN}
 
 
 def retrograd(*arguments):
@@ -35,13 +35,14 @@ def text_of_words(n=20000):
 class Model(torch.nn.Module):
     """What the checkpoint's metadata describes, with the names that the file has."""
 
-    def __init__(self, cell, hidden, layers, embed, symbols):
+    def __init__(self, cell, hidden, layers, embed, symbols, proj=0):
         super().__init__()
         if embed:
             self.embed = torch.nn.Embedding(symbols, embed)
-        more = {"nonlinearity": "relu"} if cell == "rnn-relu" else {}
+        more = {"nonlinearity": "relu"} if cell == "rnn-relu" else \
+            {"proj_size": proj} if proj else {}
         self.rnn = MODULES[cell](embed or symbols, hidden, layers, **more)
-        self.out = torch.nn.Linear(hidden, symbols)
+        self.out = torch.nn.Linear(proj or hidden, symbols)
         self.one_hot = None if embed else symbols
 
     def forward(self, ids):
@@ -58,7 +59,8 @@ def loss_by_torch(path, text):
         vocabulary = json.loads(meta["vocabulary"])
         weights = {name: file.get_tensor(name) for name in file.keys()
                    if not name.startswith(("optim.", "plan."))}
-    model = Model(told["cell"], told["hidden"], told["layers"], told["embed"], len(vocabulary))
+    model = Model(told["cell"], told["hidden"], told["layers"], told["embed"], len(vocabulary),
+                  told.get("proj", 0))
     model = model.to(next(iter(weights.values())).dtype)
     model.load_state_dict(weights)  # strict: every name, every shape
     model.eval()

@@ -28,6 +28,7 @@ static void check_round(rg_params *ps, const rg_save_opts *save, const rg_load_o
     rgt_folder_end(&d);
 }
 
+#define PROJ "p.Ui:3,4 p.Uf:3,4 p.Uc:3,4 p.Uo:3,4 p.Wi:2,4 p.Wf:2,4 p.Wc:2,4 p.Wo:2,4"
 #define GRU "g.Ur:3,4 g.Uu:3,4 g.Ug:3,4 g.Wr:4,4 g.Wu:4,4 g.Wg:4,4 g.br:4 g.bu:4 g.bg:4"
 
 RGT_TEST(io, every_layer_comes_back_bit_for_bit_in_both_layouts_and_precisions)
@@ -45,6 +46,9 @@ RGT_TEST(io, every_layer_comes_back_bit_for_bit_in_both_layouts_and_precisions)
         { GRU " g.bhr:4 g.bhu:4 g.bhg:4", "g", "gru-after" },
         { GRU " g.bhr:4 g.bhu:4 g.bhg:4", "g", "gru" },
         { "a.E:7,2 b.W:2,3 b.b:3 c.W:5,6", "c", "dense" },
+        { PROJ " p.proj:4,2", NULL, NULL },
+        { PROJ " p.proj:4,2 p.bi:4 p.bf:4 p.bc:4 p.bo:4", "p", "lstm-proj" },
+        { PROJ " p.proj:4,3", NULL, NULL }, /* of no layer: as it is named */
         { "odd.Ui:3,4 odd.Wi:4,4 odd.Pi:4", NULL, NULL },
         { "x: y:1 z:1,2,3,4,5,1,1,2 nothing:0,5", NULL, NULL },
     };
@@ -94,6 +98,26 @@ RGT_TEST(io, names_on_disk_are_those_of_pytorch)
     RGT_CHECK(strcmp(info.layers[2].torch, "rnn") == 0);
     RGT_CHECK(strcmp(info.layers[2].bias, "single") == 0);
     rg_file_destroy(&info);
+    rg_file_destroy(&info);
+    rg_params_destroy(&ps);
+    rgt_folder_end(&d);
+}
+
+RGT_TEST(io, a_projected_lstm_is_that_of_pytorch)
+{
+    static const struct { const char *name; int64_t rows, columns; } want[] = {
+        { "p.weight_hh_l0", 16, 2 }, { "p.weight_hr_l0", 2, 4 }, { "p.weight_ih_l0", 16, 3 },
+    };
+    rgt_folder d;
+    rg_file info;
+    rg_params *ps = rgt_store(PROJ " p.proj:4,2", RG_F32);
+    rgt_folder_begin(&d);
+    RGT_CHECK(rg_params_save(&ps, 1, rgt_in(&d, "m"), NULL) == RG_OK);
+    RGT_CHECK_MSG(rg_file_info(&info, d.file) == RG_OK, "%s", info.message);
+    RGT_CHECK(info.n_arrays == 3 && strcmp(info.layers[0].kind, "lstm-proj") == 0);
+    for (size_t i = 0; i < 3; i++)
+        RGT_CHECK(strcmp(info.arrays[i].name, want[i].name) == 0 &&
+                  rg_shape_equal(info.arrays[i].shape, RG_SHAPE(want[i].rows, want[i].columns)));
     rg_file_destroy(&info);
     rg_params_destroy(&ps);
     rgt_folder_end(&d);
@@ -358,6 +382,7 @@ RGT_TEST(io, descriptors_that_do_not_fit_are_refused_on_saving)
     static const struct { rg_layer_desc layer[2]; size_t n; const char *says; } row[] = {
         { { { .group = "h", .kind = "gru" } }, 1, "layer 'h': no parameter is named so" },
         { { { .group = "g", .kind = "rnn" } }, 1, "layer 'g' is no rnn" },
+        { { { .group = "g", .kind = "lstm-proj" } }, 1, "Wi [P,H], bi [H], and so for f, c, o" },
         { { { .group = "g", .kind = "tree" } }, 1, "kind 'tree' is none of lstm" },
         { { { .group = "g" } }, 1, "kind '' is none of lstm" },
         { { { .group = "g", .kind = "gru", .layer = -1 } }, 1, "number -1, below 0" },
