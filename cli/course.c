@@ -88,9 +88,11 @@ static void say_baselines(const course *c, const net *n)
 {
     const char *const *name = grade_measures(n->task);
     for (int k = 0; k < c->n_base; k++)
-        note("base   %s: %s %.3f%s%s%.*f (test)", c->base[k].name, name[0], c->base[k].measure[0],
-             name[1] ? ", " : "", name[1] ? name[1] : "", name[1] ? 3 : 0,
-             name[1] ? c->base[k].measure[1] : 0);
+        if (name[1])
+            note("base   %s: %s %.3f, %s %.3f (test)", c->base[k].name, name[0],
+                 c->base[k].measure[0], name[1], c->base[k].measure[1]);
+        else
+            note("base   %s: %s %.4g (test)", c->base[k].name, name[0], c->base[k].measure[0]);
 }
 
 int course_predictor(rg_predictor **out, const model *m, const settings *s, int64_t rows)

@@ -84,18 +84,22 @@ static size_t states_of(const model *m)
     return make == rg_lstm || make == rg_sru || make == rg_qrnn ? 2 : 1;
 }
 
+int model_fits(double need)
+{
+    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (have <= 0 || need < have)
+        return DONE;
+    return fail(USAGE, "the model needs about %.1f GiB, this machine has %.1f (smaller --hidden, "
+                "--layers, --embed, --batch or --seq-len)", need / 0x1p30, have / 0x1p30);
+}
+
 /* Would training it on windows of so many rows and steps fit this machine? */
 static int fits(const model *m, int64_t batch, int64_t seq_len)
 {
     const double item = m->real == RG_F64 ? 8 : 4, positions = (double)(batch * seq_len);
     const double each = 3 * (double)m->lm.V + 20 * (double)(m->lm.hidden * m->lm.layers)
                       + 2 * (double)m->lm.embed;
-    const double need = item * (4 * model_weights(m) + positions * each);
-    const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (have <= 0 || need < have)
-        return DONE;
-    return fail(USAGE, "the model needs about %.1f GiB, this machine has %.1f (smaller --hidden, "
-                "--layers, --embed, --batch or --seq-len)", need / 0x1p30, have / 0x1p30);
+    return model_fits(item * (4 * model_weights(m) + positions * each));
 }
 
 int model_new(model *m, const settings *s, const rg_corpus *corpus)

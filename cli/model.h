@@ -37,6 +37,8 @@ char *model_vocabulary(const model *m);
 const char *model_title(char *out, size_t size, const model *m);
 /* Number of weights of a model, without making it. */
 double model_weights(const model *m);
+/* Has this machine so many bytes? DONE or said that not. */
+int model_fits(double need);
 /* Numbers in a store's arrays, and their bytes. */
 double params_count(rg_params *params);
 double params_bytes(rg_params *params);

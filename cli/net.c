@@ -76,11 +76,11 @@ static int copy_side(net *n, int side, const rg_ragged *r, const char *name)
     return DONE;
 }
 
-static rg_task_opts opts_of(const settings *s, const rg_dataset *d)
+static rg_task_opts opts_of(const settings *s, const rg_dataset *d, const rg_cell_opts *cell)
 {
     const bool forecast = s->task == FORECAST;
     return (rg_task_opts){
-        .task = net_kind(s->task), .cell = cells[s->cell].make, .cell_opts = &cells[s->cell].opts,
+        .task = net_kind(s->task), .cell = cells[s->cell].make, .cell_opts = cell,
         .symbols = d->in.id ? (int64_t)d->in_vocab.n : 0, .features = d->in.width,
         .embed = d->in.id ? s->embed : 0,
         .outputs = forecast ? d->out.width * s->horizon : (int64_t)d->out_vocab.n,
@@ -126,14 +126,31 @@ int net_declare(model *m)
     return exit_code(st);
 }
 
+/* Would training it fit this machine? Gates are four at most; what a step of a row keeps is some
+ * twenty numbers a unit. */
+static int fits(const net *n, const settings *s, int32_t longest, rg_dtype real)
+{
+    const rg_task_opts *o = &n->opts;
+    const double H = (double)o->hidden, I = (double)(o->embed ? o->embed : o->symbols + o->features);
+    const double both = o->bidirectional ? 2 : 1, layers = (double)o->layers;
+    const double weights = both * (4 * H * (I + H) + (layers - 1) * 4 * H * (both * H + H))
+                         + (double)(o->symbols * o->embed) + (double)o->outputs * both * H;
+    const double steps = (double)s->batch * (double)(longest + 1);
+    return model_fits((real == RG_F64 ? 8 : 4) *
+                      (4 * weights + steps * (20 * H * both * layers + 3 * (double)o->outputs)));
+}
+
 int net_new(model *m, const settings *s, const rg_dataset *d, const char *const name[2])
 {
+    if (cell_settings_ok(s))
+        return USAGE;
     net *n = calloc(1, sizeof *n);
     *m = (model){ .cell = s->cell, .real = (rg_dtype)s->dtype, .net = n };
     if (!n)
         return fail(RUN_TIME, "no memory");
     n->task = s->task;
-    n->opts = opts_of(s, d);
+    m->opts = cell_opts(s->cell, s->proj, s->hidden);
+    n->opts = opts_of(s, d, &m->opts);
     n->unit = d->in.id ? net_unit(s) : RG_UNIT_NUMBER;
     n->label_unit = net_label_unit(s);
     n->horizon = s->horizon;
@@ -146,6 +163,8 @@ int net_new(model *m, const settings *s, const rg_dataset *d, const char *const 
         code = copy_side(n, 0, &d->in, name[0]);
     if (code == DONE)
         code = copy_side(n, 1, &d->out, name[1]);
+    if (code == DONE)
+        code = fits(n, s, d->in.longest, m->real);
     if (code == DONE && rg_params_create(&m->params, (uint64_t)s->seed,
                                          &(rg_params_opts){ .real = m->real }))
         code = fail(RUN_TIME, "no memory");

@@ -34,7 +34,8 @@ char *net_description(const model *m)
                           "embed", (json_int_t)o->embed, "dropout", o->dropout,
                           "bidirectional", o->bidirectional, "features", (json_int_t)o->features,
                           "outputs", (json_int_t)o->outputs, "readout", readouts[o->readout]);
-    json_t *more = json_pack("{s:s, s:s, s:I, s:I, s:I}", "units", units[n->unit],
+    json_t *more = json_pack("{s:I, s:s, s:s, s:I, s:I, s:I}", "proj",
+                             (json_int_t)m->opts.proj, "units", units[n->unit],
                              "label_units", units[n->label_unit], "horizon",
                              (json_int_t)n->horizon, "window", (json_int_t)n->window,
                              "width", (json_int_t)n->width);
@@ -214,8 +215,10 @@ int net_read(model *m, const char *description, const char *vocabulary)
         m->cell = cell_index(cell);
         m->real = strcmp(dtype, "f64") == 0 ? RG_F64 : RG_F32;
         n->opts.cell = cells[m->cell].make;
-        n->opts.cell_opts = &cells[m->cell].opts;
+        n->opts.cell_opts = &m->opts;
         good = read_sizes(m, o) && read_decoder(n, o) && read_names(n, o);
+        m->opts = cell_opts(m->cell, json_integer_value(json_object_get(o, "proj")),
+                            n->opts.hidden);
     }
     json_decref(o);
     return good ? read_vocabulary(m, vocabulary) : damaged(m, "model");

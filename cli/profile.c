@@ -51,6 +51,8 @@ static int take_run(profile *p, const char *run)
         if (option_origin(p->s, fixed[i]) == FROM_LINE)
             return fail(USAGE, "--%s: %s says what the model is", fixed[i], run);
     int code = model_open(&p->m, run);
+    if (code == DONE && p->m.net)
+        code = fail(USAGE, "%s: profiles are of character models", run);
     return code ? code : take_windows(p, run);
 }
 

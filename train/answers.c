@@ -32,7 +32,7 @@ static rg_status plan_of(rg_cached_plan *made, const rg_answerer *a, const rg_va
 
 static rg_status build_encoder(void *user, rg_cached_plan *made)
 {
-    const rg_answerer *a = user;
+    rg_answerer *a = user;
     const rg_task_opts *o = a->model;
     rg_graph *g = made->graph;
     parts *p = made->data = rg_graph_alloc(g, sizeof *p);
@@ -44,8 +44,9 @@ static rg_status build_encoder(void *user, rg_cached_plan *made)
                       : rg_input(g, "x", RG_F, RG_SHAPE(made->T, made->B, o->features));
     p->mask_in = rg_input(g, "mask", RG_BOOL, RG_SHAPE(made->T, made->B));
     rg_val Y = rg_task_encode(&last, &n, p->x, p->mask_in, o);
+    a->D = rg_dim(Y, 2);
     rg_attention over = rg_task_attention(Y, p->mask_in, o);
-    rg_task_decoder d = rg_task_decoder_with(g, &over, rg_dim(Y, 2), o);
+    rg_task_decoder d = rg_task_decoder_with(g, &over, a->D, o);
     p->before = rg_task_decoder_start(&d, last, n, o);
     if (!p->before)
         return rg_graph_status(g);
@@ -64,11 +65,10 @@ static rg_val like(rg_graph *g, const char *name, rg_val v)
 }
 
 /* The attention with its memory taken from inputs, W times each row. */
-static rg_attention asked(parts *p, rg_graph *g, const rg_answerer *a, const rg_cached_plan *made,
-                          int64_t D)
+static rg_attention asked(parts *p, rg_graph *g, const rg_answerer *a, const rg_cached_plan *made)
 {
     const int64_t S = made->T, B = made->B, W = a->decode.width;
-    rg_val Y = rg_input(g, "encoded", RG_F, RG_SHAPE(S, B, D)); /* shapes and weights only */
+    rg_val Y = rg_input(g, "encoded", RG_F, RG_SHAPE(S, B, a->D)); /* shapes and weights only */
     rg_val m = rg_input(g, "encoded mask", RG_BOOL, RG_SHAPE(S, B));
     rg_attention over = rg_task_attention(Y, m, a->model);
     p->memory = like(g, "memory", over.memory);
@@ -105,13 +105,12 @@ static rg_status build_step(void *user, rg_cached_plan *made)
     const rg_task_opts *o = a->model;
     rg_graph *g = made->graph;
     const int64_t R = made->B * a->decode.width;
-    const int64_t D = o->hidden * (o->bidirectional ? 2 : 1);
     parts *p = made->data = rg_graph_alloc(g, sizeof *p);
     if (!p)
         return rg_graph_status(g);
     p->id = rg_input(g, "id", RG_INT, RG_SHAPE(R));
-    rg_attention over = asked(p, g, a, made, D);
-    rg_task_decoder d = rg_task_decoder_with(g, &over, D, o);
+    rg_attention over = asked(p, g, a, made);
+    rg_task_decoder d = rg_task_decoder_with(g, &over, a->D, o);
     if (!declare_states(p, g, &d, R))
         return rg_graph_status(g) ? rg_graph_status(g) : RG_EARG;
     rg_step(p->after, &d.cell, rg_task_embed(p->id, "target", o->outputs, o->embed), p->before, 0);

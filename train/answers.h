@@ -14,6 +14,7 @@ typedef struct rg_answerer {
     rg_plan_opts        plan;
     rg_decode_opts      decode;
     rg_plan_cache      *encoders, *steps;
+    int64_t             D;  /* width of the encoder's outputs, once it has been built */
 } rg_answerer;
 
 /* The model's options must outlive it; a->plan and a->decode are set. */

@@ -8,6 +8,12 @@ static int64_t width_of(const rg_task_opts *o)
     return o->decoder ? o->decoder : o->hidden;
 }
 
+/* Width of the decoder's h, which asks. */
+static int64_t query_width(const rg_task_opts *o)
+{
+    return o->cell_opts && o->cell_opts->proj ? o->cell_opts->proj : width_of(o);
+}
+
 rg_attention rg_task_attention(rg_val Y, rg_val mask, const rg_task_opts *o)
 {
     static const rg_score score[] = {
@@ -16,7 +22,7 @@ rg_attention rg_task_attention(rg_val Y, rg_val mask, const rg_task_opts *o)
     };
     if (o->attention == RG_ATTEND_NONE)
         return (rg_attention){ .factor = 1 };
-    return rg_attention_over(Y, mask, "att", width_of(o),
+    return rg_attention_over(Y, mask, "att", query_width(o),
                              &(rg_attention_opts){ .score = score[o->attention] });
 }
 
