@@ -77,9 +77,10 @@ static void run(const rgb_row *row, const rgb_opts *opts)
 }
 
 static const rgb_shape shape[] = {
-    { "lstm", 64, 64, 128, 256, 1, false }, { "gru", 64, 64, 128, 256, 1, false },
-    { "rnn", 64, 64, 128, 256, 1, false }, { "lstm", 35, 20, 200, 200, 2, false },
-    { "lstm", 50, 64, 64, 64, 1, false }, { "gru-after", 64, 32, 64, 128, 1, false },
+    RGB_SHAPE("lstm", 64, 64, 128, 256, 1, false),
+    RGB_SHAPE("gru", 64, 64, 128, 256, 1, false),
+    RGB_SHAPE("rnn", 64, 64, 128, 256, 1, false), RGB_SHAPE("lstm", 35, 20, 200, 200, 2, false),
+    RGB_SHAPE("lstm", 50, 64, 64, 64, 1, false), RGB_SHAPE("gru-after", 64, 32, 64, 128, 1, false),
 };
 
 static const rgb_row rows[] = {

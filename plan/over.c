@@ -29,6 +29,7 @@ struct over {
     uint32_t      *next;
     uint32_t      *slab;     /* by program: the first storage that no earlier one writes to, and */
     uint32_t      *after;    /* by storage the next */
+    uint32_t      *beneath;  /* by value that is a part of a slab: what it would lie over */
     uint32_t      *home;     /* by storage: what it has become a part of */
     int64_t       *shift;
     uint8_t       *fixed;    /* by storage: may not move */
@@ -297,10 +298,10 @@ static uint32_t under_part(struct over *s, uint32_t part, uint32_t base, int64_t
 static bool all_parts_fit(struct over *s, uint32_t slab, uint32_t base, int64_t shift)
 {
     for (uint32_t part = s->piece[slab]; part; part = s->next[part])
-        if (!under_part(s, part, base, shift))
+        if (!(s->beneath[part] = under_part(s, part, base, shift)))
             return false;
     for (uint32_t part = s->piece[slab]; part; part = s->next[part])
-        s->taker[under_part(s, part, base, shift)] = MANY; /* no result alone */
+        s->taker[s->beneath[part]] = MANY; /* no result alone */
     s->home[slab] = base;
     s->shift[slab] = shift;
     s->c->buffer[slab].bytes = 0;
@@ -370,10 +371,11 @@ static bool take_memory(struct over *s, rg_arena *arena)
     s->next = rg_arena_get(arena, n * sizeof *s->next);
     s->piece = rg_arena_get(arena, buffers * sizeof *s->piece);
     s->home = rg_arena_get(arena, buffers * sizeof *s->home);
+    s->beneath = rg_arena_get(arena, n * sizeof *s->beneath);
     s->shift = rg_arena_get(arena, buffers * sizeof *s->shift);
     s->fixed = rg_arena_get(arena, buffers);
     s->under = rg_arena_get(arena, n);
-    return s->first && s->member && s->near && s->far && s->taker &&
+    return s->first && s->member && s->near && s->beneath && s->far && s->taker &&
            s->dying && s->slab && s->after && s->next && s->piece && s->home && s->shift &&
            s->fixed && s->under && s->order && s->rank;
 }

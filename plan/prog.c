@@ -177,7 +177,9 @@ rg_status rg_prog_sweep(rg_prog *p, rg_err *err)
         return rg_fail(err, RG_ENOMEM, "plan: no memory for %u nodes", (unsigned)p->n_node);
     mark_live(p, to);
     to[0] = 0;
-    for (uint32_t id = 1; id < p->n_node; id++) {
+    for (; n < p->n_node && to[n]; n++)
+        to[n] = n; /* stays where it is */
+    for (uint32_t id = n; id < p->n_node; id++) {
         rg_node *node = &p->node[id];
         if (!to[id])
             continue;
