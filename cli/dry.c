@@ -69,8 +69,8 @@ static void tell(const session *x, const memory *m, const outlook *look)
            r.threads, r.threads == 1 ? "" : "s");
     printf("memory  %.1f MiB: step %.1f, weights %.1f, optimizer %.1f, %s %.1f; process at most "
            "%.1f so far\n", (m->step + m->weights + m->optimizer + m->text) / 0x1p20,
-           m->step / 0x1p20, m->weights / 0x1p20, m->optimizer / 0x1p20, x->task->bits ? "text" : "data",
-           m->text / 0x1p20,
+           m->step / 0x1p20, m->weights / 0x1p20, m->optimizer / 0x1p20,
+           x->task->bits ? "text" : "data", m->text / 0x1p20,
            m->resident / 0x1p20);
     printf("time    %.3f ms a step, the median of %d timed here: %.0f %s a second, "
            "%.1f GF/s\n", 1e3 * look->step, look->timed, x->per_step / look->step,

@@ -131,7 +131,8 @@ int net_declare(model *m)
 static int fits(const net *n, const settings *s, int32_t longest, rg_dtype real)
 {
     const rg_task_opts *o = &n->opts;
-    const double H = (double)o->hidden, I = (double)(o->embed ? o->embed : o->symbols + o->features);
+    const double H = (double)o->hidden;
+    const double I = (double)(o->embed ? o->embed : o->symbols + o->features);
     const double both = o->bidirectional ? 2 : 1, layers = (double)o->layers;
     const double weights = both * (4 * H * (I + H) + (layers - 1) * 4 * H * (both * H + H))
                          + (double)(o->symbols * o->embed) + (double)o->outputs * both * H;
