@@ -1,15 +1,13 @@
 /* tests/layers/golden_cells.c -- the cells that golden.c has not, against what tools/golden/cells.py
  * wrote: a few lines of PyTorch each. Weights and data are drawn here as they were drawn there; per
  * tensor the file holds its norm and two products. */
-#include "tests/layers/lab.h"
-
-#include "tests/layers/golden_dir.h"
+#include "tests/layers/golden_digest.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARAMS = 24, NUMBERS = 3 };
+enum { PARAMS = 24 };
 
 static const struct kind {
     const char  *name;
@@ -36,22 +34,8 @@ static const struct kind {
     { "qrnn_ifo", rg_qrnn, { .pool = RG_POOL_IFO } },
 };
 
-/* A case, built and run: what its tensors are called in the file, and their values. */
-struct trial {
-    lab    l;
-    size_t n;
-    char   name[PARAMS + 8][24];
-    rg_val v[PARAMS + 8];
-};
-
-static void add(struct trial *c, const char *before, const char *name, rg_val v)
-{
-    (void)snprintf(c->name[c->n], sizeof c->name[0], "%s%s", before, name);
-    c->v[c->n++] = v;
-}
-
 /* Y, hT, cT, pT; then gradients dx, dh0 …, and of the parameters. */
-static void run_case(struct trial *c, const struct kind *kind, const int64_t size[4], rg_effort how)
+static void run_case(golden_trial *c, const struct kind *kind, const int64_t size[4], rg_effort how)
 {
     static const char *const start[] = { "h0", "c0", "p0" }, *const end[] = { "hT", "cT", "pT" };
     rg_val x[PARAMS + 4], d[PARAMS + 4], last[LAB_STATES];
@@ -68,42 +52,13 @@ static void run_case(struct trial *c, const struct kind *kind, const int64_t siz
         loss = rg_add(loss, rg_sum(rg_mul(last[k], lab_cotangent(&c->l, &cell, k, size[1]))));
     size_t first = 1 + cell.n_state, n = first + rg_graph_params(x + first, PARAMS, c->l.g);
     rg_grad(d, loss, x, n);
-    add(c, "", "Y", Y);
+    golden_add(c, "", "Y", Y);
     for (size_t k = 0; k < cell.n_state; k++)
-        add(c, "", end[k], last[k]);
-    add(c, "d", "x", d[0]);
+        golden_add(c, "", end[k], last[k]);
+    golden_add(c, "d", "x", d[0]);
     for (size_t k = 1; k < n; k++)
-        add(c, "d", k < first ? start[k - 1] : rg_params_at(c->l.ps, k - first).name + 2, d[k]);
+        golden_add(c, "d", k < first ? start[k - 1] : rg_params_at(c->l.ps, k - first).name + 2, d[k]);
     lab_run(&c->l, c->v, c->n);
-}
-
-/* A line "name norm product product" against what was computed, relative to the norm; INFINITY: there
- * is no such tensor. */
-static double off_by(struct trial *c, const char *line)
-{
-    char name[24];
-    double want[NUMBERS], got[NUMBERS] = { 0 }, off = 0;
-    size_t k = 0, n;
-    if (sscanf(line, "%23s %lf %lf %lf", name, want, want + 1, want + 2) != 4)
-        return INFINITY;
-    while (k < c->n && strcmp(c->name[k], name) != 0)
-        k++;
-    if (k == c->n)
-        return INFINITY;
-    double *v = lab_read(&c->l, c->v[k], &n);
-    for (size_t i = 0; i < n; i++) {
-        char stream[32];
-        got[0] += v[i] * v[i];
-        for (int p = 1; p < NUMBERS; p++) {
-            (void)snprintf(stream, sizeof stream, "v%d.%s", p - 1, name);
-            got[p] += v[i] * lab_draw(c->l.seed, stream, i);
-        }
-    }
-    free(v);
-    got[0] = sqrt(got[0]);
-    for (int p = 0; p < NUMBERS; p++)
-        off = fmax(off, isnan(got[p]) ? INFINITY : fabs(got[p] - want[p]));
-    return off / (want[0] > 0 ? want[0] : 1);
 }
 
 static const struct kind *kind_of(const char *name)
@@ -117,7 +72,7 @@ static const struct kind *kind_of(const char *name)
 /* Every case of the text; the largest difference, and how many tensors were compared. */
 static double judge(const char *text, rg_effort how, size_t *cases, size_t *tensors)
 {
-    struct trial c = { .n = 0 };
+    golden_trial c = { .n = 0 };
     bool open = false;
     double worst = 0;
     for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
@@ -138,7 +93,7 @@ static double judge(const char *text, rg_effort how, size_t *cases, size_t *tens
             open = true;
             ++*cases;
         } else {
-            worst = fmax(worst, open ? off_by(&c, line) : INFINITY);
+            worst = fmax(worst, open ? golden_off_by(&c, line) : INFINITY);
             ++*tensors;
         }
     }
@@ -147,20 +102,10 @@ static double judge(const char *text, rg_effort how, size_t *cases, size_t *tens
     return worst;
 }
 
-static char *load(void)
-{
-    FILE *f = fopen(GOLDEN_DIR "/cells.txt", "rb");
-    char *text = calloc(1, 1 << 17);
-    RGT_CHECK(f && text);
-    size_t n = fread(text, 1, (1 << 17) - 1, f);
-    RGT_CHECK(fclose(f) == 0 && n > 0 && text[n - 1] == '\n');
-    return text;
-}
-
 RGT_TEST(golden_cells, values_and_gradients_equal_those_of_pytorch)
 {
     size_t cases = 0, tensors = 0;
-    char *text = load();
+    char *text = golden_load("cells.txt");
     double plain = judge(text, RG_INTERPRET, &cases, &tensors);
     double planned = judge(text, RG_OPTIMIZE, &cases, &tensors);
     rgt_note("%zu cases, %zu tensors; off by %.1e, %.1e\n", cases, tensors, plain, planned);
@@ -175,7 +120,7 @@ RGT_TEST(golden_cells, a_wrong_digit_is_noticed)
                                         "\ndgamma_x ", "\ndproj ", "\ndvf ", "\ndVz " };
     for (size_t k = 0; k < sizeof line / sizeof *line; k++) {
         size_t cases = 0, tensors = 0;
-        char *text = load(), *digit = strchr(strstr(text, line[k]), '.') + 6;
+        char *text = golden_load("cells.txt"), *digit = strchr(strstr(text, line[k]), '.') + 6;
         *digit = *digit == '7' ? '3' : '7';
         RGT_CHECK_MSG(judge(text, RG_INTERPRET, &cases, &tensors) > 1e-8, "%s", line[k] + 1);
         free(text);

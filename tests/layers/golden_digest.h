@@ -1,0 +1,25 @@
+/* tests/layers/golden_digest.h -- files of known answers that hold, per tensor, its norm and two
+ * products with drawn vectors (tools/golden/). */
+#ifndef TESTS_LAYERS_GOLDEN_DIGEST_H
+#define TESTS_LAYERS_GOLDEN_DIGEST_H
+
+#include "tests/layers/lab.h"
+
+enum { GOLDEN_TENSORS = 128 };
+
+/* A case, built and run: what its tensors are called in the file, and their values. */
+typedef struct golden_trial {
+    lab    l;
+    size_t n;
+    char   name[GOLDEN_TENSORS][24];
+    rg_val v[GOLDEN_TENSORS];
+} golden_trial;
+
+void golden_add(golden_trial *c, const char *before, const char *name, rg_val v);
+/* A line "name norm product product" against what was computed, relative to the norm; INFINITY:
+ * there is no such tensor. */
+double golden_off_by(golden_trial *c, const char *line);
+/* A file of the folder, to be freed. */
+char *golden_load(const char *name);
+
+#endif
