@@ -260,7 +260,7 @@ def words_may_start_from_vectors_that_somebody_else_made():
     refused(3, "the file's vectors have 3 numbers", *line, "--embed", 4)
     refused(2, "--embedding needs --embed", *line)
     refused(2, "--units word", *line[:4], "t.tsv", *line[7:], "--embed", 3)
-    pathlib.Path("v.txt").write_text("3 3\n" + glove)
+    pathlib.Path("v.txt").write_text("4 3\n" + glove)
     good(*line, "--embed", 3, "--dry-run")
     for bad, says in [("good 1 0\nfine 1 0 0\n", "numbers"), ("good 1 x 0\n", "finite number"),
                       ("", "empty"), ("other 1 2 3\n", "none of the 9 words")]:
