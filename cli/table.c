@@ -59,9 +59,9 @@ const command commands[] = {
     { "data", data_main, "FILE", true,
       "what is in a file, and how far one gets without a model",
       "retrograd data names.tsv --task classify",
-      "Of a text: characters, words, parts, and the bits per character of count models. Of a table: "
-      "its columns. With --task: rows and their lengths by part, classes or tags, and the scores of "
-      "answers that need no model, as train would print them." },
+      "Of a text: characters, words, parts, and the bits per character of count models. Of a "
+      "table: its columns. With --task: rows and their lengths by part, classes or tags, and the "
+      "scores of answers that need no model, as train would print them." },
     { "info", info_main, "RUN", false,
       "describe this build, a run, a file or a cell",
       "retrograd info --cell gru",

@@ -121,8 +121,8 @@ static rg_status take_vector(const reader *r, table *t, char *line)
                            (long long)r->number, (long long)E);
     }
     if (!rg_is_utf8(line))
-        return rg_fail(r->err, RG_EFORMAT, "line %lld: the word '%s' is not UTF-8: convert the file, "
-                       "or drop the line", (long long)r->number,
+        return rg_fail(r->err, RG_EFORMAT, "line %lld: the word '%s' is not UTF-8: convert the "
+                       "file, or drop the line", (long long)r->number,
                        rg_quoted(quoted, line, strlen(line)));
     if ((row = row_of(t, line)) < 0)
         return RG_OK;
@@ -193,8 +193,8 @@ static rg_status take_lines(reader *r, table *t)
     if (!st && first)
         st = rg_fail(r->err, RG_EFORMAT, "the file is empty");
     if (!st && header >= 0 && vectors != header)
-        st = rg_fail(r->err, RG_EFORMAT, "line 1 promises %.0f words, the file has %.0f: it is cut, "
-                     "or line 1 is none of a header", header, vectors);
+        st = rg_fail(r->err, RG_EFORMAT, "line 1 promises %.0f words, the file has %.0f: it is "
+                     "cut, or line 1 is none of a header", header, vectors);
     return st ? st : rg_source_unchanged(&r->source);
 }
 

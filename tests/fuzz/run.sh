@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/fuzz/run.sh -- the fuzz targets under libFuzzer with address and undefined-behaviour checks.
 #
-#     tests/fuzz/run.sh [--runs N] [--target safetensors|npy|table|idx]      needs clang (Debian: clang-14)
+#     tests/fuzz/run.sh [--runs N] [--target NAME]      needs clang (Debian: clang-14)
 #
 # io/ stands on graph/ and base/ alone, so the targets need neither OpenBLAS nor the rest.
 set -eu

@@ -1,5 +1,5 @@
-/* tests/train/dataset_batches.c -- items as rectangles: every one once, shapes few, order a function
- * of (seed, epoch); words of a text. */
+/* tests/train/dataset_batches.c -- items as rectangles: every one once, shapes few, order a
+ * function of (seed, epoch); words of a text. */
 #include "tests/rgt.h"
 
 #include <retrograd/task.h>
