@@ -123,3 +123,31 @@ void plot_lengths(FILE *out, const study *st)
          &(rg_svg_opts){ .title = "Adding: trained at T = 100, tested at other lengths",
                          .x_label = "T", .y_label = "RMSE" });
 }
+
+void plot_order(FILE *out, const comparison *c)
+{
+    const study *order[MAX_STUDIES];
+    size_t n = 0;
+    for (size_t k = 0; k < c->n; k++)
+        if (c->study[k].row->kind == ORDER)
+            order[n++] = &c->study[k];
+    lines *l = n > 1 ? calloc(1, sizeof *l) : NULL;
+    if (!l)
+        return;
+    for (size_t who = 0; who < order[0]->n; who++) {
+        for (size_t i = 0; i < n; i++) {
+            const spread s = spread_of(order[i], who, outcome_value);
+            l->x[who][i] = (double)order[i]->row->T;
+            l->y[who][i] = s.mean;
+        }
+        l->curve[who] = (rg_curve){ .label = order[0]->who[who].label, .x = l->x[who],
+                                    .y = l->y[who], .n = n };
+    }
+    fputs("<figure>", out);
+    (void)rg_svg_curves(l->curve, order[0]->n,
+                        &(rg_svg_opts){ .title = "Temporal order: errors over length",
+                                        .x_label = "L", .y_label = "share of errors" },
+                        rg_to_file, out);
+    fputs("</figure>\n", out);
+    free(l);
+}

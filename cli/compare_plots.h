@@ -10,5 +10,7 @@
 void plot_learning(FILE *out, const study *st);
 void plot_flow(FILE *out, const study *st, bool after);
 void plot_lengths(FILE *out, const study *st);
+/* Errors of temporal order against its length, over the studies that there are; nothing for one. */
+void plot_order(FILE *out, const comparison *c);
 
 #endif

@@ -12,7 +12,7 @@ static const char head[] =
     "<meta name=\"viewport\" content=\"width=device-width\">\n"
     "<title>RNN, GRU and LSTM compared</title>\n<style>\n"
     ":root{color-scheme:light dark}\n"
-    "body{font:16px/1.5 sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222;"
+    "body{font:16px/1.5 sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;"
     "background:#fff}\n"
     "h1,h2,h3{line-height:1.2}h2{margin-top:2.5rem}table{border-collapse:collapse;width:100%;"
     "font-size:.9rem}\n"
@@ -243,6 +243,7 @@ static void write_all(FILE *out, const comparison *c)
         study_section(out, &c->study[k]);
         pictures(out, &c->study[k]);
     }
+    plot_order(out, c);
     fputs("</body></html>\n", out);
 }
 

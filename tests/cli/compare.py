@@ -73,7 +73,7 @@ def a_comparison_leaves_a_report_and_its_figures():
                  "not measured", "guessing", "Temporal order, L = 100", "prefers-color-scheme"):
         assert part in said or part in text, part
     pictures = re.findall(r"<svg.*?</svg>", text, re.S)
-    assert len(pictures) == 9, len(pictures)
+    assert len(pictures) == 10, len(pictures)
     for picture in pictures:
         xml.fromstring(picture)
 
