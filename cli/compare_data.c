@@ -28,7 +28,7 @@ static void split(comparison *c, size_t n)
         c->rows[k] = (rg_problem_data){ .x = x, .label = label, .n = n, .train = train };
 }
 
-/* 64 numbers 0 .. 16 and a class 0 .. 9, between commas. */
+/* 64 numbers 0 .. 16 and a class 0 .. 9, between commas; then its name. */
 static bool parse(double *pixels, int32_t *label, const char *line)
 {
     char *end;
@@ -49,13 +49,15 @@ static int read_all(comparison *c, FILE *file, const char *path)
 {
     char line[1024];
     size_t n = 0;
-    while (n < MOST && fgets(line, sizeof line, file)) {
+    const bool head = fgets(line, sizeof line, file) && strncmp(line, "p0,p1,", 6) == 0;
+    while (head && n < MOST && fgets(line, sizeof line, file)) {
         if (!parse(c->pixels + n * PIXELS, c->digit + n, line))
-            return fail(BAD_DATA, "%s:%zu: not 64 numbers of 0 to 16 and a digit", path, n + 1);
+            return fail(BAD_DATA, "%s:%zu: not 64 numbers of 0 to 16 and a digit", path, n + 2);
         n++;
     }
     if (n < 20)
-        return fail(BAD_DATA, "%s: %zu images are too few", path, n);
+        return fail(BAD_DATA, "%s: %zu images under a head of p0,p1,... are too few "
+                    "(tools/data/digits.py makes the file)", path, n);
     split(c, n);
     return c->pixels && c->digit ? DONE : fail(RUN_TIME, "no memory");
 }

@@ -126,6 +126,26 @@ def data_that_is_missing_is_named_with_what_makes_it():
     assert not os.path.exists("runs")
 
 
+def digits(n=60, last="7,seven"):
+    """A file as tools/data/digits.py makes it, of other images."""
+    head = ",".join(f"p{i}" for i in range(64)) + ",digit,word"
+    lines = [",".join(str((k * 7 + i) % 17) for i in range(64)) + f",{k % 10},x" for k in range(n)]
+    lines[-1] = lines[-1].rsplit(",", 2)[0] + "," + last
+    pathlib.Path("digits.csv").write_text("\n".join([head, *lines]) + "\n")
+
+
+@case
+def digits_are_read_by_rows_and_by_pixels():
+    digits()
+    here = {"RETROGRAD_DATA": os.getcwd()}
+    told = lines(compare("--only", "digits", "--cells", "rnn", "--hidden", 6, "--json", env=here))
+    assert [r["study"] for r in told if r["what"] == "result"] == ["digits-rows", "digits-pixels"]
+    digits(last="seven,7")
+    refused(3, "digits.csv:61: not 64 numbers", "compare", *SHORT, "--only", "digits", env=here)
+    digits(n=5)
+    refused(3, "too few", "compare", *SHORT, "--only", "digits", env=here)
+
+
 @case
 def usage_errors_of_compare():
     refused(2, "--quick and --full", "compare", "--quick", "--full")
