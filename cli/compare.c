@@ -13,14 +13,18 @@
 
 /* ---- Data ----------------------------------------------------------------------------------- */
 
-/* A file of the folder where tools/data/ puts them: $RETROGRAD_DATA, build/data, data. */
-static bool data_file(char out[PATH_BYTES], const char *name)
+/* A file as tools/data/ puts it: in a folder of its own or not, below $RETROGRAD_DATA, build/data
+ * or data. */
+static bool data_file(char out[PATH_BYTES], const char *folder_name, const char *name)
 {
     const char *where[] = { getenv("RETROGRAD_DATA"), "build/data", "data" };
     for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
         if (!where[i] || !*where[i])
             continue;
-        (void)snprintf(out, PATH_BYTES, "%.3900s/%.90s", where[i], name);
+        (void)snprintf(out, PATH_BYTES, "%.3900s/%s/%s", where[i], folder_name, name);
+        if (file_exists(out))
+            return true;
+        (void)snprintf(out, PATH_BYTES, "%.3900s/%s", where[i], name);
         if (file_exists(out))
             return true;
     }
@@ -44,7 +48,7 @@ static int load_text(comparison *c)
     char path[PATH_BYTES];
     if (c->s->data)
         (void)snprintf(path, sizeof path, "%.4000s", c->s->data);
-    else if (!data_file(path, "austen.txt"))
+    else if (!data_file(path, "austen", "austen.txt"))
         return without(c, "no characters: tools/data/austen.py makes the text (or --data FILE)"),
                DONE;
     rg_status st = rg_corpus_load(&c->corpus, path, NULL);
@@ -60,7 +64,7 @@ static int load_text(comparison *c)
 static int load_digits(comparison *c)
 {
     char path[PATH_BYTES];
-    if (!data_file(path, "digits.csv"))
+    if (!data_file(path, "digits", "digits.csv"))
         return without(c, "no digits: tools/data/digits.py makes the file"), DONE;
     return digits_load(c, path);
 }
