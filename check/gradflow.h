@@ -159,6 +159,11 @@ void rg_flow_norms_add(rg_flow_norms *n, const rg_flow_loop *loop, int64_t p, co
 void rg_flow_norms_next(rg_flow_norms *n, const rg_flow_loop *loop, bool log);
 void rg_flow_norms_end(rg_flow_norms *n, const rg_flow_loop *loop, bool log, double draws);
 
+/* ---- gradflow_jacobian.c --------------------------------------------------------------------- */
+
+/* Norms and singular values of t->row. */
+rg_status rg_flow_jacobian(rg_flow *f, rg_flow_state *s, const rg_flow_track *t);
+
 /* ---- gradflow_judge.c ----------------------------------------------------------------------- */
 
 /* Slope, verdict and what follows from s->norm, for the lag asked for; @p time of each lag. */

@@ -73,8 +73,6 @@ static void state(const rg_out *out, const rg_flow_state *s)
         array(out, "frobenius", s->frobenius, s->lags);
         singular_values(out, s);
     }
-    if (s->n_lyapunov)
-        array(out, "lyapunov", s->lyapunov, (int64_t)s->n_lyapunov);
     rg_out_printf(out, "}");
 }
 

@@ -121,12 +121,13 @@ const char *rg_flow_remedy(const rg_gradflow_report *r)
         return "clipping (clip_norm 1) keeps it in bounds";
     case RG_FLOW_VANISHING:
         return is_gated(r)
-            ? "try a larger forget bias (1, or chrono for this lag), then orthogonal recurrent "
-              "weights; scaling gradients up by hand does not help"
+            ? "try a larger bias of the gate that keeps (forget bias 1, chrono for this lag), then "
+              "orthogonal recurrent weights; scaling gradients up by hand does not help"
             : "try a gated cell (gru, lstm), then a forget bias of 1 or chrono, orthogonal "
               "recurrent weights; scaling gradients up by hand does not help";
     case RG_FLOW_FADING:
-        return is_gated(r) ? "a larger forget bias (chrono for this lag) reaches further"
+        return is_gated(r) ? "a larger bias of the gate that keeps (chrono for this lag) reaches "
+                             "further"
                            : "a gated cell (gru, lstm) reaches further";
     case RG_FLOW_CUT:
         return "look for rg_detach, a mask, a reset, or a relu that is always off there";

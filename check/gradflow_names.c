@@ -96,6 +96,18 @@ static rg_status name_state(rg_flow *f, rg_flow_track *t)
     return (t->name = rg_arena_text(&f->kept, text)) ? RG_OK : rg_flow_no_memory(f);
 }
 
+/* h before c, however they were found. */
+static void sort_pairs(rg_flow *f)
+{
+    for (size_t i = 0; i + 1 < f->n_track; i++) {
+        const rg_flow_track t = f->track[i], next = f->track[i + 1];
+        if (t.layer != next.layer || strcmp(t.name + strlen(t.name) - 2, " c") != 0)
+            continue;
+        f->track[i] = next;
+        f->track[i + 1] = t;
+    }
+}
+
 /* "enc h": all but the last word is the layer. */
 static rg_status take_name(rg_flow *f, rg_flow_track *t, const char *name)
 {
@@ -137,6 +149,8 @@ rg_status rg_flow_name(rg_flow *f)
     for (size_t i = 0; i < f->n_track && !st; i++)
         if (!f->track[i].name)
             st = name_state(f, &f->track[i]);
+    if (!st && !f->opts.states)
+        sort_pairs(f);
     for (size_t l = 0; l < f->n_loop && !st; l++)
         find_top(f, &f->loop[l]);
     return st;

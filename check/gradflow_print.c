@@ -95,7 +95,7 @@ static double largest(const rg_flow_state *s)
 static void print_lags(const rg_out *out, const rg_gradflow_report *r, const rg_flow_state *s)
 {
     const int64_t n = s->lags < LINES ? s->lags : LINES;
-    const bool with_x = r->x && s == &r->layer[0], wide = s->spectral != NULL;
+    const bool with_x = r->x && s->layer == 0, wide = s->spectral != NULL;
     rg_out_printf(out, "\n  gradient of %s against the lag (bars: logarithm, 12 decades)\n"
                   "  %6s  %10s%s%s\n", s->name, "lag", "norm", wide ? "    spectral   frobenius"
                   : "", with_x ? "     d y/d x" : "");
@@ -111,11 +111,6 @@ static void print_lags(const rg_out *out, const rg_gradflow_report *r, const rg_
             cell(out, k < r->x_lags ? r->x[k] : NAN, 3);
         bar(out, s->norm[k], largest(s));
     }
-    for (size_t i = 0; i < s->n_lyapunov && i < 8; i++)
-        rg_out_printf(out, i ? "" : "  Lyapunov exponents, per step:"),
-            cell(out, s->lyapunov[i], 3);
-    if (s->n_lyapunov)
-        rg_out_printf(out, s->n_lyapunov > 8 ? "  ...\n" : "\n");
 }
 
 static void print_gates(const rg_out *out, const rg_gradflow_report *r, int w)
@@ -188,7 +183,9 @@ void rg_gradflow_print(const rg_gradflow_report *r, rg_write_fn *write, void *us
                   rg_flow_probe_text(r->probe), r->runs, r->runs == 1 ? "" : "s", r->nodes);
     print_states(&out, r, w);
     for (size_t l = 0; l < r->n_layer; l++)
-        print_lags(&out, r, &r->layer[l]);
+        print_lags(&out, r, r->n_layer == 1 && r->n_state == 1 ? &r->state[0] : &r->layer[l]);
+    for (size_t k = 0; k < r->n_state && r->n_state > 1 && r->state[k].spectral; k++)
+        print_lags(&out, r, &r->state[k]);
     print_gates(&out, r, w);
     print_params(&out, r, w);
 }

@@ -32,6 +32,8 @@ static rg_status add_states(rg_flow *f, rg_gradflow_report *r)
         state[i] = (rg_flow_state){ .name = t->name, .layer = t->layer, .lags = loop->lags,
                                     .norm = t->norms.norm };
         st = judge(f, &state[i], loop);
+        if (!st && t->row)
+            st = rg_flow_jacobian(f, &state[i], t);
     }
     r->state = state;
     r->n_state = st ? 0 : f->n_track;

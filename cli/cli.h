@@ -59,7 +59,7 @@ typedef struct settings {
     /* run */
     const char *run, *resume, *config;
     bool        dump_config, dry_run;
-    int64_t     log_every, eval_every, save_every, sample_length;
+    int64_t     log_every, eval_every, save_every, sample_length, gradflow_every;
     /* sampling, checking */
     int64_t     length, top_k, order;
     double      temperature;
@@ -67,6 +67,11 @@ typedef struct settings {
     /* profiling */
     int         effort;
     const char *disable, *svg;
+    /* gradient flow */
+    int         probe, init;
+    int64_t     draws, lag;
+    bool        forget_bias_0, parameters;
+    const char *gates;
     /* comparing */
     bool        quick, full;
     int         only;
@@ -99,6 +104,7 @@ int eval_main(settings *s);
 int predict_main(settings *s);
 int sample_main(settings *s);
 int gradcheck_main(settings *s);
+int gradflow_main(settings *s);
 int profile_main(settings *s);
 int data_main(settings *s);
 int info_main(settings *s);

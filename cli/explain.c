@@ -101,7 +101,8 @@ static void growing(session *x, const rg_gradflow_report *r)
         return;
     x->warned.growing = true;
     warn("layer %s: the gradient explodes on its way back: times %.2f a step, %.1e over %lld "
-         "steps. Try %ssmaller --lr or --seq-len", s->name, exp(s->slope), s->ratio, (long long)r->lag,
+         "steps. Try %ssmaller --lr or --seq-len", s->name, exp(s->slope), s->ratio,
+         (long long)r->lag,
          x->s->clip_norm > 0 ? "" : "--clip-norm 1 first, then a ");
 }
 

@@ -106,6 +106,7 @@ static int build(session *x)
         .back = s->tbptt,
         .plan = { .real = x->m.real, .threads = (int)s->threads,
                   .budget_bytes = (size_t)s->memory_budget },
+        .gradflow_every = (uint64_t)s->gradflow_every,
     };
     return model_trainer(&x->trainer, &x->m, x->train, &opts);
 }

@@ -69,6 +69,9 @@ static int step(session *x)
         x->at.loss_count++;
     }
     explain_step(x, &r);
+    int code = watch_step(x);
+    if (code)
+        return code;
     progress_line p = line_of(x, &r, r.loss, took);
     progress_draw(&p);
     return r.step % (uint64_t)x->s->log_every == 0 ? report(x, &r) : DONE;

@@ -28,6 +28,8 @@ static void put(json_t *object, json_t *nonfinite, const char *name, double x)
 /* The line for metrics.jsonl, to be freed; NULL without memory. */
 static char *json_line(const metrics *m, const metrics_row *r)
 {
+    if (r->line)
+        return strdup(r->line);
     json_t *object = json_object(), *nonfinite = json_array();
     json_object_set_new(object, "v", json_integer(1));
     json_object_set_new(object, "time", json_real(r->time));
@@ -138,6 +140,27 @@ int metrics_add(metrics *m, const metrics_row *given, bool echo)
     return code;
 }
 
+int metrics_line(metrics *m, char *line, uint64_t step, bool echo)
+{
+    const metrics_row row = { .step = step, .split = "gradflow", .line = line };
+    char *text = line ? strdup(line) : NULL;
+    int code = text ? keep(m, &row) : fail(RUN_TIME, "no memory");
+    if (code) {
+        free(text);
+        free(line);
+        return code;
+    }
+    if (echo) {
+        puts(line);
+        fflush(stdout);
+    }
+    const size_t n = strlen(text);
+    text[n] = '\n';
+    code = append(m->jsonl, text, n + 1, "metrics.jsonl");
+    free(text);
+    return code;
+}
+
 /* A number that a row may lack. */
 static double number_of(const json_t *object, const char *name)
 {
@@ -153,6 +176,13 @@ static bool parse(const metrics *m, metrics_row *r, const char *line, size_t n)
     const char *split = json_string_value(json_object_get(object, "split"));
     const json_t *at = json_object_get(object, "step"), *loss = json_object_get(object, "loss");
     bool good = split && json_is_integer(at);
+    if (good && strcmp(split, "gradflow") == 0) {
+        *r = (metrics_row){ .time = json_number_value(json_object_get(object, "time")),
+                            .step = (uint64_t)json_integer_value(at), .split = "gradflow",
+                            .line = strndup(line, n - 1) };
+        json_decref(object);
+        return r->line != NULL;
+    }
     if (good)
         *r = (metrics_row){
             .time = json_number_value(json_object_get(object, "time")),
@@ -172,7 +202,7 @@ static bool parse(const metrics *m, metrics_row *r, const char *line, size_t n)
 
 static bool reached(const metrics_row *r, uint64_t step, uint64_t evaluated)
 {
-    return strcmp(r->split, "train") == 0 ? r->step <= step
+    return strcmp(r->split, "train") == 0 || r->line ? r->step <= step
          : strcmp(r->split, "valid") == 0 && r->step <= evaluated;
 }
 
@@ -187,8 +217,12 @@ static int read_rows(metrics *m, const char *path, uint64_t step, uint64_t evalu
         return DONE;
     for (ssize_t n; code == DONE && (n = getline(&line, &cap, file)) > 0;) {
         metrics_row row;
-        if (line[n - 1] != '\n' || !parse(m, &row, line, (size_t)n) || row.step > step)
+        if (line[n - 1] != '\n' || !parse(m, &row, line, (size_t)n))
             continue;
+        if (row.step > step) {
+            free(row.line);
+            continue;
+        }
         m->time = row.time > m->time ? row.time : m->time; /* of results, too, which are cut */
         if (reached(&row, step, evaluated))
             code = keep(m, &row);
@@ -208,9 +242,11 @@ static int rewrite(metrics *m, const char *jsonl, const char *csv)
         csv_header(file[1], m);
     for (size_t i = 0; code == DONE && i < m->n; i++) {
         char *json = json_line(m, &m->row[i]);
-        csv_line(row, sizeof row, m, &m->row[i]);
         (void)fprintf(file[0], "%s\n", json ? json : "");
-        (void)fputs(row, file[1]);
+        if (!m->row[i].line) {
+            csv_line(row, sizeof row, m, &m->row[i]);
+            (void)fputs(row, file[1]);
+        }
         free(json);
     }
     for (int i = 0; i < 2; i++)
@@ -250,6 +286,8 @@ void metrics_close(metrics *m)
         (void)close(m->jsonl);
     if (m->csv >= 0)
         (void)close(m->csv);
+    for (size_t i = 0; i < m->n; i++)
+        free(m->row[i].line);
     free(m->row);
     *m = (metrics){ .jsonl = -1, .csv = -1 };
 }

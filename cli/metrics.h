@@ -16,6 +16,7 @@ typedef struct metrics_row {
     double      grad_norm;  /* before clipping; < 0: none */
     double      lr;         /* < 0: none */
     double      tok_s;      /* positions per second; < 0: none */
+    char       *line;       /* of split "gradflow": the JSON line; else NULL */
 } metrics_row;
 
 typedef struct metrics {
@@ -33,6 +34,8 @@ int metrics_open(metrics *m, const folder *f, const char *const *name, uint64_t 
 void metrics_close(metrics *m);
 /* Append to both files, one write each. With @p echo the JSON line goes to stdout as well. */
 int metrics_add(metrics *m, const metrics_row *row, bool echo);
+/* A line of metrics.jsonl that is no row of numbers, allocated, which it takes; NULL: no memory. */
+int metrics_line(metrics *m, char *line, uint64_t step, bool echo);
 /* The curve of the loss, or of bpc where there is one, with a line for what it is compared with
  * (NaN: none). */
 int metrics_plot(const metrics *m, const folder *f, const char *title, const char *axis,

@@ -164,6 +164,7 @@ int session_open(session *x, settings *s)
 void session_close(session *x)
 {
     rg_trainer_destroy(&x->trainer);
+    rg_gradflow_destroy(&x->flow_first);
     model_close(&x->m);
     metrics_close(&x->metrics);
     folder_close(&x->f);

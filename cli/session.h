@@ -48,6 +48,8 @@ typedef struct session {
     double      before;     /* seconds of earlier sessions */
     double      busy;       /* seconds of the steps since the last row */
     rg_norm_watch norms;    /* of the updates of this session */
+    rg_gradflow_report *flow_first;  /* the first sample of it, NULL before, and its step */
+    uint64_t    flow_step;
     warned      warned;
 } session;
 
@@ -101,6 +103,9 @@ int session_run(session *x);
 int session_evaluate(session *x);
 /* The end: the best checkpoint on the whole test part, beside the count models. */
 int session_conclude(session *x);
+
+/* watch.c: after a step, what it showed of the gradient if it was sampled. */
+int watch_step(session *x);
 
 /* explain.c: numerical trouble in words. */
 void explain_step(session *x, const rg_trainer_report *r);

@@ -4,8 +4,9 @@
 
 /* Bits for option_spec.commands, in the order of `commands`. */
 enum {
-    TRAIN = 1, EVAL = 2, PREDICT = 4, SAMPLE = 8, GRADCHECK = 16, PROFILE = 32, COMPARE = 64,
-    DATA = 128, INFO = 256, DOCTOR = 512, COMPLETION = 1024, HELP = 2048, VERSION = 4096, ALL = 8191
+    TRAIN = 1, EVAL = 2, PREDICT = 4, SAMPLE = 8, GRADCHECK = 16, GRADFLOW = 32, PROFILE = 64,
+    COMPARE = 128, DATA = 256, INFO = 512, DOCTOR = 1024, COMPLETION = 2048, HELP = 4096,
+    VERSION = 8192, ALL = 16383
 };
 
 const command commands[] = {
@@ -41,6 +42,13 @@ const command commands[] = {
       "retrograd gradcheck --cell gru --hidden 7",
       "Holds the gradients of a small network of the cell against oracles that do not use them, in "
       "double precision, one block per weight and time step. Anything but a pass ends with 4." },
+    { "gradflow", gradflow_main, "RUN", false,
+      "what the gradient does on its way back through time",
+      "retrograd gradflow --cell lstm --seq-len 100",
+      "Follows the gradient of the last state, or of the loss, back through a sequence: its norm "
+      "against the lag, a verdict with slope, half-life and horizon, gates, and what to try. Of a "
+      "run with its weights as they began and as they are; without RUN of a cell as it starts. RUN "
+      "is a run folder or a checkpoint file. docs/GRADFLOW.md shows how to read it." },
     { "profile", profile_main, "RUN", false,
       "where the time of a training step goes",
       "retrograd profile --cell gru --hidden 512 --threads 2 --svg profile.svg",
@@ -254,6 +262,9 @@ const option_spec options[] = {
       "steps between saves; 0 is at every evaluation", TRAIN, KEPT },
     { "sample-length", "", 0, WHOLE, AT(sample_length), 0, 100000, "N", "160", folder,
       "characters of the sample after an evaluation", TRAIN, KEPT },
+    { "gradflow-every", "", 0, WHOLE, AT(gradflow_every), 1, BIG, "N", NULL, folder,
+      "steps between looks at the gradient's course: gradflow.svg, lines in metrics.jsonl [never]",
+      TRAIN, KEPT },
     { "config", "", 0, TEXT, AT(config), 0, 0, "FILE", NULL, folder,
       "take options from a JSON file, such as a run's config.json; the command line wins",
       TRAIN, 0 },
@@ -294,6 +305,40 @@ const option_spec options[] = {
       GRADCHECK, 0 },
     { "batch", "batch-size rows", 0, WHOLE, AT(batch), 1, 64, "N", "3", what, "rows",
       GRADCHECK, 0 },
+    { "cell", "model", 0, CHOICE, AT(cell), 0, 0, cell_choices + 1, "lstm", what,
+      "recurrent cell", GRADFLOW, 0 },
+    { "hidden", "nhid", 0, WHOLE, AT(hidden), 1, 4096, "N", "64", what, "width of the state",
+      GRADFLOW, 0 },
+    { "input", "", 0, WHOLE, AT(input), 1, 4096, "N", "8", what, "width of the input", GRADFLOW,
+      0 },
+    { "layers", "nlayers", 0, WHOLE, AT(layers), 1, 8, "N", "1", what, "layers", GRADFLOW, 0 },
+    { "init", "", 0, CHOICE, AT(init), 0, 0, "founding|torch|keras|chrono", "founding", what,
+      "how the weights start; chrono for lags up to --lag", GRADFLOW, 0 },
+    { "forget-bias-0", "", 0, FLAG, AT(forget_bias_0), 0, 0, "", NULL, what,
+      "the forget gate's bias starts at 0, not 1", GRADFLOW, 0 },
+    { "dtype", "precision", 0, CHOICE, AT(dtype), 0, 0, "f32|f64", "f64", what,
+      "precision of a cell; a run has its own", GRADFLOW, 0 },
+    { "seq-len", "steps bptt", 0, WHOLE, AT(seq_len), 2, 65536, "N", "100", what,
+      "time steps; a run has its own", GRADFLOW, 0 },
+    { "batch", "batch-size rows", 0, WHOLE, AT(batch), 1, 65536, "N", "16", what,
+      "rows; a run has its own", GRADFLOW, 0 },
+    { "data", "text", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
+      "another text instead of the run's own", GRADFLOW, 0 },
+    { "probe", "", 0, CHOICE, AT(probe), 0, 0, "end|loss|jacobian", "end", what,
+      "differentiate the last state along a random direction, the loss, or all of the last state",
+      GRADFLOW, 0 },
+    { "draws", "", 0, WHOLE, AT(draws), 1, 1000, "N", "1", what,
+      "random directions of the probe end", GRADFLOW, 0 },
+    { "lag", "horizon", 0, WHOLE, AT(lag), 1, 1e6, "N", NULL, what,
+      "the lag that matters [all of the sequence]", GRADFLOW, 0 },
+    { "parameters", "weights", 0, FLAG, AT(parameters), 0, 0, "", NULL, what,
+      "also each time step's share in each parameter's gradient", GRADFLOW, 0 },
+    { "svg", "plot", 0, TEXT, AT(svg), 0, 0, "FILE", NULL, what,
+      "draw the norms against the lag", GRADFLOW, 0 },
+    { "gates", "", 0, TEXT, AT(gates), 0, 0, "FILE", NULL, what,
+      "draw the gates of the first row over the sequence", GRADFLOW, 0 },
+    { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
+      "of a cell's weights and data, and of directions", GRADFLOW, 0 },
     { "steps", "rounds", 0, WHOLE, AT(steps), 1, 100000, "N", "20", what,
       "rounds: runs of the plan with and without timing", PROFILE, 0 },
     { "symbols", "vocab vocabulary", 0, WHOLE, AT(symbols), 1, 65536, "N", "96", what,
@@ -331,7 +376,7 @@ const option_spec options[] = {
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
       "of weights and data", GRADCHECK, 0 },
     { "threads", "num-threads jobs", 0, WHOLE, AT(threads), 1, 64, "N", NULL, what,
-      "results do not depend on it [all cores]", EVAL | PREDICT | SAMPLE | DOCTOR, 0 },
+      "results do not depend on it [all cores]", EVAL | PREDICT | SAMPLE | GRADFLOW | DOCTOR, 0 },
     { "mdoc", "", 0, FLAG, AT(mdoc), 0, 0, "", NULL, what,
       "print the manual page, for man(1)", HELP, 0 },
 

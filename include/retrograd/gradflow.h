@@ -49,8 +49,6 @@ typedef struct rg_flow_state {
     size_t         n_singular, width;     /* so many lags with all their singular values */
     const int64_t *singular_lag;          /* [n_singular] */
     const double  *singular;              /* [n_singular][width], falling */
-    size_t         n_lyapunov;
-    const double  *lyapunov;              /* of a layer: finite-time exponents, falling, per step */
 } rg_flow_state;
 
 /* What each time step contributes to a parameter's gradient. */

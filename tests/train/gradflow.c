@@ -58,7 +58,7 @@ static const rg_trainer_opts tanh_rnn = {
     .plan = { .real = RG_F64 },
 };
 
-/* ---- By the probe `end` ----------------------------------------------------------------------- */
+/* ---- By the probe `end` ---------------------------------------------------------------------- */
 
 RGT_TEST(train, a_radius_below_one_fades_and_one_of_one_and_a_half_explodes)
 {
@@ -137,7 +137,7 @@ RGT_TEST(train, a_cell_may_have_any_number_of_states)
     close_trainer(t, params);
 }
 
-/* ---- Sampled steps ---------------------------------------------------------------------------- */
+/* ---- Sampled steps --------------------------------------------------------------------------- */
 
 static void same_bits(rg_params *a, rg_params *b)
 {
@@ -198,7 +198,7 @@ RGT_TEST(train, what_is_sampled_is_the_probe_loss_of_that_step)
     close_trainer(t, params);
 }
 
-/* ---- Not finite ------------------------------------------------------------------------------- */
+/* ---- Not finite ------------------------------------------------------------------------------ */
 
 RGT_TEST(train, a_step_that_is_not_finite_names_operation_step_and_row)
 {

@@ -1,0 +1,249 @@
+/* cli/gradflow.c -- `retrograd gradflow`: what the gradient does on its way back through time, in a
+ * run before and after training, or in a cell as it starts. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/config.h"
+#include "cli/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is shown: one report, or two. */
+typedef struct flows {
+    const settings     *s;
+    int64_t             T, B;
+    uint64_t            seed;      /* of the run's weights */
+    rg_gradflow_report *report[2];
+    char                label[2][32];
+    size_t              n;
+    char                title[160];
+} flows;
+
+static rg_gradflow_opts opts_of(const settings *s, rg_dtype real)
+{
+    return (rg_gradflow_opts){ .probe = (rg_probe)s->probe, .draws = (int)s->draws,
+                               .lag = s->lag, .parameters = s->parameters, .real = real,
+                               .threads = (int)s->threads, .seed = (uint64_t)s->seed };
+}
+
+/* ---- A cell as it starts --------------------------------------------------------------------- */
+
+static rg_cell stack(const settings *s, rg_graph *g)
+{
+    rg_cell_opts opts = cell_opts(s->cell, 0, s->hidden);
+    rg_cell cell[8];
+    char group[16];
+    int64_t I = s->input;
+    if (s->init != RG_INIT_FOUNDING)
+        opts.init = (rg_init_set)s->init;
+    if (s->init == RG_INIT_CHRONO)
+        opts.chrono_T = s->lag ? s->lag : s->seq_len;
+    opts.forget_bias_0 = s->forget_bias_0;
+    for (int64_t k = 0; k < s->layers; k++) {
+        (void)snprintf(group, sizeof group, "l%d", (int)k);
+        cell[k] = cells[s->cell].make(g, group, I, s->hidden, &opts);
+        if (cell[k].width)
+            I = cell[k].width[0];
+    }
+    return s->layers == 1 ? cell[0] : rg_stacked(g, cell, (size_t)s->layers, 0);
+}
+
+/* The mean square of all outputs: a loss at every step. */
+static rg_val loss_of(const settings *s, rg_graph *g)
+{
+    rg_cell cell = stack(s, g);
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(s->seq_len, s->batch, s->input));
+    return rg_mean(rg_square(rg_unroll(NULL, &cell, X, NULL, NULL)));
+}
+
+static int of_cell(flows *f)
+{
+    const settings *s = f->s;
+    rg_params *params = NULL;
+    rg_graph *g = NULL;
+    const rg_dtype real = (rg_dtype)s->dtype;
+    if (rg_params_create(&params, (uint64_t)s->seed, &(rg_params_opts){ .real = real }) ||
+        rg_graph_create(&g, params, NULL)) {
+        rg_params_destroy(&params);
+        return fail(RUN_TIME, "no memory");
+    }
+    const rg_gradflow_opts opts = opts_of(s, real);
+    rg_status st = rg_gradflow(&f->report[0], loss_of(s, g), &opts);
+    if (st)
+        st = fail(exit_code(st), "%s", f->report[0] ? f->report[0]->message : "no memory");
+    (void)snprintf(f->label[0], sizeof f->label[0], "initial");
+    (void)snprintf(f->title, sizeof f->title, "%s %lldx%lld as it starts, %lld steps",
+                   cells[s->cell].name, (long long)s->layers, (long long)s->hidden,
+                   (long long)s->seq_len);
+    f->n = 1;
+    rg_graph_destroy(&g);
+    rg_params_destroy(&params);
+    return st ? (int)st : DONE;
+}
+
+/* ---- A run ----------------------------------------------------------------------------------- */
+
+/* Window, rows, seed and text of the run, where the line does not say otherwise. */
+static int take_run(flows *f, char **data)
+{
+    const settings *s = f->s;
+    char file[PATH_BYTES];
+    int code;
+    json_int_t T = s->seq_len, B = s->batch, seed = -1;
+    const char *text = NULL;
+    json_t *config = config_of_run(file, s->operand[0], &code);
+    if (!config)
+        return code;
+    (void)json_unpack(config, "{s:{s?I, s?I, s?I, s?s}}", "options", "seq-len", &T, "batch", &B,
+                      "seed", &seed, "data", &text);
+    f->T = option_origin(s, "seq-len") == FROM_LINE ? s->seq_len : T;
+    f->B = option_origin(s, "batch") == FROM_LINE ? s->batch : B;
+    f->seed = seed >= 0 ? (uint64_t)seed : 0;
+    f->n = seed >= 0; /* the weights that it began with can be drawn again */
+    *data = text && !s->data ? strdup(text) : NULL;
+    json_decref(config);
+    if (f->T < 1 || f->T > 65536 || f->B < 1 || f->B > 65536)
+        return fail(BAD_DATA, "%s: no batch and length that train could have had", file);
+    return DONE;
+}
+
+/* Measure a model with these weights. */
+static int measure(flows *f, rg_gradflow_report **out, const model *m, rg_span text)
+{
+    rg_trainer *trainer = NULL;
+    const rg_trainer_opts trained = { .model = m->lm, .optim = { .lr = 1e-3 }, .T = f->T,
+                                      .B = f->B, .plan = { .real = m->real,
+                                                           .threads = (int)f->s->threads } };
+    const rg_gradflow_opts opts = opts_of(f->s, m->real);
+    int code = model_trainer(&trainer, m, text, &trained);
+    if (code == DONE) {
+        rg_status st = rg_trainer_gradflow(out, trainer, &opts);
+        if (st)
+            code = fail(exit_code(st), "%s", *out ? (*out)->message : "no memory");
+    }
+    rg_trainer_destroy(&trainer);
+    return code;
+}
+
+/* The same model with the weights that its seed gives. */
+static int measure_initial(flows *f, const model *m, rg_span text)
+{
+    model first = *m;
+    first.params = NULL;
+    if (rg_params_create(&first.params, f->seed, &(rg_params_opts){ .real = m->real }))
+        return fail(RUN_TIME, "no memory");
+    int code = measure(f, &f->report[0], &first, text);
+    (void)snprintf(f->label[0], sizeof f->label[0], "initial");
+    rg_params_destroy(&first.params);
+    return code;
+}
+
+static int load_text(rg_corpus *c, const model *m, const flows *f, const char *path)
+{
+    const rg_corpus_opts opts = { .bytes = m->bytes, .symbol = m->symbol, .V = (size_t)m->lm.V };
+    if (!path)
+        return fail(USAGE, "--data is missing: %s is no run folder that knows its text",
+                    f->s->operand[0]);
+    rg_status st = rg_corpus_load(c, path, &opts);
+    if (st)
+        return fail(exit_code(st), "%s", c->message);
+    if (c->n < (size_t)(f->T * f->B) + 1)
+        return fail(BAD_DATA, "%s: %zu characters are less than a window of %lld steps in %lld "
+                    "rows (smaller --seq-len or --batch)", path, c->n, (long long)f->T,
+                    (long long)f->B);
+    return DONE;
+}
+
+static int of_model(flows *f, const model *m, const char *own)
+{
+    rg_corpus c = { .n = 0 };
+    char title[128];
+    int code = load_text(&c, m, f, f->s->data ? f->s->data : own);
+    rg_span text = { c.id, c.n };
+    if (code == DONE && f->n)
+        code = measure_initial(f, m, text);
+    if (code == DONE)
+        code = measure(f, &f->report[f->n], m, text);
+    (void)snprintf(f->label[f->n], sizeof f->label[0], "step %llu", (unsigned long long)m->step);
+    (void)snprintf(f->title, sizeof f->title, "%s", model_title(title, sizeof title, m));
+    f->n++;
+    rg_corpus_destroy(&c);
+    return code;
+}
+
+static int of_run(flows *f)
+{
+    static const char *const fixed[] = { "cell", "hidden", "layers", "input", "dtype", "init",
+                                         "forget-bias-0" };
+    model m;
+    char *own = NULL;
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (option_origin(f->s, fixed[i]) == FROM_LINE)
+            return fail(USAGE, "--%s: %s says what the model is", fixed[i], f->s->operand[0]);
+    int code = model_open(&m, f->s->operand[0]);
+    if (code)
+        return code;
+    code = take_run(f, &own);
+    if (code == DONE && m.net)
+        code = fail(USAGE, "%s: gradflow reads character models; `train --gradflow-every` and the "
+                    "warnings of train serve every task", f->s->operand[0]);
+    if (code == DONE)
+        code = of_model(f, &m, own);
+    free(own);
+    model_close(&m);
+    return code;
+}
+
+/* ---- Results --------------------------------------------------------------------------------- */
+
+static void to_stream(void *user, const char *text, size_t n)
+{
+    (void)fwrite(text, 1, n, user);
+}
+
+typedef rg_status picture(const rg_gradflow_report *const *reports, const char *const *labels,
+                          size_t n, const char *title, rg_write_fn *write, void *user);
+
+static int draw(const flows *f, picture *paint, const char *path)
+{
+    const rg_gradflow_report *report[2] = { f->report[0], f->report[1] };
+    const char *label[2] = { f->n > 1 ? f->label[0] : "", f->label[1] };
+    char *text = NULL;
+    size_t n = 0;
+    FILE *file = open_memstream(&text, &n);
+    rg_status st = file ? paint(report, label, f->n, f->title, to_stream, file) : RG_ENOMEM;
+    const bool good = file && fclose(file) == 0 && st == RG_OK;
+    int code = good ? file_replace(path, text, n)
+                    : fail(RUN_TIME, "%s: %s", path, rg_status_text(st ? st : RG_ENOMEM));
+    free(text);
+    return code;
+}
+
+static void print(const flows *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->s->json) {
+            printf("{\"v\":1,\"label\":\"%s\",\"report\":", f->label[i]);
+            rg_gradflow_json(f->report[i], rg_to_file, stdout);
+            puts("}");
+            continue;
+        }
+        printf("%s%s, %s: ", i ? "\n" : "", f->title, f->label[i]);
+        rg_gradflow_print(f->report[i], rg_to_file, stdout);
+    }
+}
+
+int gradflow_main(settings *s)
+{
+    flows f = { .s = s, .T = s->seq_len, .B = s->batch };
+    int code = s->operand[0] ? of_run(&f) : of_cell(&f);
+    if (code == DONE)
+        print(&f);
+    if (code == DONE && s->svg)
+        code = draw(&f, rg_gradflow_svg, s->svg);
+    if (code == DONE && s->gates)
+        code = draw(&f, rg_gradflow_gates_svg, s->gates);
+    rg_gradflow_destroy(&f.report[0]);
+    rg_gradflow_destroy(&f.report[1]);
+    return code;
+}

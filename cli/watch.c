@@ -1,0 +1,87 @@
+/* cli/watch.c -- `train --gradflow-every`: the gradient's course in sampled steps, as a picture in
+ * the run's folder and a line of the metrics. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli/session.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void put_number(json_t *o, const char *key, double x)
+{
+    json_object_set_new(o, key, isfinite(x) ? json_real(x) : json_null());
+}
+
+static json_t *layer_object(const rg_flow_state *s)
+{
+    json_t *o = json_pack("{s:s, s:s}", "name", s->name, "verdict",
+                          rg_flow_verdict_text(s->verdict));
+    put_number(o, "slope", s->slope);
+    put_number(o, "last", s->lags ? s->norm[0] : NAN);
+    put_number(o, "first", s->lags ? s->norm[s->lags - 1] : NAN);
+    return o;
+}
+
+/* {"v":1, ..., "split":"gradflow", "probe":"loss", "verdict":..., "layers":[...]} */
+static int log_report(session *x, const rg_gradflow_report *r, uint64_t step)
+{
+    json_t *layers = json_array();
+    for (size_t l = 0; l < r->n_layer; l++)
+        json_array_append_new(layers, layer_object(&r->layer[l]));
+    json_t *o = json_pack("{s:i, s:f, s:I, s:f, s:s, s:s, s:s, s:I, s:o}", "v", 1, "time",
+                          session_seconds(x), "step", (json_int_t)step, "epoch",
+                          (double)step / (double)x->windows, "split", "gradflow", "probe", "loss",
+                          "verdict", rg_flow_verdict_text(r->verdict), "lag", (json_int_t)r->lag,
+                          "layers", layers);
+    char *line = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(o);
+    return metrics_line(&x->metrics, line, step, x->s->json);
+}
+
+static void to_stream(void *user, const char *text, size_t n)
+{
+    (void)fwrite(text, 1, n, user);
+}
+
+/* The first sample of this session beside the last. */
+static int draw(session *x, const rg_gradflow_report *now, uint64_t step)
+{
+    char path[PATH_BYTES], title[160], first[32], last[32], *text = NULL;
+    size_t n = 0;
+    const rg_gradflow_report *both[2] = { x->flow_first, now };
+    const char *label[2] = { first, last };
+    (void)snprintf(first, sizeof first, "step %llu", (unsigned long long)x->flow_step);
+    (void)snprintf(last, sizeof last, "step %llu", (unsigned long long)step);
+    FILE *file = open_memstream(&text, &n);
+    rg_status st = file ? rg_gradflow_svg(both, label, now == both[0] ? 1 : 2,
+                                          model_title(title, sizeof title, &x->m), to_stream, file)
+                        : RG_ENOMEM;
+    const bool good = file && fclose(file) == 0 && st == RG_OK;
+    int code = good ? file_replace(folder_file(path, &x->f, "gradflow.svg"), text, n)
+                    : fail(RUN_TIME, "gradflow.svg: %s", rg_status_text(st ? st : RG_ENOMEM));
+    free(text);
+    return code;
+}
+
+int watch_step(session *x)
+{
+    rg_gradflow_report *r = NULL;
+    const uint64_t step = rg_trainer_facts(x->trainer).step;
+    if (!x->s->gradflow_every || rg_trainer_sampled(&r, x->trainer)) {
+        rg_gradflow_destroy(&r);
+        return DONE;
+    }
+    if (!x->flow_first) {
+        x->flow_first = r;
+        x->flow_step = step;
+    }
+    detail("flow   step %llu: %s", (unsigned long long)step, r->message);
+    explain_report(x, r);
+    int code = log_report(x, r, step);
+    if (code == DONE)
+        code = draw(x, r, step);
+    if (r != x->flow_first)
+        rg_gradflow_destroy(&r);
+    return code;
+}

@@ -1,0 +1,159 @@
+/* tests/check/gradflow_graphs.c -- gradient flow of masked batches, of two directions, of loops of
+ * one's own; spikes; memory that fails. */
+#include <retrograd/retrograd.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "tests/rgt.h"
+
+enum { MT = 20, MB = 4 };
+
+/* N(k) of a masked batch, or of its rows alone; f64, the same direction for every row of one
+ * length is not needed: the probe `loss` has none. */
+static rg_gradflow_report *masked_flow(int row, const double *x, const int32_t *length)
+{
+    rg_params *params;
+    rg_graph *g;
+    rg_plan *plan;
+    rg_gradflow_report *r;
+    const int64_t T = row < 0 ? MT : length[row], B = row < 0 ? MB : 1;
+    rg_params_create(&params, 4, &(rg_params_opts){ .real = RG_F64 });
+    rg_graph_create(&g, params, NULL);
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(T, B, 3)), n = rg_input(g, "n", RG_INT, RG_SHAPE(B));
+    rg_cell cell = rg_lstm(g, "l", 3, 5, NULL);
+    rg_unroll_opts opts = { .mask = row < 0 ? rg_length_mask(n, T) : RG_NONE };
+    rg_val Y = rg_unroll(NULL, &cell, X, NULL, &opts);
+    rg_val loss = rg_sum(rg_square(Y)); /* a sum: rows do not share */
+    double *own = rg_graph_alloc(g, (size_t)(T * B * 3) * sizeof *own);
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t b = 0; b < B; b++)
+            for (int i = 0; i < 3; i++)
+                own[(t * B + b) * 3 + i] = x[(t * MB + (row < 0 ? b : row)) * 3 + i];
+    rg_plan_create_train(&plan, loss, NULL, 0, &(rg_plan_opts){ .real = RG_F64 });
+    rg_plan_bind(plan, X, own, (size_t)(T * B * 3) * sizeof *own);
+    rg_plan_bind(plan, n, length, (size_t)B * sizeof *length);
+    rg_status st = rg_gradflow(&r, loss, &(rg_gradflow_opts){ .probe = RG_PROBE_LOSS,
+                                                              .data = plan, .real = RG_F64 });
+    RGT_CHECK_MSG(st == RG_OK, "%s", r->message);
+    rg_plan_destroy(&plan);
+    rg_graph_destroy(&g);
+    rg_params_destroy(&params);
+    return r;
+}
+
+RGT_TEST(gradflow, a_masked_batch_is_its_rows_each_from_its_own_end)
+{
+    static double x[MT * MB * 3];
+    const int32_t length[MB] = { 20, 7, 0, 13 };
+    for (int t = 0; t < MT; t++)
+        for (int b = 0; b < MB; b++)
+            for (int i = 0; i < 3; i++)
+                x[(t * MB + b) * 3 + i] = t < length[b] ? sin(t * 7 + b * 3 + i) : NAN;
+    rg_gradflow_report *all = masked_flow(-1, x, length), *row[MB] = { NULL };
+    for (int b = 0; b < MB; b++)
+        row[b] = length[b] ? masked_flow(b, x, length) : NULL;
+    RGT_CHECK(all->lag == 19 && all->n_state == 2);
+    for (size_t s = 0; s < 2; s++)
+        for (int64_t k = 0; k < 20; k++) {
+            double sum = 0, n = 0;
+            for (int b = 0; b < MB; b++)
+                if (row[b] && k < length[b]) {
+                    sum += row[b]->state[s].norm[k] * row[b]->state[s].norm[k];
+                    n += 1;
+                }
+            RGT_CHECK_MSG(fabs(all->state[s].norm[k] / sqrt(sum / n) - 1) < 1e-12,
+                          "%s lag %d: %g, %g", all->state[s].name, (int)k, all->state[s].norm[k],
+                          sqrt(sum / n));
+        }
+    rg_gradflow_destroy(&all);
+    for (int b = 0; b < MB; b++)
+        rg_gradflow_destroy(&row[b]);
+}
+
+RGT_TEST(gradflow, both_directions_are_loops_and_each_starts_from_its_own_end)
+{
+    rg_params *params;
+    rg_graph *g;
+    rg_gradflow_report *r;
+    rg_params_create(&params, 4, NULL);
+    rg_graph_create(&g, params, NULL);
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(12, 2, 3)), Y[2];
+    rg_cell fwd = rg_gru(g, "fwd", 3, 4, NULL), bwd = rg_gru(g, "bwd", 3, 4, NULL);
+    Y[0] = rg_unroll(NULL, &fwd, X, NULL, NULL); /* both in the scopes "gru step t" */
+    Y[1] = rg_unroll(NULL, &bwd, X, NULL, &(rg_unroll_opts){ .reverse = true });
+    RGT_CHECK(rg_gradflow(&r, rg_mean(rg_square(rg_concat(Y, 2, 2))), NULL) == RG_OK);
+    RGT_CHECK_MSG(r->n_state == 2 && r->n_layer == 2, "%zu, %zu", r->n_state, r->n_layer);
+    for (size_t k = 0; k < 2; k++) {
+        const char *name = r->state[k].name;
+        RGT_CHECK(strcmp(name, "fwd h") == 0 || strcmp(name, "bwd h") == 0);
+        RGT_CHECK_MSG(fabs(r->state[k].norm[0] - 1) < 1e-6, "%s: %g", name, r->state[k].norm[0]);
+        RGT_CHECK(r->state[k].norm[11] < 0.1 && r->state[k].norm[11] > 0);
+    }
+    rg_gradflow_destroy(&r);
+    rg_graph_destroy(&g);
+    rg_params_destroy(&params);
+}
+
+RGT_TEST(gradflow, a_path_that_is_cut_names_the_time_step)
+{
+    rg_params *params;
+    rg_graph *g;
+    rg_gradflow_report *r;
+    rg_params_create(&params, 4, NULL);
+    rg_graph_create(&g, params, NULL);
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(12, 2, 3)), h = rg_zeros(g, RG_SHAPE(2, 4));
+    rg_cell cell = rg_rnn(g, "cell", 3, 4, NULL);
+    for (int t = 0; t < 12; t++) { /* a loop of one's own, cut between steps 4 and 5 */
+        if (t == 5)
+            h = rg_detach(h);
+        rg_step(&h, &cell, rg_select(X, 0, t), &h, t);
+    }
+    RGT_CHECK(rg_gradflow(&r, rg_mean(h), NULL) == RG_OK);
+    RGT_CHECK_MSG(r->verdict == RG_FLOW_CUT && r->layer[0].cut == 5, "%s", r->message);
+    RGT_CHECK(strstr(r->message, "before time step 5") && strstr(r->message, "rg_detach"));
+    RGT_CHECK(r->state[0].norm[6] > 0 && r->state[0].norm[7] == 0);
+    rg_gradflow_destroy(&r);
+    rg_graph_destroy(&g);
+    rg_params_destroy(&params);
+}
+
+/* ---- Spikes ---------------------------------------------------------------------------------- */
+
+RGT_TEST(gradflow, a_norm_a_thousand_times_the_median_is_a_spike)
+{
+    static rg_norm_watch w;
+    for (int i = 0; i < 2500; i++)
+        RGT_CHECK(!rg_norm_watch_add(&w, 2 + sin(i), 1));
+    RGT_CHECK(fabs(rg_norm_watch_median(&w) - 2) < 0.05 && w.clipped > 1000);
+    RGT_CHECK(!rg_norm_watch_add(&w, 1900, 1) && rg_norm_watch_add(&w, 2200, 1));
+    RGT_CHECK(!rg_norm_watch_add(&w, 2200, 10)); /* not beyond 1000 times the threshold */
+    RGT_CHECK(rg_norm_watch_add(&w, INFINITY, 1) && rg_norm_watch_add(&w, NAN, 0));
+    RGT_CHECK(w.spikes == 3 && w.worst == 2200);
+    RGT_CHECK(rg_norm_watch_median(NULL) == 0);
+}
+
+/* ---- Memory --------------------------------------------------------------------------------- */
+
+RGT_TEST(gradflow, every_allocation_may_fail)
+{
+    for (long n = 1; n < 4000; n += 1 + n / 40) {
+        rgt_alloc state = { .fail_at = n };
+        rg_graph *g = NULL;
+        rg_params *params = NULL;
+        rg_params_create(&params, 1, NULL);
+        if (!rg_graph_create(&g, params, &(rg_graph_opts){ .alloc = rgt_hooks(&state) })) {
+            rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(4, 2, 3));
+            rg_cell cell = rg_gru(g, "c", 3, 2, NULL);
+            rg_val y = rg_mean(rg_unroll(NULL, &cell, X, NULL, NULL));
+            rg_gradflow_report *r;
+            rg_status st = rg_gradflow(&r, y, &(rg_gradflow_opts){
+                .draws = 1, .parameters = true, .threads = 1 });
+            RGT_CHECK_MSG(st == RG_OK || st == RG_ENOMEM, "%ld: %d", n, (int)st);
+            rg_gradflow_destroy(&r);
+        }
+        rg_graph_destroy(&g);
+        rg_params_destroy(&params);
+        RGT_CHECK_MSG(state.live == 0 && !state.corrupt, "%ld", n);
+    }
+}
