@@ -171,6 +171,7 @@ static int score(session *x, metrics_row *row, char text[200], rg_status *st)
 static void show(session *x)
 {
     course_show(x->course, &x->m);
+    explain_flow(x);
 }
 
 static double picture_line(const session *x, char label[64])

@@ -27,18 +27,26 @@ static rg_status turn_to(pupil *p, uint64_t epoch)
                              &p->base.err);
 }
 
+/* The plan of a step, with its batch. */
+static rg_status load(rg_cached_plan **got, pupil *p, uint64_t step)
+{
+    rg_trainer *base = &p->base;
+    rg_status st = turn_to(p, step / base->windows);
+    if (st)
+        return st;
+    const rg_bucket *batch = &p->buckets.batch[step % base->windows];
+    st = rg_feeder_load(got, &p->feeder, &p->rows, p->buckets.order, batch, &base->err);
+    if (st == RG_OK)
+        base->plan = (*got)->plan;
+    return st;
+}
+
 static rg_status run(rg_trainer *base)
 {
-    pupil *p = (pupil *)base;
     rg_cached_plan *got;
-    rg_status st = turn_to(p, base->step / base->windows);
+    rg_status st = load(&got, (pupil *)base, base->step);
     if (st)
         return st;
-    const rg_bucket *batch = &p->buckets.batch[base->step % base->windows];
-    st = rg_feeder_load(&got, &p->feeder, &p->rows, p->buckets.order, batch, &base->err);
-    if (st)
-        return st;
-    base->plan = got->plan;
     if ((st = rg_plan_run(base->plan)))
         return st;
     base->loss = rg_plan_scalar(base->plan, got->v[RG_FED_LOSS]);
@@ -65,22 +73,18 @@ static void destroy(rg_trainer *base)
     rg_release(&alloc, p, sizeof *p);
 }
 
-/* The batch of the last step. */
+/* The batch of the last step once more; the number of the next run stays what it is. */
 static rg_status look(rg_val *loss, rg_trainer *base)
 {
     pupil *p = (pupil *)base;
     rg_cached_plan *got;
-    const uint64_t last = base->step > 0 ? base->step - 1 : 0;
-    rg_status st = turn_to(p, last / base->windows);
-    if (st)
-        return st;
-    st = rg_feeder_load(&got, &p->feeder, &p->rows, p->buckets.order,
-                        &p->buckets.batch[last % base->windows], &base->err);
-    if (st)
-        return st;
-    base->plan = got->plan;
-    *loss = got->v[RG_FED_LOSS];
-    return RG_OK;
+    rg_param_info number = rg_params_find(carried(base), "plan.run");
+    const int64_t next = *(int64_t *)number.data;
+    rg_status st = load(&got, p, base->step ? base->step - 1 : 0);
+    *(int64_t *)number.data = next;
+    if (st == RG_OK)
+        *loss = got->v[RG_FED_LOSS];
+    return st;
 }
 
 static const rg_trainer_kind kind = { run, NULL, carried, layers, destroy, look, NULL, NULL };

@@ -118,6 +118,32 @@ RGT_TEST(task_trainer, a_run_resumed_at_any_step_ends_with_the_same_bits)
     (void)unlink(path);
 }
 
+/* A look at the gradient between two steps changes no bit of what follows. */
+RGT_TEST(task_trainer, the_gradient_can_be_followed_and_nothing_moves)
+{
+    static set s;
+    fill(&s);
+    for (int kind = 0; kind < KINDS; kind++) {
+        rg_params *plain, *watched;
+        rg_gradflow_report *r = NULL;
+        rg_trainer *t = trainer_of(&plain, &s, kind, 1);
+        steps(t, 12);
+        rg_trainer_destroy(&t);
+        t = trainer_of(&watched, &s, kind, 1);
+        for (int k = 0; k < 12; k++) {
+            RGT_CHECK_MSG(rg_trainer_gradflow(&r, t, NULL) == RG_OK, "kind %d: %s", kind,
+                          rg_trainer_message(t));
+            RGT_CHECK(r->n_layer > 0 && r->lag > 0);
+            rg_gradflow_destroy(&r);
+            steps(t, 1);
+        }
+        same_weights(plain, watched, kind);
+        rg_trainer_destroy(&t);
+        rg_params_destroy(&plain);
+        rg_params_destroy(&watched);
+    }
+}
+
 /* ---- Predictions ----------------------------------------------------------------------------- */
 
 typedef struct answers {
