@@ -11,22 +11,18 @@
 #include <sys/mman.h>
 #endif
 
-/* From this size on a block consists of large pages, where the system has them on request: a
- * thousandth of the faults, and fewer misses when it is walked. */
-enum { LARGE_BLOCK = 2 << 20, LARGE_PAGE = 2 << 20 };
-
 static void *default_get(void *user, size_t bytes, size_t align)
 {
     size_t rounded;
     (void)user;
-    if (bytes >= LARGE_BLOCK && align < LARGE_PAGE)
-        align = LARGE_PAGE;
+    if (bytes >= RG_LARGE_PAGE && align < RG_LARGE_PAGE)
+        align = RG_LARGE_PAGE;
     if (!rg_add_size(bytes, align - 1, &rounded))
         return NULL;
     rounded = rounded / align * align;
     void *block = aligned_alloc(align, rounded);
 #if defined(MADV_HUGEPAGE)
-    if (block && align >= LARGE_PAGE)
+    if (block && align >= RG_LARGE_PAGE)
         (void)madvise(block, rounded, MADV_HUGEPAGE); /* a refusal costs nothing */
 #endif
     return block;
@@ -144,7 +140,12 @@ void *rg_arena_get(rg_arena *arena, size_t bytes)
             return NULL;
         /* blocks grow with the arena, so that their number stays logarithmic */
         size_t usual = arena->bytes / 4 > ARENA_BLOCK ? arena->bytes / 4 : ARENA_BLOCK;
-        if (!arena_add(arena, whole > usual ? whole : usual))
+        size_t size = whole > usual ? whole : usual;
+        if (arena->bytes >= RG_LARGE_PAGE / 2 && size < RG_LARGE_PAGE)
+            size = RG_LARGE_PAGE;
+        if (size >= RG_LARGE_PAGE && size < SIZE_MAX - RG_LARGE_PAGE)
+            size = rg_whole_pages(size); /* which is cleared as a whole anyway */
+        if (!arena_add(arena, size))
             return NULL;
     }
 #endif

@@ -5,6 +5,13 @@
 #include <retrograd/base.h>
 
 enum { RG_ALIGN = 64 };  /* of every large block: a cache line, and the widest vector */
+/* Blocks from this size on consist of large pages, where the system has them on request: a
+ * thousandth of the faults, and fewer misses when they are walked. */
+enum { RG_LARGE_PAGE = 2 << 20 };
+static inline size_t rg_whole_pages(size_t bytes)
+{
+    return (bytes + RG_LARGE_PAGE - 1) / RG_LARGE_PAGE * RG_LARGE_PAGE;
+}
 
 /* The hooks to use: the caller's, or aligned malloc where they are all zero. RG_EARG: only half of
  * them given. */

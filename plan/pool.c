@@ -45,16 +45,27 @@ static rg_pool_block *take_free(rg_pool *pool, size_t class)
     return NULL;
 }
 
-/* A new chunk with room for so many bytes; the room, or NULL. */
+/* A new chunk with room for so many bytes; the room, or NULL. Large ones are whole large pages:
+ * the system clears each as a whole. What they have in excess is there for small blocks. */
 static char *add_chunk(rg_pool *pool, size_t bytes)
 {
-    rg_pool_chunk *chunk = pool->under.get(pool->under.user, bytes + RG_ALIGN, RG_ALIGN);
+    size_t whole = bytes + RG_ALIGN;
+#if !defined(RG_DEBUG_ARENA)
+    if (whole >= RG_LARGE_PAGE)
+        whole = rg_whole_pages(whole);
+#endif
+    rg_pool_chunk *chunk = pool->under.get(pool->under.user, whole, RG_ALIGN);
     if (!chunk)
         return NULL;
-    *chunk = (rg_pool_chunk){ pool->chunk, bytes + RG_ALIGN };
+    *chunk = (rg_pool_chunk){ pool->chunk, whole };
     pool->chunk = chunk;
-    pool->total += bytes;
-    return (char *)chunk + RG_ALIGN;
+    pool->total += whole - RG_ALIGN;
+    char *room = (char *)chunk + RG_ALIGN;
+    if (whole - RG_ALIGN - bytes > pool->left) {
+        pool->at = room + bytes;
+        pool->left = whole - RG_ALIGN - bytes;
+    }
+    return room;
 }
 
 /* Large blocks are chunks of their own, and so is every block where sanitizers watch. */
@@ -72,8 +83,8 @@ static rg_pool_block *cut(rg_pool *pool, size_t bytes)
         char *at = add_chunk(pool, size);
         if (!at)
             return NULL;
+        pool->left = (pool->at == at + size ? pool->left : 0) + size;
         pool->at = at;
-        pool->left = size;
     }
     char *block = pool->at;
     pool->at += bytes;
