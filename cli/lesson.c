@@ -1,12 +1,24 @@
 /* cli/lesson.c -- tables, images and arrays as the data set of a task. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/lesson.h"
+#include "cli/progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TABLE, IMAGES, ARRAYS };
+
+/* What takes long says every two seconds how far it is. */
+static bool tell(void *user, double share)
+{
+    double *last = user;
+    if (seconds() - *last < 2)
+        return true;
+    *last = seconds();
+    note("data   reading, %.0f %%", 100 * share);
+    return true;
+}
 
 /* What a file is, by its name. */
 static int kind_of(const char *path)
@@ -118,10 +130,12 @@ static int refused(rg_status st, const rg_dataset *d)
 static int from_tables(lesson *l, const settings *s, rg_table table[3], const net *known)
 {
     rg_table *t[3] = { &table[0], s->valid ? &table[1] : NULL, s->test ? &table[2] : NULL };
+    double told = seconds();
     rg_dataset_opts o = opts_of(s, known);
     int code = choose_columns(l, s, &table[0]);
     if (code)
         return code;
+    o.progress = (rg_progress){ .tell = tell, .user = &told };
     o.in.columns = l->name[0];
     o.out.columns = l->name[1];
     if (s->task == FORECAST && (s->valid || s->test))
@@ -135,11 +149,13 @@ static int from_tables(lesson *l, const settings *s, rg_table table[3], const ne
 static int load_tables(lesson *l, const settings *s, const net *known)
 {
     const char *path[3] = { s->data, s->valid, s->test };
+    double told = seconds();
+    const rg_table_opts opts = { .progress = { .tell = tell, .user = &told } };
     rg_table table[3] = { { .rows = 0 } };
     char sha256[3][65] = { "" };
     int code = DONE;
     for (int k = 0; code == DONE && k < 3; k++) {
-        rg_status st = path[k] ? rg_table_load(&table[k], path[k], NULL) : RG_OK;
+        rg_status st = path[k] ? rg_table_load(&table[k], path[k], &opts) : RG_OK;
         if (st)
             code = fail(exit_code(st), "%s", table[k].message);
         memcpy(sha256[k], table[k].sha256, 65);

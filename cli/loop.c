@@ -110,6 +110,14 @@ static int save_now(session *x)
     return code;
 }
 
+static int conclude(const session *x)
+{
+    if (out_of_patience(x))
+        note("enough no better evaluation since step %llu (--patience %lld)",
+             (unsigned long long)x->at.best_step, (long long)x->s->patience);
+    return DONE;
+}
+
 int session_run(session *x)
 {
     for (;;) {
@@ -122,7 +130,7 @@ int session_run(session *x)
         if (due)
             code = session_evaluate(x);
         else if (done)
-            return DONE;
+            return conclude(x);
         else
             code = step(x);
         now = rg_trainer_facts(x->trainer).step;
