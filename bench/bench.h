@@ -26,7 +26,7 @@ typedef struct rgb_rows {
 } rgb_rows;
 
 extern const rgb_rows rgb_cells, rgb_against, rgb_gates, rgb_planning, rgb_elementwise,
-    rgb_optimizers, rgb_products, rgb_masks;
+    rgb_optimizers, rgb_products, rgb_masks, rgb_gradflow;
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 

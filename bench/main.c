@@ -13,7 +13,7 @@
 
 static const rgb_rows *const all[] = { &rgb_cells, &rgb_against, &rgb_gates, &rgb_planning,
                                        &rgb_elementwise, &rgb_optimizers, &rgb_products,
-                                       &rgb_masks };
+                                       &rgb_masks, &rgb_gradflow };
 
 double rgb_cpu(void)
 {

@@ -109,6 +109,31 @@ RGT_TEST(gradflow, with_small_weights_only_the_gated_path_is_left)
     RGT_CHECK_MSG(chrono > -0.010 && chrono < -0.007, "chrono: %g", chrono);
 }
 
+RGT_TEST(gradflow, cells_start_with_the_slopes_that_are_known)
+{
+    static const struct { rg_cell_fn *make; rg_cell_opts opts; double want, tolerance; } row[] = {
+        { rg_rnn, { .init = RG_INIT_TORCH }, -0.55, 0.06 },
+        { rg_rnn, { .bias = RG_BIAS_SINGLE }, -0.25, 0.03 },
+        { rg_gru, { .bias = RG_BIAS_SINGLE }, -0.34, 0.03 },
+        { rg_lstm, { .forget_bias_0 = true }, -0.36, 0.03 },
+        { rg_lstm, { .bias = RG_BIAS_SINGLE }, -0.10, 0.03 },
+        { rg_lstm, { .init = RG_INIT_CHRONO, .chrono_T = 200 }, -0.01, 0.03 },
+    };
+    enum { SEEDS = 2 }; /* of six; all of them: rg_bench --row N5 */
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        double sum = 0;
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+            seq s = open_seq(row[i].make, &row[i].opts, 200, 16, 64, seed);
+            rg_gradflow_report *r = flow_of(&s, (rg_gradflow_opts){ .draws = 1, .seed = seed });
+            sum += slow_state(r)->slope;
+            rg_gradflow_destroy(&r);
+            close_seq(&s);
+        }
+        RGT_CHECK_MSG(fabs(sum / SEEDS - row[i].want) <= row[i].tolerance, "row %zu: %g, not %g", i,
+                      sum / SEEDS, row[i].want);
+    }
+}
+
 /* ---- Within training ------------------------------------------------------------------------- */
 
 /* The loss of a sequence whose rows may end early. */
