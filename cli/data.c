@@ -1,4 +1,4 @@
-/* cli/data.c -- `retrograd data`: what is in a text or a table; how far one gets without a model. */
+/* cli/data.c -- `retrograd data`: what is in a text or a table, and what needs no model. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/data.h"
 

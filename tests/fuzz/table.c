@@ -1,4 +1,4 @@
-/* tests/fuzz/table.c -- any bytes as a table; what is read is written, quoted, and must come back. */
+/* tests/fuzz/table.c -- any bytes as a table; what is read is written and must come back. */
 #include "tests/fuzz/fuzz.h"
 
 #include <retrograd/data.h>
