@@ -66,21 +66,35 @@ static rg_cell zoned(rg_graph *graph, const rg_cell *cell, const double *p)
     return (rg_cell){ cell->name, cell->n_state, cell->width, zoned_step, z };
 }
 
+/* How many layers a stack has, 0 for no stack; -1: one of them is a stack, and no room is made for
+ * a mask in its middle. */
+static int64_t layers_of(rg_graph *graph, const rg_cell *cell)
+{
+    const rg_cell *layer;
+    int64_t n = 0;
+    for (; (layer = rg_stack_layer(cell, (size_t)n)); n++)
+        if (rg_stack_layer(layer, 0)) {
+            rg_poison(graph, RG_EARG, "zoneout: layer %lld of the stack is a stack itself; make "
+                      "one stack of all cells", (long long)n);
+            return -1;
+        }
+    return n;
+}
+
 /* In a stack every layer by itself: the next one reads what the mask has left of its output. */
 rg_cell rg_zoneout(rg_graph *graph, const rg_cell *cell, const double *p)
 {
-    const rg_cell *layer;
-    size_t n = 0, at = 0;
     if (!shares_ok(graph, cell, p))
         return cell ? *cell : (rg_cell){ .name = "zoneout" };
-    while (rg_stack_layer(cell, n))
-        n++;
-    rg_cell *cells = n ? rg_graph_alloc(graph, n * sizeof *cells) : NULL;
-    if (!cells)
+    int64_t n = layers_of(graph, cell);
+    if (n == 0)
         return zoned(graph, cell, p);
-    for (size_t l = 0; (layer = rg_stack_layer(cell, l)); l++) {
-        cells[l] = rg_zoneout(graph, layer, p + at);
-        at += layer->n_state;
+    rg_cell *cells = n > 0 ? rg_graph_alloc(graph, (size_t)n * sizeof *cells) : NULL;
+    if (!cells)
+        return *cell;
+    for (size_t l = 0, at = 0; l < (size_t)n; l++) {
+        cells[l] = zoned(graph, rg_stack_layer(cell, l), p + at);
+        at += cells[l].n_state;
     }
-    return rg_stacked(graph, cells, n, rg_stack_between(cell));
+    return rg_stacked(graph, cells, (size_t)n, rg_stack_between(cell));
 }

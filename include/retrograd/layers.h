@@ -240,7 +240,7 @@ RG_API rg_cell rg_qrnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
  * after the last). States of all cells in order; the output is the last cell's. */
 RG_API rg_cell rg_stacked(rg_graph *graph, const rg_cell *cells, size_t n, double between);
 /* The cell with zoneout, as rg_unroll_opts.zoneout says: for loops of your own, or some layers of a
- * stack. p [n_state] is copied. RG_EARG: a share outside 0 .. 1. */
+ * stack. p [n_state] is copied. RG_EARG: a share outside 0 .. 1, a stack in a stack. */
 RG_API rg_cell rg_zoneout(rg_graph *graph, const rg_cell *cell, const double *p);
 /* Which state is the output, for loops of your own: 0, but for a stack the last cell's. */
 RG_API size_t rg_cell_output(const rg_cell *cell);

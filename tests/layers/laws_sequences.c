@@ -1,5 +1,5 @@
 /* tests/layers/laws_sequences.c -- what every cell obeys in every wrapper: padding, rows, memory,
- * reach, dropout. Equalities of bits are those of the interpreter, whose products are row-stable. */
+ * reach, dropout. Equalities of bits are the interpreter's, whose products are row-stable. */
 #include "tests/layers/lab.h"
 
 #include <math.h>

@@ -216,6 +216,12 @@ RGT_TEST(refuse, dropout_out_of_range_wherever_it_is_asked_for)
     rg_unroll(NULL, &b.cell[0], b.X, NULL, &(rg_unroll_opts){ .zoneout = share });
     expect(&b, RG_EARG, "zoneout: the share of state 0 must be in [0, 1], got -0.1");
     bench_open(&b);
+    const double none[4] = { 0, 0, 0, 0.5 };
+    rg_cell inner = rg_stacked(b.g, b.cell, 2, 0), pair[2] = { b.cell[1], inner };
+    rg_cell outer = rg_stacked(b.g, pair, 2, 0);
+    rg_zoneout(b.g, &outer, none);
+    expect(&b, RG_EARG, "zoneout: layer 1 of the stack is a stack itself; make one stack of all");
+    bench_open(&b);
     rg_zoneout(b.g, &b.cell[0], NULL);
     expect(&b, RG_EARG, "zoneout: a cell and a share for each of its states are needed");
 }
