@@ -16,4 +16,7 @@ typedef struct lesson {
 int  lesson_load(lesson *l, const settings *s, const net *known);
 void lesson_close(lesson *l);
 
+/* data_folder.c: where --data is a folder, the files in it. DONE or said why. */
+int data_folder(settings *s);
+
 #endif

@@ -112,7 +112,8 @@ const option_spec options[] = {
       "none", data, "look at the file as the data of this task", DATA, 0 },
     { "data", "data-dir input-file text corpus train", 0, TEXT, AT(data), 0, 0, "FILE", NULL, data,
       "lm: the text, UTF-8; else a CSV or TSV file with names in its first line, IDX images, npy "
-      "or npz arrays (x, y, lengths, offsets)", TRAIN, KEPT },
+      "or npz arrays (x, y, lengths, offsets); or a folder with one table, or with train, valid and "
+      "test", TRAIN, KEPT },
     { "data", "data-dir input-file text corpus", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
       "other data instead of the run's own", EVAL, 0 },
     { "data", "input-file file", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,

@@ -1,6 +1,6 @@
 /* cli/train.c -- `retrograd train`: settings from line, file or run; then a session. */
 #include "cli/config.h"
-#include "cli/net.h"
+#include "cli/lesson.h"
 #include "cli/session.h"
 #include "cli/signals.h"
 
@@ -103,7 +103,7 @@ static int settle(settings *s)
     if (!s->data)
         return fail(USAGE, "--data is missing: the text to learn, or a table, a series, images "
                     "(retrograd train --help)");
-    return DONE;
+    return data_folder(s);
 }
 
 static int dump(const settings *s)

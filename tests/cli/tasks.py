@@ -207,6 +207,16 @@ def the_parts_may_be_files_of_their_own():
                 "--run", "r")
     assert "160 train, 30 validate, 25 test" in done.stderr, done.stderr
     good("train", "--resume", "r", "--steps", 16)
+    os.mkdir("folder")
+    for name in ("train", "valid", "test"):
+        shutil.copy("names.tsv" if name == "train" else f"{name}.tsv", f"folder/{name}.tsv")
+    line = ["train", "--task", "classify", "--data", "folder"]
+    done = good(*line, *small("--steps", 12), "--run", "f")
+    assert "160 train, 30 validate, 25 test" in done.stderr, done.stderr
+    assert json.loads(good("eval", "f", "--json").stdout)["rows"] == 25
+    os.remove("folder/valid.tsv"), os.remove("folder/test.tsv")
+    os.rename("folder/train.tsv", "folder/names.tsv")
+    good(*line, *small("--steps", 1), "--run", "one")
 
 
 # ---- Arrays, images, vectors -------------------------------------------------------------------
@@ -292,7 +302,7 @@ def tables_that_cannot_be_learned_from_are_refused():
     for name, (code, says, _) in bad.items():
         refused(code, says, *line, name)
     refused(1, "no such file", *line, "nowhere.tsv")
-    refused(1, "", *line, ".")
+    refused(3, "none of which is train.tsv", *line, ".")
     assert sorted(os.listdir()) == before
     names()
     refused(2, "'nation'", *line, "names.tsv", "--label-column", "nation")
