@@ -101,6 +101,22 @@ def train_draws_it_while_it_trains_and_changes_no_bit():
 
 
 @case
+def rows_of_unequal_length_are_looked_at_too():
+    lines = ["name\tlanguage"] + [f"{w * (1 + i % 4)}\t{k}" for i in range(40)
+                                  for w, k in (("mann", "de"), ("eau", "fr"))]
+    pathlib.Path("names.tsv").write_text("\n".join(lines) + "\n")
+    task = ["train", "--task", "classify", "--data", "names.tsv", "--hidden", 8, "--batch", 8,
+            "--cell", "gru", "--bidirectional", "--steps", 12, "--eval-every", 6]
+    good(*task, "--run", "a")
+    good(*task, "--run", "b", "--gradflow-every", 5)
+    assert checkpoint("a") == checkpoint("b")
+    looks = [r for r in rows("b") if r["split"] == "gradflow"]
+    assert [r["step"] for r in looks] == [1, 6, 11], looks
+    assert len(looks[0]["layers"]) == 2, looks
+    is_picture("b/gradflow.svg")
+
+
+@case
 def a_resumed_run_keeps_its_looks_and_goes_on():
     train("r", "--steps", 15, "--gradflow-every", 10)
     good("train", "--resume", "r", "--steps", 30)
