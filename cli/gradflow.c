@@ -2,7 +2,7 @@
  * run before and after training, or in a cell as it starts. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/config.h"
-#include "cli/model.h"
+#include "cli/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +171,59 @@ static int of_model(flows *f, const model *m, const char *own)
     return code;
 }
 
+/* ---- A run of another task ------------------------------------------------------------------- */
+
+/* The settings that the run was trained with. */
+static int run_settings(settings *t, const flows *f)
+{
+    char file[PATH_BYTES];
+    int code = options_parse(t, &commands[command_index("train")], 0, NULL);
+    json_t *config = code == DONE ? config_of_run(file, f->s->operand[0], &code) : NULL;
+    if (!config)
+        return code ? code : fail(USAGE, "%s: no run folder, so it is not known what to measure it "
+                                  "on", f->s->operand[0]);
+    code = config_apply(t, config, file, false);
+    json_decref(config);
+    t->dry_run = true; /* no folder is made */
+    t->threads = f->s->threads;
+    t->data = f->s->data ? f->s->data : t->data;
+    return code;
+}
+
+/* The gradient through the session's first batch, with the weights of now. */
+static int look(flows *f, session *x)
+{
+    const rg_gradflow_opts opts = opts_of(f->s, x->m.real);
+    rg_gradflow_report **r = &f->report[f->n++];
+    rg_status st = rg_trainer_gradflow(r, x->trainer, &opts);
+    return st ? fail(exit_code(st), "%s", *r ? (*r)->message : rg_trainer_message(x->trainer))
+              : DONE;
+}
+
+/* A session opened as the run's began has the weights that it began with. */
+static int of_task(flows *f, const model *m)
+{
+    settings t = { .command = NULL };
+    session x = { .f.lock = -1, .metrics = { .jsonl = -1, .csv = -1 } };
+    char title[128];
+    int code = run_settings(&t, f);
+    if (code == DONE)
+        code = session_open(&x, &t);
+    f->n = 0;
+    if (code == DONE)
+        code = look(f, &x);
+    if (code == DONE && rg_params_load(&x.m.params, 1, m->path, NULL))
+        code = fail(BAD_DATA, "%s", rg_params_message(x.m.params));
+    if (code == DONE)
+        code = look(f, &x);
+    (void)snprintf(f->label[0], sizeof f->label[0], "initial");
+    (void)snprintf(f->label[1], sizeof f->label[1], "step %llu", (unsigned long long)m->step);
+    (void)snprintf(f->title, sizeof f->title, "%s", model_title(title, sizeof title, m));
+    session_close(&x);
+    settings_free(&t);
+    return code;
+}
+
 static int of_run(flows *f)
 {
     static const char *const fixed[] = { "cell", "hidden", "layers", "input", "dtype", "init",
@@ -183,11 +236,8 @@ static int of_run(flows *f)
     int code = model_open(&m, f->s->operand[0]);
     if (code)
         return code;
-    code = take_run(f, &own);
-    if (code == DONE && m.net)
-        code = fail(USAGE, "%s: gradflow reads character models; `train --gradflow-every` and the "
-                    "warnings of train serve every task", f->s->operand[0]);
-    if (code == DONE)
+    code = m.net ? of_task(f, &m) : take_run(f, &own);
+    if (code == DONE && !m.net)
         code = of_model(f, &m, own);
     free(own);
     model_close(&m);

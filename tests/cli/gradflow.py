@@ -114,6 +114,11 @@ def rows_of_unequal_length_are_looked_at_too():
     assert [r["step"] for r in looks] == [1, 6, 11], looks
     assert len(looks[0]["layers"]) == 2, looks
     is_picture("b/gradflow.svg")
+    first, last = reports("b", "--svg", "n.svg")
+    assert first["label"] == "initial" and last["label"] in ("step 6", "step 12"), last["label"]
+    one, two = (r["report"]["states"][0]["norm"] for r in (first, last))
+    assert one != two and one[0] > 0 and len(first["report"]["layers"]) == 2
+    is_picture("n.svg")
 
 
 @case
