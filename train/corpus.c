@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/disk.h"
+#include "io/whole.h"
 #include "base/sha256.h"
 
 #include <string.h>
@@ -246,37 +246,23 @@ rg_status rg_corpus_decode(rg_corpus *corpus, const char *name, const void *text
     return finish(corpus, st, &err);
 }
 
-static rg_status read_source(uint8_t **text, rg_source *file)
-{
-    rg_alloc a = heap();
-    if (file->bytes > INT32_MAX)
-        return rg_fail(file->err, RG_ELIMIT, "2^31 bytes or more");
-    *text = rg_get_raw(&a, file->bytes);
-    if (!*text)
-        return rg_fail(file->err, RG_ENOMEM, "no memory for %zu bytes", file->bytes);
-    rg_status st = rg_source_read(file, 0, *text, file->bytes);
-    return st ? st : rg_source_unchanged(file);
-}
-
 rg_status rg_corpus_load(rg_corpus *corpus, const char *path, const rg_corpus_opts *opts)
 {
     rg_alloc a = heap();
     rg_err err = { .status = RG_OK };
-    rg_source file = { .fd = -1 };
-    uint8_t *text = NULL;
+    char *text = NULL;
+    size_t bytes;
     if (!corpus || !path)
         return RG_EARG;
     memset(corpus, 0, sizeof *corpus);
-    rg_status st = rg_source_open(&file, &rg_disk_posix, path, &err);
-    if (st == RG_OK)
-        st = read_source(&text, &file);
-    rg_source_close(&file);
-    if (st == RG_OK)
-        st = rg_corpus_decode(corpus, path, text, file.bytes, opts);
-    else
+    rg_status st = rg_whole_load(&text, &bytes, &a, path, &err);
+    if (st) {
         rg_err_prefix(&err, path);
-    rg_release(&a, text, file.bytes);
-    return st && err.status ? finish(corpus, st, &err) : st;
+        return finish(corpus, st, &err);
+    }
+    st = rg_corpus_decode(corpus, path, text, bytes, opts);
+    rg_release(&a, text, bytes + 1);
+    return st;
 }
 
 void rg_corpus_destroy(rg_corpus *corpus)

@@ -6,8 +6,8 @@
  *     rg_dataset    items of one task: sequences, their targets, who is train, valid, test
  *     rg_batches    items as rectangles [T,B] for a plan, shuffled, grouped by length
  *
- * Files may be compressed by gzip where the library was built with zlib. Messages that concern a
- * place begin `file:line: ` and name the column. */
+ * Texts, tables, vocabularies and IDX files may be packed by gzip, where the library was built with
+ * zlib. Messages that concern a place begin `file:line: ` and name the column. */
 #ifndef RETROGRAD_DATA_H
 #define RETROGRAD_DATA_H
 
@@ -44,7 +44,7 @@ typedef struct rg_corpus {
     bool      bytes;
     bool      bom;          /* a byte order mark was dropped */
     size_t    crlf, cr;     /* CR LF pairs and lone CRs: they stay text */
-    char      sha256[65];   /* of the file */
+    char      sha256[65];   /* of the file, unpacked */
     char      message[512]; /* why loading failed */
 } rg_corpus;
 

@@ -1,9 +1,12 @@
 /* tests/train/corpus.c -- texts: UTF-8 and bytes, places in messages, vocabularies, the split. */
+#define _GNU_SOURCE
 #include "tests/rgt.h"
 #include "base/sha256.h"
 
 #include <retrograd/train.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static rg_status decode(rg_corpus *c, const char *text, size_t n, bool bytes)
 {
@@ -130,6 +133,28 @@ RGT_TEST(train, the_split_is_90_5_5_and_loses_nothing)
         RGT_CHECK(a.n == n * 90 / 100 && b.n == n * 95 / 100 - a.n && a.n + b.n + d.n == n);
         RGT_CHECK(a.id == all.id && b.id == a.id + a.n && d.id == b.id + b.n && all.n == n);
     }
+}
+
+RGT_TEST(train, a_text_packed_by_gzip_is_read)
+{
+    static const unsigned char packed[] = { /* "ab\nab\n" */
+        0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03,
+        0x4b, 0x4c, 0xe2, 0x4a, 0x4c, 0xe2, 0x02, 0x00, 0x39, 0xf8, 0x2e, 0x00, 0x06, 0x00,
+        0x00, 0x00 };
+    char path[] = "/tmp/rgt-text-XXXXXX";
+    rg_corpus c, plain;
+    int fd = mkstemp(path);
+    RGT_CHECK(fd >= 0 && write(fd, packed, sizeof packed) == (ssize_t)sizeof packed);
+    (void)close(fd);
+    rg_status st = rg_corpus_load(&c, path, NULL);
+    (void)unlink(path);
+    if (st && rgt_has(c.message, "without zlib"))
+        RGT_SKIP("built without zlib");
+    RGT_CHECK_MSG(st == RG_OK && c.n == 6 && c.V == 3, "%s", c.message);
+    RGT_CHECK(rg_corpus_decode(&plain, "t", "ab\nab\n", 6, NULL) == RG_OK);
+    RGT_CHECK(!strcmp(c.sha256, plain.sha256));
+    rg_corpus_destroy(&c);
+    rg_corpus_destroy(&plain);
 }
 
 RGT_TEST(train, only_readable_regular_files_are_read)
