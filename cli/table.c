@@ -17,8 +17,8 @@ const command commands[] = {
       "checkpoints. Task lm learns to write a text: its first 90 % of characters train, the next "
       "5 % validate, the last 5 % test. classify learns a label for every row of a table (or "
       "image, or array), tag one for every step, seq2seq another sequence, forecast the next "
-      "values of a series. What one gets without a model is printed beside every result. The first limit "
-      "reached ends the run; Ctrl-C saves and --resume continues, to the same bits." },
+      "values of a series. What one gets without a model is printed beside every result. The first "
+      "limit reached ends the run; Ctrl-C saves and --resume continues, to the same bits." },
     { "eval", eval_main, "RUN", true,
       "how good a model is on a part of its data, or on other data",
       "retrograd eval runs/book-lstm-1",
@@ -112,8 +112,8 @@ const option_spec options[] = {
       "none", data, "look at the file as the data of this task", DATA, 0 },
     { "data", "data-dir input-file text corpus train", 0, TEXT, AT(data), 0, 0, "FILE", NULL, data,
       "lm: the text, UTF-8; else a CSV or TSV file with names in its first line, IDX images, npy "
-      "or npz arrays (x, y, lengths, offsets); or a folder with one table, or with train, valid and "
-      "test", TRAIN, KEPT },
+      "or npz arrays (x, y, lengths, offsets); or a folder with one table, or with train, valid "
+      "and test", TRAIN, KEPT },
     { "data", "data-dir input-file text corpus", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
       "other data instead of the run's own", EVAL, 0 },
     { "data", "input-file file", 0, TEXT, AT(data), 0, 0, "FILE", NULL, what,
