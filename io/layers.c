@@ -100,7 +100,8 @@ static bool fits_recurrent(rg_layer_bias *bias, const rg_layer_kind *kind, const
     bool split = kind == &rg_layer_gru_after && bh == 1 && rg_group_slot(g, "bh", "g");
     *bias = b == 0 ? RG_LAYER_NONE : bh == 0 ? RG_LAYER_SINGLE : split ? RG_LAYER_SPLIT
                                                                       : RG_LAYER_DOUBLE;
-    return g->n == (size_t)(2 * kind->gates + b + bh + kind->proj) && (b == 0 ? bh == 0 : b == kind->gates) &&
+    size_t arrays = (size_t)(2 * kind->gates + b + bh + kind->proj);
+    return g->n == arrays && (b == 0 ? bh == 0 : b == kind->gates) &&
            (bh == 0 || split || bh == kind->gates);
 }
 

@@ -17,8 +17,8 @@ typedef struct rg_layer_kind {
     bool        proj;                /* W is [P,H]; proj [H,P] */
 } rg_layer_kind;
 
-extern const rg_layer_kind rg_layer_lstm, rg_layer_lstm_proj, rg_layer_gru, rg_layer_gru_after, rg_layer_rnn,
-    rg_layer_rnn_relu, rg_layer_dense, rg_layer_embedding;
+extern const rg_layer_kind rg_layer_lstm, rg_layer_lstm_proj, rg_layer_gru, rg_layer_gru_after,
+    rg_layer_rnn, rg_layer_rnn_relu, rg_layer_dense, rg_layer_embedding;
 /* By name; NULL = none of ours. */
 const rg_layer_kind *rg_layer_kind_find(const char *name);
 
