@@ -107,7 +107,7 @@ static bool fits_recurrent(rg_layer_bias *bias, const rg_layer_kind *kind, const
 
 bool rg_layer_fits(rg_layer_bias *bias, const rg_layer_kind *kind, const rg_group *g)
 {
-    if (g->n == 0 || g->n > 4 * RG_MAX_GATES)
+    if (g->n == 0 || g->n > 4 * RG_MAX_GATES + 1) /* and a projection */
         return false;
     for (size_t i = 0; i < g->n; i++)
         if (g->slot[i]->dtype != g->slot[0]->dtype || g->slot[i]->dtype > RG_F64)

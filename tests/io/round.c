@@ -48,6 +48,8 @@ RGT_TEST(io, every_layer_comes_back_bit_for_bit_in_both_layouts_and_precisions)
         { "a.E:7,2 b.W:2,3 b.b:3 c.W:5,6", "c", "dense" },
         { PROJ " p.proj:4,2", NULL, NULL },
         { PROJ " p.proj:4,2 p.bi:4 p.bf:4 p.bc:4 p.bo:4", "p", "lstm-proj" },
+        { PROJ " p.proj:4,2 p.bi:4 p.bf:4 p.bc:4 p.bo:4 p.bhi:4 p.bhf:4 p.bhc:4 p.bho:4",
+          "p", "lstm-proj" },
         { PROJ " p.proj:4,3", NULL, NULL }, /* of no layer: as it is named */
         { "odd.Ui:3,4 odd.Wi:4,4 odd.Pi:4", NULL, NULL },
         { "x: y:1 z:1,2,3,4,5,1,1,2 nothing:0,5", NULL, NULL },
