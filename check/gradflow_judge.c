@@ -53,21 +53,21 @@ static bool may_underflow(const rg_flow_state *s, int64_t k, double tiny)
     return b > 0 && b < 1e-4 && (b < 1e6 * tiny || b * (b / a) < tiny);
 }
 
-/* Lags that do not count, and the first exact zero that is no underflow. */
+/* The first lag that is too small to count; and where the path ends, if from some lag on everything
+ * is exactly 0 and that is no underflow. A zero before others that are none, as of steps without
+ * loss, cuts nothing. */
 static void look_for_zeros(rg_flow_state *s, int64_t K, double tiny, const int64_t *time)
 {
-    bool lost = false;
-    for (int64_t k = 1; k <= K; k++) {
-        const double N = s->norm[k];
-        if (N == 0 && !lost && !may_underflow(s, k, tiny)) {
-            if (s->cut == RG_NO_STEP)
-                s->cut = time[k - 1];
-        } else if (N < tiny && s->cut == RG_NO_STEP) {
-            lost = true;
-            if (s->underflow == RG_NO_STEP)
-                s->underflow = k;
-        }
-    }
+    int64_t end = K + 1;
+    while (end > 0 && s->norm[end - 1] == 0)
+        end--;
+    if (end <= K && end > 0 && may_underflow(s, end, tiny))
+        s->underflow = end;
+    else if (end <= K)
+        s->cut = time[end > 0 ? end - 1 : 0];
+    for (int64_t k = end - 1; k > 0; k--)
+        if (s->norm[k] > 0 && s->norm[k] < tiny)
+            s->underflow = k;
 }
 
 static bool all_finite(const rg_flow_state *s, int64_t K)

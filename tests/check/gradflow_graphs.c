@@ -118,6 +118,26 @@ RGT_TEST(gradflow, a_path_that_is_cut_names_the_time_step)
     rg_params_destroy(&params);
 }
 
+RGT_TEST(gradflow, last_steps_without_loss_cut_nothing)
+{
+    rg_params *params;
+    rg_graph *g;
+    rg_gradflow_report *r;
+    rg_params_create(&params, 4, NULL);
+    rg_graph_create(&g, params, NULL);
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(12, 2, 3));
+    rg_cell cell = rg_gru(g, "cell", 3, 4, NULL);
+    rg_val Y = rg_unroll(NULL, &cell, X, NULL, NULL);
+    rg_val loss = rg_mean(rg_square(rg_slice(Y, 0, 0, 9))); /* nothing is asked of steps 9 to 11 */
+    const rg_gradflow_opts opts = { .probe = RG_PROBE_LOSS };
+    RGT_CHECK(rg_gradflow(&r, loss, &opts) == RG_OK);
+    RGT_CHECK_MSG(r->layer[0].cut == RG_NO_STEP && r->verdict == RG_FLOW_HEALTHY, "%s", r->message);
+    RGT_CHECK(r->state[0].norm[2] == 0 && r->state[0].norm[3] > 0);
+    rg_gradflow_destroy(&r);
+    rg_graph_destroy(&g);
+    rg_params_destroy(&params);
+}
+
 /* ---- Spikes ---------------------------------------------------------------------------------- */
 
 RGT_TEST(gradflow, a_norm_a_thousand_times_the_median_is_a_spike)
