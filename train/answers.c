@@ -1,4 +1,4 @@
-/* train/answers.c -- answers of an encoder and a decoder. The encoder's plan computes the memory and
+/* train/answers.c -- answers of an encoder and a decoder. The encoder plan computes the memory and
  * the decoder's first states once; a plan of one step reads them as inputs. */
 #include "train/answers.h"
 

@@ -1,4 +1,4 @@
-/* train/seq2seq.c -- a decoder over an encoder: cell, attention, bridge, the true symbols fed in. */
+/* train/seq2seq.c -- a decoder over an encoder: cell, attention, bridge, true symbols fed in. */
 #include "train/task.h"
 
 #include <retrograd/ops.h>
