@@ -268,3 +268,46 @@ RGT_TEST(cache, says_what_the_builder_did_wrong_and_goes_on)
     rg_plan_cache_destroy(&c);
     rg_params_destroy(&ps);
 }
+
+/* ---- Without memory -------------------------------------------------------------------------- */
+
+/* As build(), with the plan's memory from hooks. */
+static rg_status build_with(void *user, rg_cached_plan *m)
+{
+    m->v[X] = rg_input(m->graph, "x", RG_F, RG_SHAPE(m->T, m->B, I));
+    rg_cell cell = rg_rnn(m->graph, "c", I, H, NULL);
+    m->v[LOSS] = rg_sum(rg_square(rg_unroll(NULL, &cell, m->v[X], NULL, NULL)));
+    return rg_plan_create_train(&m->plan, m->v[LOSS], NULL, 0,
+                                &(rg_plan_opts){ .effort = RG_INTERPRET, .threads = 1,
+                                                 .alloc = *(const rg_alloc *)user });
+}
+
+/* Three shapes, two of them kept. */
+static rg_status cached(const rg_alloc *hooks, rgt_text *result)
+{
+    static const float x[6 * 2 * I] = { 0.5f, -0.25f, 1 };
+    rg_alloc own = *hooks;
+    rg_params *ps = NULL;
+    rg_plan_cache *c = NULL;
+    rg_cached_plan *m;
+    rg_status st = rg_params_create(&ps, 5, &(rg_params_opts){ .alloc = *hooks });
+    if (!st)
+        st = rg_plan_cache_create(&c, ps, build_with, &own,
+                                  &(rg_plan_cache_opts){ .capacity = 2, .alloc = *hooks });
+    for (int64_t T = 2; !st && T <= 6; T += 2) {
+        st = rg_plan_cache_get(&m, c, T, 2);
+        RGT_CHECK(!st || (!m && *rg_plan_cache_message(c)));
+        if (!st)
+            st = rg_plan_bind(m->plan, m->v[X], x, (size_t)(T * 2 * I) * sizeof *x);
+        if (!st && !(st = rg_plan_run(m->plan)))
+            rgt_write(result, rg_plan_data(m->plan, m->v[LOSS]), sizeof(float));
+    }
+    rg_plan_cache_destroy(&c);
+    rg_params_destroy(&ps);
+    return st;
+}
+
+RGT_TEST(cache, survives_every_failed_allocation)
+{
+    RGT_CHECK(rgt_fail_each(cached) > 50);
+}
