@@ -85,4 +85,22 @@ def what_is_not_there_is_refused():
     assert sorted(os.listdir()) == ["n.tsv"]
 
 
+@case
+def the_scripts_of_tools_and_the_library_cut_alike():
+    build = pathlib.Path(PROGRAM).parent.parent
+    folder = pathlib.Path(os.environ.get("RETROGRAD_DATA") or build / "data")
+    done = 0
+    for name, file, task in (("surnames", "surnames.tsv", "classify"),
+                             ("lexicon", "lexicon.tsv", "seq2seq")):
+        if not (folder / name / "manifest.json").exists():
+            continue
+        manifest = json.loads((folder / name / "manifest.json").read_text())
+        shown = json.loads(good("data", folder / name / file, "--task", task, "--json").stdout)
+        assert {p: shown["parts"][p]["rows"] for p in shown["parts"]} == manifest["parts"], name
+        assert shown["sha256"] == manifest["sha256"][file]
+        done += 1
+    if not done:
+        raise Skip(f"{folder} has none of the sets: tools/data/surnames.py fetches one")
+
+
 main()

@@ -36,6 +36,34 @@ RGT_TEST(dataset, text_becomes_ids_of_the_training_vocabulary)
     rg_table_destroy(&test);
 }
 
+RGT_TEST(dataset, items_go_to_parts_by_the_first_byte_of_their_hash)
+{
+    /* first bytes of SHA-256, by Python's hashlib: 204, 205, 229, 230, 255, 0 */
+    rg_table t = table_of("w,y\ner,p\ng,p\ngj,p\nce,p\ncn,p\nli,p\n");
+    static const rg_part want[6] = { RG_PART_TRAIN, RG_PART_VALID, RG_PART_VALID, RG_PART_TEST,
+                                     RG_PART_TEST, RG_PART_TRAIN };
+    rg_table other = table_of("w,y\nq,p\n");
+    rg_dataset d;
+    rg_dataset_opts opts = { .in = { .columns = "w" },
+                             .out = { .columns = "y", .unit = RG_UNIT_WHOLE } };
+    RGT_CHECK_MSG(rg_dataset_table(&d, &t, NULL, NULL, &opts) == RG_OK, "%s", d.message);
+    for (int i = 0; i < 6; i++)
+        RGT_CHECK_MSG(d.part[i] == want[i], "%d: %d", i, d.part[i]);
+    rg_dataset_destroy(&d);
+    /* a file of its own for the test: train is divided among train and valid; for valid, likewise */
+    RGT_CHECK(rg_dataset_table(&d, &t, NULL, &other, &opts) == RG_OK);
+    RGT_CHECK(d.count[RG_PART_TRAIN] == 4 && d.count[RG_PART_VALID] == 2 && d.part[6] == 3);
+    rg_dataset_destroy(&d);
+    RGT_CHECK(rg_dataset_table(&d, &t, &other, NULL, &opts) == RG_OK);
+    RGT_CHECK(d.count[RG_PART_TRAIN] == 4 && d.count[RG_PART_TEST] == 2 && d.part[6] == 2);
+    rg_dataset_destroy(&d);
+    RGT_CHECK(rg_dataset_table(&d, &t, &other, &other, &opts) == RG_OK);
+    RGT_CHECK(d.count[RG_PART_TRAIN] == 6 && d.n == 8);
+    rg_dataset_destroy(&d);
+    rg_table_destroy(&t);
+    rg_table_destroy(&other);
+}
+
 RGT_TEST(dataset, target_sequences_end_and_begin)
 {
     rg_table t = table_of("word,phones\nab,X Y X\nb,Y\nc,\n");
