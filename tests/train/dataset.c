@@ -50,7 +50,7 @@ RGT_TEST(dataset, items_go_to_parts_by_the_first_byte_of_their_hash)
     for (int i = 0; i < 6; i++)
         RGT_CHECK_MSG(d.part[i] == want[i], "%d: %d", i, d.part[i]);
     rg_dataset_destroy(&d);
-    /* a file of its own for the test: train is divided among train and valid; for valid, likewise */
+    /* a file of its own for the test: the other is divided among train and valid; and so on */
     RGT_CHECK(rg_dataset_table(&d, &t, NULL, &other, &opts) == RG_OK);
     RGT_CHECK(d.count[RG_PART_TRAIN] == 4 && d.count[RG_PART_VALID] == 2 && d.part[6] == 3);
     rg_dataset_destroy(&d);
