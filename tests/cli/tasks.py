@@ -337,6 +337,18 @@ def options_file(**options):
 
 
 @case
+def double_precision_empty_rows_and_a_budget_are_fine():
+    for task in TASKS:
+        learn(task, task, 4, "--dtype", "f64", "--memory-budget", "64M")
+        assert json.loads(good("eval", task, "--json").stdout)["rows"] > 0
+    table("holes.tsv", ["name", "language"], [["", "de"], ["", "fr"], ["abmann", "de"]] * 40)
+    line = ["train", "--task", "classify", "--data", "holes.tsv", "--split", "order"]
+    good(*line, *small("--steps", 8, "--bidirectional"), "--run", "r")
+    assert good("predict", "r", stdin=None, input="\n").stdout in ("de\n", "fr\n")
+    refused(3, "not the text", "train", "--resume", "r", "--data", names(), "--steps", 9)
+
+
+@case
 def missing_values_of_a_series_are_masked():
     line = ["train", "--task", "forecast", "--data", series(holes={5, 6, 50, 51, 120, 238}),
             *small("--seq-len", 12, "--steps", 40, "--lr", "0.01")]
