@@ -86,6 +86,18 @@ def what_is_not_there_is_refused():
 
 
 @case
+def a_script_that_gets_no_package_says_so_with_77():
+    tools = pathlib.Path(__file__).resolve().parent.parent.parent / "tools" / "data"
+    here = os.getcwd()
+    for script in sorted(tools.glob("[!c]*.py")):
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60,
+                              env={"PATH": here, "XDG_CACHE_HOME": here, "RETROGRAD_DATA": here})
+        assert done.returncode == 77, (script, done.returncode, done.stderr)
+        assert done.stderr.startswith(f"{script.name}: cannot download "), done.stderr
+        assert done.stdout == "", done.stdout
+
+
+@case
 def the_scripts_of_tools_and_the_library_cut_alike():
     build = pathlib.Path(PROGRAM).parent.parent
     folder = pathlib.Path(os.environ.get("RETROGRAD_DATA") or build / "data")

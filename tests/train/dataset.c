@@ -197,3 +197,43 @@ RGT_TEST(dataset, arrays_are_cut_into_steps_and_keep_their_lengths)
                   d.message);
     lengths[1] = 0;
 }
+
+RGT_TEST(dataset, arrays_of_ids_have_tags_and_ragged_ones_have_values)
+{
+    static int64_t id[2][3] = { { 4, 1, 2 }, { 3, 9, 9 } }, offset[3] = { 0, 1, 3 };
+    static int32_t length[2] = { 3, 1 }, tag[2][3] = { { 0, 1, 1 }, { 1, 0, 0 } };
+    static float step[3][2] = { { 1, 2 }, { 3, 4 }, { 5, 6 } };
+    static double value[2] = { 10, 30 };
+    rg_array x = { RG_I64, RG_SHAPE(2, 3), id, sizeof id, "" };
+    rg_array n = { RG_I32, RG_SHAPE(2), length, sizeof length, "" };
+    rg_array y = { RG_I32, RG_SHAPE(2, 3), tag, sizeof tag, "" };
+    rg_dataset d;
+    rg_batches *b;
+    rg_batch at;
+    rg_dataset_opts opts = { .target = RG_TARGET_TAGS, .valid = -1, .test = -1 };
+    const rg_batches_opts order = { .in_order = true, .lengths = 1 };
+    RGT_CHECK_MSG(rg_dataset_arrays(&d, &(rg_arrays){ .x = &x, .lengths = &n, .y = &y }, NULL, NULL,
+                                    &opts) == RG_OK, "%s", d.message);
+    RGT_CHECK(d.in_vocab.n == 10 && d.out_vocab.n == 2 && !d.in_vocab.word);
+    RGT_CHECK(rg_batches_create(&b, &d, &order) == RG_OK && rg_batches_get(&at, b, 0, 0) == RG_OK);
+    static const int32_t ids[] = { 3, 4, 0, 1, 0, 2 }, tags[] = { 1, 0, 0, 1, 0, 1 };
+    static const uint8_t mask[] = { 1, 1, 0, 1, 0, 1 };
+    RGT_CHECK(at.T == 3 && at.U == 3 && !memcmp(at.id, ids, sizeof ids));
+    RGT_CHECK(!memcmp(at.y, tags, sizeof tags) && !memcmp(at.y_mask, mask, sizeof mask));
+    rg_batches_destroy(&b);
+    rg_dataset_destroy(&d);
+    x = (rg_array){ RG_F32, RG_SHAPE(3, 2), step, sizeof step, "" };
+    n = (rg_array){ RG_I64, RG_SHAPE(3), offset, sizeof offset, "" };
+    y = (rg_array){ RG_F64, RG_SHAPE(2), value, sizeof value, "" };
+    opts.target = RG_TARGET_VALUES;
+    opts.in.scaling = RG_SCALE_NONE;
+    RGT_CHECK_MSG(rg_dataset_arrays(&d, &(rg_arrays){ .x = &x, .offsets = &n, .y = &y }, NULL, NULL,
+                                    &opts) == RG_OK, "%s", d.message);
+    RGT_CHECK(d.n == 2 && d.in.length[1] == 2 && d.out.shift[0] == 20 && d.out.scale[0] == 0.1);
+    RGT_CHECK(rg_batches_create(&b, &d, &order) == RG_OK && rg_batches_get(&at, b, 0, 0) == RG_OK);
+    static const float numbers[] = { 1, 2, 3, 4, 0, 0, 5, 6 }, values[] = { -1, 1 };
+    RGT_CHECK(at.T == 2 && at.U == 1 && !memcmp(at.x, numbers, sizeof numbers));
+    RGT_CHECK(!memcmp(at.value, values, sizeof values));
+    rg_batches_destroy(&b);
+    rg_dataset_destroy(&d);
+}
