@@ -64,6 +64,14 @@ rg_cell_opts cell_opts(int cell, int64_t proj, int64_t hidden)
     return opts;
 }
 
+rg_cell cell_half_projected(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                            const rg_cell_opts *opts)
+{
+    rg_cell_opts half = *opts;
+    half.proj = H > 1 ? H / 2 : 1;
+    return rg_lstm(graph, group, I, H, &half);
+}
+
 int cell_settings_ok(const settings *s)
 {
     if (s->proj && !cells[s->cell].opts.proj)

@@ -21,6 +21,9 @@ int cell_index(const char *name);
 /* What the cell is made with: its row's options and, if it has one, a projection so wide; 0 is half
  * of the state. */
 rg_cell_opts cell_opts(int cell, int64_t proj, int64_t hidden);
+/* rg_lstm() projected to half of its state, for who looks for a state's width. */
+rg_cell cell_half_projected(rg_graph *graph, const char *group, int64_t I, int64_t H,
+                            const rg_cell_opts *opts);
 /* Is --proj given for a cell without projection? DONE or said why not. */
 int cell_settings_ok(const settings *s);
 

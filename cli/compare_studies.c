@@ -93,7 +93,8 @@ static int add_cells(const comparison *c, study *st)
             return fail(USAGE, "--cells: no cell is called '%s' (retrograd info --help)", w);
         if (st->n + 1 >= MAX_CONTESTANTS)
             return fail(USAGE, "--cells: at most %d", MAX_CONTESTANTS - 1);
-        add(st, w, w, cells[k].make)->opts = cells[k].opts;
+        const bool proj = cells[k].opts.proj != 0;
+        add(st, w, w, proj ? cell_half_projected : cells[k].make)->opts = cells[k].opts;
     }
     return DONE;
 }
