@@ -94,6 +94,7 @@ struct own {
 };
 
 enum { COLUMNS = 1 << 20 };  /* operations that are worth a part */
+enum { ROWS = 256, TALL = 128 };
 
 enum { SOON = 16 };
 
@@ -142,7 +143,8 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Neighbouring columns of the same rows run as one; all of them, as one without bands. */
+/* Neighbouring columns of the same rows run as one; all of them, as one without bands; and so do
+ * neighbouring rows, up to ROWS. */
 static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t last, int rank)
 {
     const struct own *d = s->detail;
@@ -154,7 +156,10 @@ static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t
     while (first < last) {
         const int64_t turn = first / parts, row = first % parts / d->col_parts;
         const int64_t col = first % d->col_parts, n = smaller(last - first, d->col_parts - col);
-        const int64_t m0 = row * d->rows_a_part, m1 = smaller(m0 + d->rows_a_part, d->p.m);
+        const int64_t whole = smaller((last - first) / d->col_parts, d->row_parts - row);
+        const int64_t most = ROWS / d->rows_a_part;
+        const int64_t rows = col || !whole || !most ? 1 : smaller(whole, most);
+        const int64_t m0 = row * d->rows_a_part, m1 = smaller(m0 + rows * d->rows_a_part, d->p.m);
         const int64_t bands = n == d->col_parts ? 1 : d->bands, band = d->p.n / bands;
         const int64_t from = col * d->cols_a_part;
         const int64_t to = bands < d->bands ? band : smaller(from + n * d->cols_a_part, band);
@@ -162,7 +167,7 @@ static int run_own(const rg_machine *m, const rg_task *s, int64_t first, int64_t
             const int64_t at = (d->p.descending ? bands - 1 - i : i) * band;
             multiply(m, s, rank, turn, m0, m1, at + from, at + to);
         }
-        first += n;
+        first += n + (rows - 1) * d->col_parts;
     }
     return 0;
 }
@@ -230,12 +235,14 @@ static rg_share share_of_own(const rg_task *s, uint32_t k)
     return share;
 }
 
-/* Parts of about COLUMNS operations: at most 256 rows, then as many panels as make one up. Few rows
+/* Parts of about COLUMNS operations: at most ROWS rows, then as many panels as make one up. Few rows
  * take longer than their operations, for weights are read for them alone. */
 static void cut_own(struct own *d, rg_task *s, int64_t bands)
 {
     const int64_t panel = d->kernels->panel;
-    d->rows_a_part = rg_div_up(d->p.m, rg_div_up(d->p.m, 256));
+    /* of a tall A, cut by rows, each thread reads its own share alone */
+    const int64_t most = d->p.m > d->p.n && d->p.m >= TALL ? TALL / 2 : ROWS;
+    d->rows_a_part = rg_div_up(d->p.m, rg_div_up(d->p.m, most));
     const double work = 2.0 * (double)d->rows_a_part * (double)panel * (double)(d->p.k + 1);
     const int64_t panels = work < COLUMNS ? (int64_t)(COLUMNS / work) : 1;
     const bool few = d->e.batch == 0 && d->p.m <= RG_FEW_ROWS;
