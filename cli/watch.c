@@ -64,8 +64,8 @@ static int draw(session *x, const rg_gradflow_report *now, uint64_t step)
     return code;
 }
 
-/* What the last step saw; where a trainer's plans see nothing, as those of rows do, the probe `loss`
- * runs once more on its batch. NULL: it is not a step to look at. */
+/* What the last step saw; where a trainer's plans see nothing, as those of rows do, the probe
+ * `loss` runs once more on its batch. NULL: it is not a step to look at. */
 static rg_gradflow_report *look(session *x, uint64_t step)
 {
     rg_gradflow_report *r = NULL;
