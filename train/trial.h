@@ -35,7 +35,8 @@ typedef struct rg_tester {
 rg_status rg_tester_create(rg_tester *t, rg_params *params, const rg_problem *p,
                            const rg_problem_model *model, const rg_plan_opts *plan, rg_err *err);
 /* The first @p rows test rows, 0 = all. */
-rg_status rg_tester_run(rg_problem_score *score, rg_tester *t, uint64_t seed, uint64_t rows, rg_err *err);
+rg_status rg_tester_run(rg_problem_score *score, rg_tester *t, uint64_t seed, uint64_t rows,
+                        rg_err *err);
 void rg_tester_destroy(rg_tester *t);
 
 #endif

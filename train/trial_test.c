@@ -148,7 +148,8 @@ static void add_numbers(sums *s, const rg_feed *f, const void *z, int64_t b)
     s->answers++;
 }
 
-rg_status rg_tester_run(rg_problem_score *score, rg_tester *t, uint64_t seed, uint64_t rows, rg_err *err)
+rg_status rg_tester_run(rg_problem_score *score, rg_tester *t, uint64_t seed, uint64_t rows,
+                        rg_err *err)
 {
     const uint64_t B = (uint64_t)t->feed.B;
     sums s = { .loss = 0 };

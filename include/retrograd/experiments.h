@@ -137,8 +137,8 @@ typedef struct rg_problem_score {
 
 /* A point of a trial's curve. */
 typedef struct rg_trial_point {
-    uint64_t update;
-    double   train_loss;  /* mean since the point before */
+    uint64_t         update;
+    double           train_loss;  /* mean since the point before */
     rg_problem_score test;
 } rg_trial_point;
 
@@ -163,18 +163,18 @@ typedef struct rg_trial_opts {
 } rg_trial_opts;
 
 typedef struct rg_trial {
-    rg_problem_score        score;           /* of all test rows, at the end */
-    uint64_t        updates, skipped, clipped;
-    uint64_t        enough_update;   /* 0: the threshold was not reached */
-    double          enough_seconds;  /* of training, tests not counted */
-    double          seconds;
-    double          ms;              /* median of an update */
-    double          norm_median, norm_max;  /* of gradients before clipping, finite ones */
-    int64_t         weights;
-    rg_plan_report  plan;
-    rg_trial_point *point;
-    size_t          n_points;
-    char            message[512];    /* why it failed */
+    rg_problem_score score;           /* of all test rows, at the end */
+    uint64_t         updates, skipped, clipped;
+    uint64_t         enough_update;   /* 0: the threshold was not reached */
+    double           enough_seconds;  /* of training, tests not counted */
+    double           seconds;
+    double           ms;              /* median of an update */
+    double           norm_median, norm_max;  /* of gradients before clipping, finite ones */
+    int64_t          weights;
+    rg_plan_report   plan;
+    rg_trial_point  *point;
+    size_t           n_points;
+    char             message[512];    /* why it failed */
 } rg_trial;
 
 /**
