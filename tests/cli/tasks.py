@@ -273,8 +273,10 @@ def words_may_start_from_vectors_that_somebody_else_made():
     pathlib.Path("v.txt").write_text("4 3\n" + glove)
     good(*line, "--embed", 3, "--dry-run")
     for bad, says in [("good 1 0\nfine 1 0 0\n", "numbers"), ("good 1 x 0\n", "finite number"),
-                      ("", "empty"), ("other 1 2 3\n", "none of the 9 words")]:
-        pathlib.Path("v.txt").write_text(bad)
+                      ("", "empty"), ("other 1 2 3\n", "none of the 9 words"),
+                      ("good 1 0 0\ngood 0 1 0\n", "there twice"),
+                      ("g\udcffd 1 0 0\n", "is not UTF-8")]:
+        pathlib.Path("v.txt").write_text(bad, errors="surrogateescape")
         refused(3, says, *line, "--embed", 3)
     refused(1, "nowhere", *line[:-1], "nowhere", "--embed", 3)
 
