@@ -135,6 +135,11 @@ static rg_status name_gate(rg_flow *f, rg_flow_gate_track *gate, size_t n)
     return (gate->name = rg_arena_text(&f->kept, text)) ? RG_OK : rg_flow_no_memory(f);
 }
 
+static bool same_shape(const rg_flow *f, uint32_t a, uint32_t b)
+{
+    return rg_shape_equal(*rg_node_at(f->g, a)->shape, *rg_node_at(f->g, b)->shape);
+}
+
 static rg_status find_in_loop(rg_flow *f, size_t l)
 {
     const rg_flow_loop *loop = &f->loop[l];
@@ -144,6 +149,10 @@ static rg_status find_in_loop(rg_flow *f, size_t l)
     for (int64_t p = 0; p < T; p++)
         if (count_gates(f, loop, p) != n)
             return RG_OK;
+    for (int64_t p = 1; p < T; p++)
+        for (size_t i = 0; i < n; i++)
+            if (!same_shape(f, nth_gate(f, loop, p, i), nth_gate(f, loop, 0, i)))
+                return RG_OK;
     for (size_t i = 0; i < n && !st; i++) {
         rg_flow_gate_track *gate = &f->gate[f->n_gate];
         *gate = (rg_flow_gate_track){ .loop = l, .T = T };
@@ -170,9 +179,11 @@ static rg_status take_given(rg_flow *f)
             return rg_flow_no_memory(f);
         for (int64_t p = 0; p < v->T; p++) {
             if (v->value[p].graph != f->g || !rg_node_of(v->value[p]) ||
-                rg_kind_of(v->value[p]) != RG_F || rg_shape_of(v->value[p]).rank < 1)
+                rg_kind_of(v->value[p]) != RG_F || rg_shape_of(v->value[p]).rank < 1 ||
+                !rg_shape_equal(rg_shape_of(v->value[p]), rg_shape_of(v->value[0])))
                 return rg_fail(&f->err, RG_EGRAPH, "gradflow: gate %zu is no real value [B,...] of "
-                               "the graph at step %lld", i, (long long)p);
+                               "the graph at step %lld, or of another shape than before", i,
+                               (long long)p);
             gate->id[p] = v->value[p].id;
         }
     }

@@ -187,18 +187,31 @@ static uint32_t left_behind(const rg_flow *f, const rg_flow_loop *loop, const st
     return loop->step[p][i];
 }
 
-/* What step T-2 leaves to the last one is what every step leaves. */
+/* Rows of the loop: the first extent of what is computed last in a step and left to another. */
+static int64_t rows_of(const rg_flow *f, const rg_flow_loop *loop, const struct search *s,
+                       uint8_t way)
+{
+    const int64_t model = loop->T - 2;
+    for (size_t j = loop->n_step[model]; j-- > 0;)
+        if (s->mark[loop->step[model][j]] & way)
+            return rg_node_at(f->g, loop->step[model][j])->shape->dim[0];
+    return 0;
+}
+
+/* What step T-2 leaves to the last one is what every step leaves; values of other extents than the
+ * rows', as of attention's past, are no states. */
 static rg_status find_tracks(rg_flow *f, rg_flow_loop *loop, const struct search *s, uint8_t way)
 {
     const int64_t model = loop->T - 2;
     const size_t n = count_marked(loop, s, model, way);
+    const int64_t B = rows_of(f, loop, s, way);
     size_t k = 0;
     for (size_t j = 0; j < loop->n_step[model]; j++) {
         const uint32_t like = loop->step[model][j];
         rg_flow_track *t = &f->track[f->n_track];
-        bool all = true;
         if (!(s->mark[like] & way))
             continue;
+        bool all = rg_node_at(f->g, like)->shape->dim[0] == B;
         if (!(t->id = rg_arena_get(&f->arena, (size_t)loop->T * sizeof *t->id)))
             return rg_flow_no_memory(f);
         t->loop = (size_t)(loop - f->loop);
@@ -268,9 +281,10 @@ static rg_status check_given(rg_flow *f)
         if (!node || o->states[i].graph != f->g)
             return rg_fail(&f->err, RG_EGRAPH, "gradflow: state %zu of step %zu is no value of the "
                            "graph", i % o->n_state, i / o->n_state);
-        if (node->kind != RG_F || node->shape->rank < 1)
-            return rg_fail(&f->err, RG_ESHAPE, "gradflow: state %zu is not [B,...] of reals",
-                           i % o->n_state);
+        if (node->kind != RG_F || node->shape->rank < 1 ||
+            node->shape->dim[0] != rg_dim(o->states[0], 0))
+            return rg_fail(&f->err, RG_ESHAPE, "gradflow: state %zu is not [B,...] of reals, or of "
+                           "another B than the first", i % o->n_state);
     }
     return RG_OK;
 }

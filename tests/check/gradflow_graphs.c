@@ -138,6 +138,29 @@ RGT_TEST(gradflow, last_steps_without_loss_cut_nothing)
     rg_params_destroy(&params);
 }
 
+RGT_TEST(gradflow, what_steps_leave_that_is_no_row_of_the_batch_is_no_state)
+{
+    rg_params *params;
+    rg_graph *g;
+    rg_gradflow_report *r;
+    rg_params_create(&params, 4, NULL);
+    rg_graph_create(&g, params, NULL);
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(9, 3, 2)), h = rg_zeros(g, RG_SHAPE(3, 4));
+    rg_val mean = rg_zeros(g, RG_SHAPE(1, 4)); /* of the batch, carried on */
+    rg_gate w = rg_gate_declare(g, "cell", "", 2, 4, 0);
+    for (int t = 0; t < 9; t++) {
+        rg_scope_push(g, "cell", t);
+        mean = rg_add(rg_scale(mean, 0.9), rg_scale(rg_mean_over(h, 0, true), 0.1));
+        h = rg_tanh(rg_sub(rg_gate_sum(&w, rg_select(X, 0, t), h), mean));
+        rg_scope_pop(g);
+    }
+    RGT_CHECK_MSG(rg_gradflow(&r, rg_mean(rg_square(h)), NULL) == RG_OK, "%s", r->message);
+    RGT_CHECK(r->n_state == 1 && r->B == 3 && r->state[0].lags == 9);
+    rg_gradflow_destroy(&r);
+    rg_graph_destroy(&g);
+    rg_params_destroy(&params);
+}
+
 /* ---- Spikes ---------------------------------------------------------------------------------- */
 
 RGT_TEST(gradflow, a_norm_a_thousand_times_the_median_is_a_spike)
