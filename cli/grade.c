@@ -158,31 +158,53 @@ static bool symbol_by_symbol(grade *g, const rg_rows *train)
     return count != NULL;
 }
 
-/* The last value of each row that is not missing, for every value to come; or, without rows to look
- * at, the mean of the training part, which is what the scaling shifts by. */
+/* Where the w-th column that is said stands among those that are read; -1: it is not. */
+static int column_read(const net *n, size_t w)
+{
+    const char *said = n->name[1] ? n->name[1] : "", *read = n->name[0] ? n->name[0] : "";
+    if (strchr(said, '*') || strchr(read, '*'))
+        return strcmp(said, read) == 0 ? (int)w : -1;
+    for (; w > 0; w--)
+        said += strcspn(said, ",") + 1;
+    const size_t length = strcspn(said, ",");
+    for (int k = 0; *read; k++) {
+        const size_t m = strcspn(read, ",");
+        if (m == length && strncmp(read, said, m) == 0)
+            return k;
+        read += m + (read[m] == ',');
+    }
+    return -1;
+}
+
+/* Is all that is said also read? */
+static bool all_read(const net *n)
+{
+    bool all = true;
+    for (size_t w = 0; w < n->columns[1]; w++)
+        all = all && column_read(n, w) >= 0;
+    return all;
+}
+
+/* The last value of each row that is not missing, for every value to come; or the mean of the
+ * training part, which is what the scaling shifts by. */
 static void last_value(grade *g, bool mean)
 {
     const net *n = g->n;
     const size_t I = n->columns[0], W = n->columns[1];
     for (size_t i = 0; i < g->rows->n; i++)
         for (size_t k = 0; k < (size_t)n->opts.outputs; k++) {
+            const size_t c = mean ? 0 : (size_t)column_read(n, k % W);
             double said = n->shift[1][k % W];
             for (int32_t t = g->rows->length[i]; !mean && t-- > 0;) {
-                const float x = ((const float *)g->rows->x[i])[(size_t)t * I + k % W];
-                const double scale = n->scale[0][k % W];
+                const float x = ((const float *)g->rows->x[i])[(size_t)t * I + c];
+                const double scale = n->scale[0][c];
                 if (isnan(x))
                     continue;
-                said = (scale != 0 ? (double)x / scale : 0) + n->shift[0][k % W];
+                said = (scale != 0 ? (double)x / scale : 0) + n->shift[0][c];
                 break;
             }
             add_value(g, i, k, said);
         }
-}
-
-/* Do inputs and targets of a series have the same columns? */
-static bool same_columns(const net *n)
-{
-    return n->name[0] && n->name[1] && strcmp(n->name[0], n->name[1]) == 0;
 }
 
 static int answer_names(baseline out[BASELINES], const net *n, const rg_rows *train,
@@ -205,7 +227,7 @@ static int answer_names(baseline out[BASELINES], const net *n, const rg_rows *tr
                    ? "mean of the training part" : "most frequent tag of each symbol");
     free(word);
     return n->task == TAG && n->opts.symbols ? 2 : n->task != FORECAST ? 1
-         : same_columns(n) ? 2 : 1;
+         : all_read(n) ? 2 : 1;
 }
 
 int grade_baselines(baseline out[BASELINES], const net *n, const rg_rows *train,

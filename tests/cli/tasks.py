@@ -359,6 +359,18 @@ def missing_values_of_a_series_are_masked():
 
 
 @case
+def the_last_value_is_that_of_the_column_that_is_said():
+    chance = random.Random(6)
+    lines = [f"{chance.randrange(1000)},{i},{7 * i}" for i in range(120)]
+    pathlib.Path("s.csv").write_text("noise,up,seven\n" + "\n".join(lines) + "\n")
+    line = ["train", "--task", "forecast", "--data", "s.csv", *small("--seq-len", 4, "--steps", 2)]
+    said = good(*line, "--input-column", "noise,seven,up", "--label-column", "up", "--run", "r")
+    assert "last value                                                    1" in said.stdout
+    said = good(*line, "--input-column", "noise,seven", "--label-column", "up", "--run", "q")
+    assert "last value" not in said.stdout and "mean of the training part" in said.stdout
+
+
+@case
 def lines_that_mean_nothing_are_refused_with_their_number():
     learn("forecast", "f", 4)
     learn("classify", "c", 4)
