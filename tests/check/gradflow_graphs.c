@@ -161,6 +161,37 @@ RGT_TEST(gradflow, what_steps_leave_that_is_no_row_of_the_batch_is_no_state)
     rg_params_destroy(&params);
 }
 
+RGT_TEST(gradflow, gates_may_be_given_by_hand_and_states_by_name)
+{
+    enum { STEPS = 7 };
+    rg_params *params;
+    rg_graph *g;
+    rg_gradflow_report *r;
+    rg_params_create(&params, 4, NULL);
+    rg_graph_create(&g, params, NULL);
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(STEPS, 3, 4)), h = rg_zeros(g, RG_SHAPE(3, 4));
+    rg_val gate[STEPS], state[STEPS];
+    for (int t = 0; t < STEPS; t++) { /* outside of any scope */
+        gate[t] = rg_softmax(rg_select(X, 0, t), 1);
+        h = state[t] = rg_add(rg_mul(gate[t], h), rg_select(X, 0, t));
+    }
+    const rg_flow_gate_values given = { "share", gate, STEPS };
+    rg_gradflow_opts opts = { .states = state, .n_state = 1, .T = STEPS, .gates = &given,
+                              .n_gate = 1, .names = (const char *const[]){ "mine h" } };
+    rg_status st = rg_gradflow(&r, h, &opts);
+    RGT_CHECK_MSG(st == RG_OK, "%s", r->message);
+    RGT_CHECK(r->n_gate == 1 && strcmp(r->gate[0].name, "share") == 0);
+    RGT_CHECK(fabs(r->gate[0].mean - 0.25) < 1e-6 && r->gate[0].width == 4 && r->gate[0].T == 7);
+    RGT_CHECK(strcmp(r->layer[0].name, "mine") == 0 && strcmp(r->state[0].name, "mine h") == 0);
+    RGT_CHECK(r->state[0].norm[6] > 0 && r->state[0].norm[6] < 0.1);
+    rg_gradflow_destroy(&r);
+    gate[3] = rg_select(gate[3], 0, 1);
+    RGT_CHECK(rg_gradflow(&r, h, &opts) == RG_EGRAPH && strstr(r->message, "step 3"));
+    rg_gradflow_destroy(&r);
+    rg_graph_destroy(&g);
+    rg_params_destroy(&params);
+}
+
 /* ---- Spikes ---------------------------------------------------------------------------------- */
 
 RGT_TEST(gradflow, a_norm_a_thousand_times_the_median_is_a_spike)
