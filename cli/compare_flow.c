@@ -63,13 +63,10 @@ static void take(outcome *out, int after, const rg_gradflow_report *r)
         out->flow[after][lag] = log(best->norm[lag]);
 }
 
-static int measure_it(outcome *out, int after, bound *b, const study *st, uint64_t seed)
+static int measure_it(outcome *out, int after, bound *b, uint64_t seed)
 {
     rg_gradflow_report *report = NULL;
-    const rg_gradflow_opts opts = {
-        .states = b->g.states, .n_state = b->g.n_state, .T = st->problem.T, .data = b->plan,
-        .draws = DRAWS, .threads = 1, .seed = seed,
-    };
+    const rg_gradflow_opts opts = { .data = b->plan, .draws = DRAWS, .threads = 1, .seed = seed };
     int code = DONE;
     rg_status status = rg_gradflow(&report, b->g.z, &opts);
     if (status)
@@ -90,7 +87,7 @@ int flow_measure(outcome *out, int after, const study *st, rg_params *params,
     if (code == DONE)
         code = bind(&b, st, seed);
     if (code == DONE)
-        code = measure_it(out, after, &b, st, seed);
+        code = measure_it(out, after, &b, seed);
     rg_plan_destroy(&b.plan);
     rg_problem_graph_destroy(&b.g);
     free(b.x);
