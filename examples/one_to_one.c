@@ -18,7 +18,7 @@ static struct net build(rg_params *ps)
     rg_graph_create(&n.g, ps, NULL);
     n.x      = rg_input(n.g, "x", RG_F, RG_SHAPE(1, B, P));          /* T = 1 */
     n.y      = rg_input(n.g, "y", RG_INT, RG_SHAPE(1, B));
-    n.counts = rg_input(n.g, "counts", RG_BOOL, RG_SHAPE(1, B));     /* 0 in rows of a short batch */
+    n.counts = rg_input(n.g, "counts", RG_BOOL, RG_SHAPE(1, B));    /* 0 in rows of a short batch */
     rg_cell rnn = rg_rnn(n.g, "hidden", P, H, NULL);
     rg_val z = rg_dense(rg_unroll(NULL, &rnn, n.x, NULL, NULL), "out", K);
     n.loss   = rg_masked_mean(rg_softmax_cross_entropy(z, n.y), n.counts);

@@ -65,8 +65,8 @@ typedef enum rg_reduction {
 /**
  * One number of l [T,B] (or [B], as one step).
  *
- * @param w   RG_BOOL mask or real weights of l's shape; RG_NONE = all 1. Where w is 0, l may be NaN.
- *            Class weights: rg_gather(weights, y)
+ * @param w   RG_BOOL mask or real weights of l's shape; RG_NONE = all 1. Where w is 0, l may be
+ *            NaN. Class weights: rg_gather(weights, y)
  *
  * Rows count that have a position with w != 0. If nothing counts the value is 0, and its gradient.
  * A clip threshold or a learning rate means nothing without its reduction.
