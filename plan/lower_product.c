@@ -235,8 +235,8 @@ static rg_share share_of_own(const rg_task *s, uint32_t k)
     return share;
 }
 
-/* Parts of about COLUMNS operations: at most ROWS rows, then as many panels as make one up. Few rows
- * take longer than their operations, for weights are read for them alone. */
+/* Parts of about COLUMNS operations: at most ROWS rows, then as many panels as make one up. Few
+ * rows take longer than their operations, for weights are read for them alone. */
 static void cut_own(struct own *d, rg_task *s, int64_t bands)
 {
     const int64_t panel = d->kernels->panel;
