@@ -116,7 +116,7 @@ RGT_TEST(mappings, pools_are_their_formulas_with_right_gradients)
     lab_close(&l);
 }
 
-/* The lecture's two ways in: one-hot rows and an embedding of one table, through a whole network. */
+/* The two ways in, one-hot rows and an embedding of one table, through a whole network. */
 RGT_TEST(mappings, one_hot_rows_and_an_embedding_of_one_table_are_the_same_network)
 {
     static const int32_t ids[T * B] = { 0, 5, 2, 1, 1, 3, 4, 0, 5, 2, 2, 1 };
