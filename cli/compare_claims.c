@@ -49,7 +49,8 @@ static int better(claim *cl, const pair *p)
     say(cl, "%s%s: %s %.3g against %.3g, difference %.2g ± %.2g (guessing %.3g)",
         *cl->found ? "; " : "", p->st->row->title, measure_name(m), a.mean, b.mean, d.mean, d.half,
         p->st->blind);
-    if (!(fabs(d.mean) > d.half) || !(d.sd > 0)) /* equal differences: counts, by chance */
+    /* equal differences of counts are chance */
+    if (!(fabs(d.mean) > d.half) || !(d.sd > 1e-6 * fabs(d.mean)))
         return 0;
     return (d.mean < 0) == measure_falls(m) ? 1 : -1;
 }
