@@ -217,8 +217,8 @@ static int report(const settings *s, const lesson *l, const net *n)
 
 int data_of_task(const settings *s)
 {
-    settings t;
-    lesson l;
+    settings t = { .argc = 0 };
+    lesson l = { .sha256 = "" };
     model m = { .net = NULL };
     int code = as_training(&t, s);
     if (code)

@@ -257,7 +257,7 @@ static uint32_t other_rows(rg_recompute *r, const rg_node *like, uint32_t id, ui
     r->b.failed |= !part;
     for (uint32_t k = 0; k < n && part; k++)
         part[k] = rg_again_operand(r, node->in[from + k], chunk);
-    return rg_again_stack(r, like, part, n);
+    return part ? rg_again_stack(r, like, part, n) : 0;
 }
 
 static uint32_t stretch(rg_recompute *r, const rg_late_stack *s, rg_late_reader *u, uint32_t rows,

@@ -27,6 +27,9 @@ def faults_of(text, root=ROOT):
                 faults.append(f"{line}: no such example")
             if f"'{name}'" not in (root / "examples/meson.build").read_text():
                 faults.append(f"{line}: is not built")
+        elif words[0] == "python3":
+            if not (root / words[1]).is_file():
+                faults.append(f"{line}: no such script")
         else:
             faults.append(f"{line}: neither retrograd nor an example")
     for path in re.findall(r"`(tools/[\w/.]+)`", text):
@@ -38,7 +41,7 @@ def faults_of(text, root=ROOT):
 @case
 def a_page_that_names_what_is_not_there_is_found():
     for line in ("retrograd fly", "retrograd train --wings 2", "build/examples/wings", "rm -r x",
-                 "retrograd compare --only everything"):
+                 "python3 wings.py", "retrograd compare --only everything"):
         assert faults_of(f"```sh\n{line}\n```\n"), line
     assert faults_of("`tools/wings.py`") and not faults_of("```sh\nretrograd doctor\n```\n")
 
