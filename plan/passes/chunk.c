@@ -269,11 +269,11 @@ static uint32_t last_part(const struct chunk *s, const struct cut *c, uint32_t k
     return last;
 }
 
-static void add_due(struct chunk *s, uint32_t cut, uint32_t k)
+/* Make chunk k when all that it needs is there, not before node `last`: the node. */
+static uint32_t add_due(struct chunk *s, uint32_t cut, uint32_t k, uint32_t last)
 {
     const struct cut *c = &s->cut[cut];
     const rg_node *n = &s->p->node[c->id];
-    uint32_t last = 0;
     for (uint32_t i = 0; i < n->n_in; i++) {
         const uint32_t x = last_part(s, c, k, i);
         last = x > last ? x : last;
@@ -282,7 +282,7 @@ static void add_due(struct chunk *s, uint32_t cut, uint32_t k)
         s->n_due = 1;
     if (!rg_reserve(&s->p->alloc, &s->due, &s->due_cap, s->n_due + 1, sizeof *s->due)) {
         s->failed = true;
-        return;
+        return last;
     }
     const uint32_t at = (uint32_t)s->n_due++;
     s->due[at] = (struct due){ cut, k, 0 };
@@ -291,6 +291,17 @@ static void add_due(struct chunk *s, uint32_t cut, uint32_t k)
     else
         s->first_due[last] = at;
     s->last_due[last] = at;
+    return last;
+}
+
+/* Sums go on from one chunk to the next in the order of their rows, even where the parts of the
+ * stack come to be in another: the first or the last step may be a node that was there before. */
+static void add_dues(struct chunk *s, uint32_t cut)
+{
+    const struct cut *c = &s->cut[cut];
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < c->n && !c->late && !s->failed; i++)
+        last = add_due(s, cut, c->backwards ? c->n - 1 - i : i, c->sums ? last : 0);
 }
 
 static void find_beside(struct chunk *s)
@@ -321,8 +332,7 @@ static void find_cuts(struct chunk *s)
         }
         s->cut_of[id] = (uint32_t)s->n_cut;
         s->cut[s->n_cut++] = c;
-        for (uint32_t k = 0; k < c.n && !c.late; k++)
-            add_due(s, s->cut_of[id], k);
+        add_dues(s, s->cut_of[id]);
     }
 }
 

@@ -3,7 +3,8 @@
  * Needs    chunk before it, which looks for stacks, not for columns of them.
  * Leaves   [a|b|c] and [b|c|d], for a step, as columns of [a|b|c|d]; a stack of b's over the steps
  *          as columns of a stack that is there anyhow.
- * Law      exact.
+ * Law      exact: a sum over rows whose stack now has another order of making keeps the order that
+ *          it had, as a stretch (rg_sums_backwards()).
  *
  * A value can be computed in one place only; in every other stack that wants it, it is a copy. So
  * draw an edge from each part to the next, over all concats along the columns: where every value
@@ -14,6 +15,7 @@
 
 #include "base/checked.h"
 #include "plan/chains.h"
+#include "plan/made.h"
 #include "plan/passes/products.h"
 
 enum { WIDEST = 64 };  /* parts of a concat that becomes columns */
@@ -28,6 +30,7 @@ struct columns {
     int64_t    *at, *width;   /* by value: its first column there; by head: columns of all */
     uint32_t   *whole;        /* by head: the concat of all, in the new program; 0 = not yet */
     uint32_t   *stack;        /* by head: a stack that begins with this chain; 0 = none */
+    uint8_t    *backwards;    /* by node: a sum over rows from the last to the first */
 };
 
 static bool concats(const rg_node *n, int axis)
@@ -186,6 +189,28 @@ static uint32_t stack_of(struct columns *s, uint32_t id)
     return all ? rg_make_part(&s->b, &like, all, 1, at, at + like.shape->dim[1]) : 0;
 }
 
+/* Does a node sum over rows, column by column? */
+static bool sums_rows(const struct columns *s, const rg_node *n)
+{
+    if (n->op == &rg_op_sum_over)
+        return ((const rg_attr_axis *)n->attr)->axis == 0 && s->node[n->in[0]].shape->rank == 2 &&
+               s->node[n->in[0]].shape->dim[1] > 1;
+    return rg_is_product(n) && rg_flags_of(n)->transpose_a && !rg_flags_of(n)->transpose_b;
+}
+
+/* [a|b|c] of a step may be younger than that of the next, where [a|b|c|d] is older: the gradients
+ * of all gates, which nothing wants before x does, beside those that h wants at once. */
+static uint32_t sum_as_before(struct columns *s, uint32_t id)
+{
+    const rg_node n = s->b.old[id];
+    const uint32_t in[3] = { s->b.map[n.in[0]], n.n_in > 1 ? s->b.map[n.in[1]] : 0, 0 };
+    rg_node now = n;
+    now.in = in;
+    if (rg_sums_backwards(s->p, &now) == s->backwards[id])
+        return rg_builder_copy(&s->b, id);
+    return rg_make_stretch(&s->b, &n, in, s->backwards[id], true);
+}
+
 static uint32_t renewed(struct columns *s, uint32_t id)
 {
     const rg_node *n = &s->b.old[id];
@@ -195,11 +220,15 @@ static uint32_t renewed(struct columns *s, uint32_t id)
     if (concats(n, 0) && !concats(&s->node[n->in[0]], 1) && chain_of(s, n->in[0], &at) &&
         lies_in_stack(s, id))
         return stack_of(s, id);
+    if (sums_rows(s, n))
+        return sum_as_before(s, id);
     return rg_builder_copy(&s->b, id);
 }
 
 static rg_status rebuild(struct columns *s, rg_err *err)
 {
+    for (uint32_t id = 1; id < s->p->n_node; id++)
+        s->backwards[id] = rg_sums_backwards(s->p, &s->node[id]);
     rg_status st = rg_builder_begin(&s->b, s->p, err);
     if (st)
         return st;
@@ -224,8 +253,9 @@ rg_status rg_pass_columns(rg_prog *p, rg_err *err)
     s.width = rg_arena_get(&arena, n * sizeof *s.width);
     s.whole = rg_arena_get(&arena, n * sizeof *s.whole);
     s.stack = rg_arena_get(&arena, n * sizeof *s.stack);
+    s.backwards = rg_arena_get(&arena, n);
     if (s.chain.next && s.chain.prev && s.chain.set && s.first && s.head && s.at && s.width &&
-        s.whole && s.stack) {
+        s.whole && s.stack && s.backwards) {
         find_chains(&s);
         find_stacks(&s);
         st = rebuild(&s, err);

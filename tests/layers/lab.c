@@ -10,7 +10,7 @@
 const lab_cell lab_cells[] = {
     { "rnn", rg_rnn, { .bias = RG_BIAS_SINGLE }, 1, 0 },
     { "rnn relu", rg_rnn, { .nonlinearity = RG_RELU }, 1, LAB_RELU },
-    { "gru", rg_gru, { .bias = RG_BIAS_SINGLE }, 1, 0 },
+    [LAB_GRU] = { "gru", rg_gru, { .bias = RG_BIAS_SINGLE }, 1, 0 },
     { "gru after", rg_gru, { .reset_after = true, .bias = RG_BIAS_SPLIT }, 1, 0 },
     { "gru take", rg_gru, { .update_take = true, .bias = RG_BIAS_DOUBLE }, 1, 0 },
     [LAB_LSTM] = { "lstm", rg_lstm, { .bias = RG_BIAS_SINGLE }, 2, 0 },

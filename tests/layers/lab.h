@@ -68,7 +68,7 @@ typedef struct lab_cell {
  * its other states need not reach all weights. LAB_NORM: what a unit is depends on the others. */
 enum { LAB_RELU = 1, LAB_UNREAD = 2, LAB_SIDE = 4, LAB_NORM = 8 };
 
-enum { LAB_LSTM = 5 }; /* its row */
+enum { LAB_GRU = 2, LAB_LSTM = 5 }; /* their rows */
 extern const lab_cell lab_cells[];
 extern const size_t lab_n_cells;
 

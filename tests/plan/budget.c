@@ -33,13 +33,17 @@ static rg_cell cell_of(net *n, const char *kind, const char *name, int64_t in)
         return (rg_cell){ "own", 1, width, own_step, &n->own };
     }
     return strcmp(kind, "lstm") == 0  ? rg_lstm(n->graph, name, in, H, NULL)
+           : strcmp(kind, "mgu") == 0 ? rg_mgu(n->graph, name, in, H, NULL)
            : strcmp(kind, "rnn") == 0 ? rg_rnn(n->graph, name, in, H, NULL)
                                       : rg_gru(n->graph, name, in, H,
                                                strcmp(kind, "after") == 0 ? &after : NULL);
 }
 
-/* Loss and all gradients; with `second`, those of a penalty on the gradient of the input too. */
-static net *net_new(const char *kind, int layers, bool second)
+/* Gradients of parameters, of the input too, or also of a penalty on that of the input. */
+enum wanted { WEIGHTS, INPUT, SECOND };
+
+/* Loss and gradients. */
+static net *net_new(const char *kind, int layers, enum wanted wanted)
 {
     net *n = calloc(1, sizeof *n);
     rg_val wrt[ROOTS];
@@ -51,16 +55,17 @@ static net *net_new(const char *kind, int layers, bool second)
         cell[k] = cell_of(n, kind, k ? "b" : "a", k ? H : I);
     rg_cell whole = layers == 1 ? cell[0] : rg_stacked(n->graph, cell, 2, 0);
     rg_val loss = rg_mean(rg_square(rg_unroll(NULL, &whole, n->x, NULL, NULL)));
-    if (second) {
+    if (wanted == SECOND) {
         rg_val dx;
         rg_grad(&dx, loss, &n->x, 1);
         loss = rg_add(loss, rg_mean(rg_square(dx)));
     }
-    const size_t params = rg_graph_params(wrt, ROOTS - 2, n->graph);
-    wrt[params] = n->x;
+    size_t of = rg_graph_params(wrt, ROOTS - 2, n->graph);
+    if (wanted != WEIGHTS)
+        wrt[of++] = n->x;
     n->root[0] = loss;
-    n->n_root = params + 2;
-    rg_grad(n->root + 1, loss, wrt, params + 1);
+    n->n_root = of + 1;
+    rg_grad(n->root + 1, loss, wrt, of);
     for (size_t i = 0; i < T * B * I; i++)
         n->data[i] = (float)(i * 7919 % 1009) / 504.5F - 1;
     return n;
@@ -109,10 +114,10 @@ static bool may_recompute(void)
 }
 
 /* With this part of the whole plan's arena. */
-static void same_within(const char *kind, int layers, double part)
+static void same_within(const char *kind, int layers, enum wanted wanted, double part)
 {
     static const int threads[] = { 1, 2, 3, 4, 8 };
-    net *n = net_new(kind, layers, false);
+    net *n = net_new(kind, layers, wanted);
     size_t whole = 0, bytes = 0;
     rg_plan_opts opts = { .threads = 1, .disable = "solo" };
     const uint64_t want = bits_of(n, &opts, &whole);
@@ -123,8 +128,8 @@ static void same_within(const char *kind, int layers, double part)
         opts.verify = i == 1 && layers == 1;
         opts.budget_bytes = (size_t)(part * (double)whole) + (size_t)opts.threads * 16384;
         const uint64_t got = bits_of(n, &opts, &bytes);
-        RGT_CHECK_MSG(got == want, "%s, %d layers, %d threads, %zu of %zu bytes: %s", kind, layers,
-                      opts.threads, opts.budget_bytes, whole,
+        RGT_CHECK_MSG(got == want, "%s, %d layers, %d threads, wanted %d, %zu of %zu bytes: %s",
+                      kind, layers, opts.threads, (int)wanted, opts.budget_bytes, whole,
                       got ? "other bits" : rg_graph_message(n->graph));
         RGT_CHECK_MSG(bytes <= opts.budget_bytes, "%s: %zu bytes, budget %zu", kind, bytes,
                       opts.budget_bytes);
@@ -136,16 +141,24 @@ RGT_TEST(budget, gradients_have_the_bits_that_they_have_without)
 {
     if (!may_recompute())
         return;
-    same_within("lstm", 1, 0.85);
-    same_within("lstm", 1, 0.6);
-    same_within("lstm", 2, 0.6);
-    same_within("gru", 1, 0.8);
-    same_within("gru", 1, 0.5);
-    same_within("gru", 2, 0.6);
-    same_within("after", 1, 0.6);
-    same_within("rnn", 1, 0.9);
-    same_within("rnn", 2, 0.9);
-    same_within("own", 1, 0.75);
+    same_within("lstm", 1, INPUT, 0.85);
+    same_within("lstm", 1, INPUT, 0.6);
+    same_within("lstm", 1, WEIGHTS, 0.6);
+    same_within("lstm", 2, INPUT, 0.6);
+    same_within("gru", 1, INPUT, 0.8);
+    same_within("gru", 1, INPUT, 0.5);
+    same_within("gru", 1, WEIGHTS, 0.6);
+    same_within("gru", 2, INPUT, 0.6);
+    same_within("gru", 2, WEIGHTS, 0.7);
+    same_within("after", 1, INPUT, 0.6);
+    same_within("after", 1, WEIGHTS, 0.6);
+    same_within("mgu", 1, INPUT, 0.7);
+    same_within("mgu", 1, WEIGHTS, 0.7);
+    same_within("rnn", 1, INPUT, 0.9);
+    same_within("rnn", 1, WEIGHTS, 0.9);
+    same_within("rnn", 2, INPUT, 0.9);
+    same_within("own", 1, INPUT, 0.75);
+    same_within("own", 1, WEIGHTS, 0.75);
 }
 
 /* Whether it spares memory or not. */
@@ -169,7 +182,7 @@ static void same_again(net *n, int64_t rows, uint32_t share)
 
 RGT_TEST(budget, gradients_of_gradients_too)
 {
-    net *lstm = net_new("lstm", 1, true), *own = net_new("own", 1, true);
+    net *lstm = net_new("lstm", 1, SECOND), *own = net_new("own", 1, SECOND);
     if (may_recompute()) {
         same_again(lstm, 100, 1024);
         same_again(own, 64, 700);
@@ -181,7 +194,7 @@ RGT_TEST(budget, gradients_of_gradients_too)
 
 RGT_TEST(budget, what_cannot_be_met_is_refused_with_both_numbers)
 {
-    net *n = net_new("lstm", 1, false);
+    net *n = net_new("lstm", 1, INPUT);
     rg_plan_opts opts = { .threads = 1, .budget_bytes = 1000 };
     size_t bytes = 0, least = 0;
     char text[32];
@@ -204,7 +217,7 @@ RGT_TEST(budget, what_cannot_be_met_is_refused_with_both_numbers)
 
 RGT_TEST(budget, without_memory_it_says_so_and_leaves_nothing)
 {
-    net *n = net_new("gru", 1, false);
+    net *n = net_new("gru", 1, INPUT);
     rg_status st = RG_ENOMEM;
     for (long at = 1; st && may_recompute(); at++) {
         rgt_alloc state = { .fail_at = at, .fail_on = at % 2 };

@@ -279,7 +279,7 @@ static int products_of(const rg_prog *p)
 {
     int n = 0;
     for (uint32_t id = 1; id < p->n_node; id++)
-        n += p->node[id].op == &rg_op_matmul || p->node[id].op == &rg_op_matmul_add;
+        n += rg_is_matmul(&p->node[id]);
     return n;
 }
 
