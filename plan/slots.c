@@ -76,12 +76,16 @@ static bool take_memory(struct slots *s)
 
 /* ---- Products on top of a value -------------------------------------------------------------- */
 
-/* Views of the result are slices, or it lies dense: then they are what they were. */
+/* Views of the result are slices, or it lies dense: then they are what they were. What it is added
+ * to may itself be on top of a value with its rows apart. */
 static bool views_allow(const rg_deaths *s, const uint8_t *dense, uint32_t id)
 {
     const rg_code *c = s->c;
     const uint32_t *user = s->uses.user + s->uses.first[id], n = rg_use_count(&s->uses, id);
-    if (!c->view[c->p->node[id].in[2]].stride)
+    uint32_t lowest = c->p->node[id].in[2];
+    while (c->over[lowest])
+        lowest = c->over[lowest];
+    if (!c->view[lowest].stride)
         return true;
     for (uint32_t k = 0; k < n; k++)
         if (c->form[user[k]] == RG_VIEW && c->p->node[user[k]].op != &rg_op_slice)

@@ -89,21 +89,24 @@ static void find_cuts(struct split *s)
 
 /* ---- Rebuilding ------------------------------------------------------------------------------ */
 
-/* Columns lo .. hi of a value: of a concat the parts, so that later passes see them. */
+/* Columns lo .. hi of a value: of a concat the parts, so that later passes see them, if the cuts lie
+ * between parts. */
 static uint32_t columns(rg_builder *b, const rg_node *like, uint32_t x, int64_t lo, int64_t hi)
 {
     const rg_node *n = rg_built(b, x);
-    int64_t at = 0;
+    int64_t at = 0, whole = 0;
     uint32_t first = 0, count = 0;
-    if (n->op != &rg_op_concat || ((const rg_attr_axis *)n->attr)->axis != 1)
-        return rg_make_part(b, like, x, 1, lo, hi);
-    for (uint32_t k = 0; k < n->n_in; k++) {
-        const int64_t width = rg_built(b, n->in[k])->shape->dim[1];
-        if (at >= lo && at + width <= hi && count++ == 0)
-            first = k;
-        at += width;
-    }
-    return rg_make_concat(b, like, n->in + first, count, 1);
+    if (n->op == &rg_op_concat && ((const rg_attr_axis *)n->attr)->axis == 1)
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            const int64_t width = rg_built(b, n->in[k])->shape->dim[1];
+            if (at >= lo && at + width <= hi) {
+                first = count++ ? first : k;
+                whole += width;
+            }
+            at += width;
+        }
+    return whole < hi - lo ? rg_make_part(b, like, x, 1, lo, hi)
+                           : rg_make_concat(b, like, n->in + first, count, 1);
 }
 
 static uint32_t product(rg_builder *b, const rg_node *like, uint32_t x, uint32_t y)
