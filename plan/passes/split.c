@@ -89,8 +89,8 @@ static void find_cuts(struct split *s)
 
 /* ---- Rebuilding ------------------------------------------------------------------------------ */
 
-/* Columns lo .. hi of a value: of a concat the parts, so that later passes see them, if the cuts lie
- * between parts. */
+/* Columns lo .. hi of a value: of a concat the parts, so that later passes see them, if both ends
+ * lie between parts. */
 static uint32_t columns(rg_builder *b, const rg_node *like, uint32_t x, int64_t lo, int64_t hi)
 {
     const rg_node *n = rg_built(b, x);
