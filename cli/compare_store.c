@@ -151,7 +151,7 @@ int outcome_save(const outcome *out, const comparison *c, const study *st, size_
     json_t *o = outcome_json(out);
     json_object_set_new(o, "settings", json_string(text));
     json_object_set_new(o, "v", json_integer(1));
-    char *lines = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    char *lines = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     json_decref(o);
     if (!lines)
         return fail(RUN_TIME, "no memory");

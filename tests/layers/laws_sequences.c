@@ -374,10 +374,11 @@ RGT_TEST(laws, what_is_computed_again_within_a_budget_is_what_it_was)
                                   &(rg_unroll_opts){ .mask = rg_length_mask(n, LONG) })));
         size_t m = rg_graph_params(x, MAX, l.g);
         rg_grad(root + 1, root[0], x, m);
-        size_t bytes = planned(&l, root, m + 1, &(rg_plan_opts){ .threads = 2 }, whole);
+        size_t bytes = planned(&l, root, m + 1, &(rg_plan_opts){ .threads = 2, .portable = true },
+                               whole);
         for (size_t share = 6; share < 10; share++)
-            if (planned(&l, root, m + 1, &(rg_plan_opts){ .budget_bytes = bytes * share / 10 },
-                        again)) {
+            if (planned(&l, root, m + 1, &(rg_plan_opts){ .budget_bytes = bytes * share / 10,
+                                                          .portable = true }, again)) {
                 squeezed++;
                 RGT_CHECK_MSG(same_values(root, m + 1, whole, again), "%s", c->name);
             }
