@@ -82,9 +82,9 @@ const char *rg_scope_text(char text[RG_SCOPE_TEXT], const rg_graph *g, uint32_t 
     return memmove(text, at, (size_t)(text + RG_SCOPE_TEXT - at));
 }
 
-/* Numbers are drawn with the low half of the hash: two streams that agree in it would be one. */
-/* Register a stream: its low half is what counts (docs/MATH.md 18). @p use tells repeated uses of a
- * locked stream, which have the same, from clashes. */
+/* Register a stream. Numbers are drawn with the low half of the hash (docs/MATH.md 18): two streams
+ * that agree in it would be one. @p use tells repeated uses of a locked stream, which have the
+ * same, from clashes. */
 static uint64_t take_stream(rg_graph *g, uint64_t hash, uint32_t use, bool again,
                             const char *stream)
 {
