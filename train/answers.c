@@ -12,6 +12,7 @@ typedef struct parts {
     rg_val *before, *after;       /* states: roots of the encoder and inputs of a step; its roots */
     size_t  n;                    /* states but for the weights */
     size_t  skip;                 /* of them start from zeros: what attention puts before */
+    const void **start;           /* step: where the encoder's plan has the states; NULL = zeros */
 } parts;
 
 /* The roots of a plan, in an array of the graph. */
@@ -86,7 +87,8 @@ static bool declare_states(parts *p, rg_graph *g, const rg_task_decoder *d, int6
     char name[16] = "state0";
     const size_t n = d->cell.n_state;
     p->before = rg_graph_alloc(g, 2 * n * sizeof *p->before);
-    if (!p->before || !d->cell.width)
+    p->start = rg_graph_alloc(g, n * sizeof *p->start);
+    if (!p->before || !p->start || !d->cell.width)
         return false;
     p->after = p->before + n;
     p->n = n - d->attends;
@@ -158,17 +160,14 @@ static rg_status decode(rg_decoded **out, rg_answerer *a, rg_cached_plan *from, 
                         int64_t T, rg_err *err)
 {
     const parts *p = from->data, *q = to->data;
-    const void **start = rg_graph_alloc(to->graph, q->n * sizeof *start);
     rg_decode_opts opts = a->decode;
     const rg_decoder d = { to->plan, q->id, q->logits, q->n, q->before, q->after, q->weights,
                            a->model->begin, a->model->end };
-    if (!start)
-        return rg_fail(err, RG_ENOMEM, "no memory for answers");
     for (size_t k = q->skip; k < q->n; k++)
-        start[k] = rg_plan_data(from->plan, p->before[k]);
+        q->start[k] = rg_plan_data(from->plan, p->before[k]);
     opts.steps = opts.steps ? opts.steps : 2 * T + 16;
-    rg_status st = opts.width == 1 ? rg_decode_greedy(out, &d, start, &opts)
-                                   : rg_decode_beam(out, &d, start, &opts);
+    rg_status st = opts.width == 1 ? rg_decode_greedy(out, &d, q->start, &opts)
+                                   : rg_decode_beam(out, &d, q->start, &opts);
     return st ? rg_fail(err, st, "%s", *out ? (*out)->message : "no memory") : RG_OK;
 }
 
