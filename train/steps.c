@@ -1,7 +1,34 @@
-/* train/steps.c -- what all trainers share: a step, facts, checkpoints. */
+/* train/steps.c -- what all trainers share: their life, a step, facts, checkpoints. */
 #include "train/trainer.h"
 
 #include "graph/params.h"
+
+#include <math.h>
+
+rg_trainer *rg_trainer_begin(const rg_trainer_kind *kind, rg_params *params)
+{
+    rg_alloc alloc;
+    (void)rg_alloc_resolve(&alloc, NULL);
+    rg_trainer *t = rg_get(&alloc, kind->bytes);
+    if (!t) {
+        rg_fail(&params->err, RG_ENOMEM, "trainer: no memory");
+        return NULL;
+    }
+    *t = (rg_trainer){ .kind = kind, .alloc = alloc, .params = params, .loss = (double)NAN };
+    return t;
+}
+
+void rg_trainer_destroy(rg_trainer **out)
+{
+    rg_trainer *t = out ? *out : NULL;
+    if (!t)
+        return;
+    rg_alloc alloc = t->alloc;
+    rg_optim_destroy(&t->optim);
+    t->kind->release(t);
+    rg_release(&alloc, t, t->kind->bytes);
+    *out = NULL;
+}
 
 rg_status rg_trainer_step(rg_trainer *t)
 {
@@ -39,16 +66,6 @@ rg_plan *rg_trainer_plan(rg_trainer *t)
 rg_optim *rg_trainer_optim(rg_trainer *t)
 {
     return t ? t->optim : NULL;
-}
-
-void rg_trainer_destroy(rg_trainer **out)
-{
-    rg_trainer *t = out ? *out : NULL;
-    if (!t)
-        return;
-    rg_optim_destroy(&t->optim);
-    t->kind->destroy(t);
-    *out = NULL;
 }
 
 /* ---- Checkpoints ---------------------------------------------------------------------------- */

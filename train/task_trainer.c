@@ -5,8 +5,6 @@
 
 #include "graph/params.h"
 
-#include <math.h>
-
 typedef struct pupil {
     rg_trainer    base;
     rg_feeder     feeder;
@@ -64,13 +62,11 @@ static size_t layers(rg_layer_desc *out, rg_trainer *base)
     return rg_task_layers(out, &p->names, &p->feeder.model);
 }
 
-static void destroy(rg_trainer *base)
+static void release(rg_trainer *base)
 {
     pupil *p = (pupil *)base;
-    rg_alloc alloc = base->alloc;
     rg_buckets_destroy(&p->buckets);
     rg_feeder_close(&p->feeder);
-    rg_release(&alloc, p, sizeof *p);
 }
 
 /* The batch of the last step once more; the number of the next run stays what it is. */
@@ -87,7 +83,8 @@ static rg_status look(rg_val *loss, rg_trainer *base)
     return st;
 }
 
-static const rg_trainer_kind kind = { run, NULL, carried, layers, destroy, look, NULL, NULL };
+static const rg_trainer_kind kind = { sizeof(pupil), run, NULL, carried, layers, release, look, NULL,
+                                      NULL };
 
 /* ---- Creation ------------------------------------------------------------------------------- */
 
@@ -137,22 +134,18 @@ static rg_status check(rg_params *params, const rg_rows *rows, const rg_task_tra
 rg_status rg_task_trainer_create(rg_trainer **out, rg_params *params, const rg_rows *rows,
                                  const rg_task_trainer_opts *opts)
 {
-    rg_alloc alloc;
     if (!out)
         return RG_EARG;
     *out = NULL;
     if (!params || !opts)
         return RG_EARG;
-    (void)rg_alloc_resolve(&alloc, NULL);
     rg_status st = check(params, rows, opts);
     if (st)
         return st;
-    pupil *p = rg_get(&alloc, sizeof *p);
-    if (!p)
-        return rg_fail(&params->err, RG_ENOMEM, "trainer: no memory");
-    *p = (pupil){ .rows = *rows };
-    p->base = (rg_trainer){ .kind = &kind, .alloc = alloc, .params = params, .loss = NAN };
-    *out = &p->base;
+    if (!(*out = rg_trainer_begin(&kind, params)))
+        return RG_ENOMEM;
+    pupil *p = (pupil *)*out;
+    p->rows = *rows;
     st = build(p, opts);
     if (st)
         rg_trainer_destroy(out);

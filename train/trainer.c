@@ -10,7 +10,6 @@
 
 #include "graph/params.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -245,47 +244,42 @@ static size_t layers(rg_layer_desc *out, rg_trainer *base)
     return rg_lm_layers(out, &t->names, &t->opts.model);
 }
 
-static void destroy(rg_trainer *base)
+static void release(rg_trainer *base)
 {
     streams *t = (streams *)base;
-    rg_alloc alloc = base->alloc;
-    rg_release(&alloc, t->x, window_items(t) * sizeof *t->x);
-    rg_release(&alloc, t->y, window_items(t) * sizeof *t->y);
-    rg_release(&alloc, t->mask, window_items(t));
+    rg_release(&base->alloc, t->x, window_items(t) * sizeof *t->x);
+    rg_release(&base->alloc, t->y, window_items(t) * sizeof *t->y);
+    rg_release(&base->alloc, t->mask, window_items(t));
     rg_plan_destroy(&t->plan);
     rg_plan_destroy(&t->observed);
     rg_lm_destroy(&t->lm);
-    rg_release(&alloc, t, sizeof *t);
 }
 
-static const rg_trainer_kind kind = { run, skipped, carried, layers, destroy, look, held,
-                                      sampled };
+static const rg_trainer_kind kind = { sizeof(streams), run, skipped, carried, layers, release,
+                                      look, held, sampled };
 
 rg_status rg_trainer_create(rg_trainer **out, rg_params *params, rg_span text,
                             const rg_trainer_opts *opts)
 {
-    rg_alloc alloc;
     if (!out)
         return RG_EARG;
     *out = NULL;
     if (!params || !opts)
         return RG_EARG;
-    (void)rg_alloc_resolve(&alloc, NULL);
     rg_status st = check(params, text, opts);
     if (st)
         return st;
-    streams *t = rg_get(&alloc, sizeof *t);
-    if (!t)
-        return rg_fail(&params->err, RG_ENOMEM, "trainer: no memory");
-    *t = (streams){ .opts = *opts, .text = text };
+    if (!(*out = rg_trainer_begin(&kind, params)))
+        return RG_ENOMEM;
+    streams *t = (streams *)*out;
+    t->opts = *opts;
     t->opts.back = opts->back ? opts->back : opts->T;
-    t->base = (rg_trainer){ .kind = &kind, .alloc = alloc, .params = params, .loss = NAN };
+    t->text = text;
     if (opts->model.cell_opts) {
         t->cell_opts = *opts->model.cell_opts;
         t->opts.model.cell_opts = &t->cell_opts;
     }
     t->base.windows = (text.n - 1) / (size_t)opts->B / (size_t)opts->T;
-    *out = &t->base;
     st = build(t);
     if (st)
         rg_trainer_destroy(out);

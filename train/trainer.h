@@ -12,6 +12,7 @@
 enum { RG_TRAINER_LAYERS = 192 };  /* descriptors of a model at most */
 
 typedef struct rg_trainer_kind {
+    size_t bytes;  /* of its own struct */
     /* Run step t->step with its gradients; set t->plan and t->loss. */
     rg_status (*run)(rg_trainer *t);
     /* An update was left out because something was not finite. NULL: nothing to do. */
@@ -20,8 +21,8 @@ typedef struct rg_trainer_kind {
     rg_params *(*carried)(rg_trainer *t);
     /* Layers for saving; their names lie in memory of the trainer's. */
     size_t (*layers)(rg_layer_desc *out, rg_trainer *t);
-    /* Free the trainer with all but the optimizer. */
-    void (*destroy)(rg_trainer *t);
+    /* Free what it has beside the optimizer. */
+    void (*release)(rg_trainer *t);
     /* The loss that t->plan is of, its inputs being those of the last step, before which of the
      * first. */
     rg_status (*look)(rg_val *loss, rg_trainer *t);
@@ -43,5 +44,9 @@ struct rg_trainer {
     double     loss;
     rg_err     err;      /* what failed before there was a plan to run */
 };
+
+/* A trainer of this kind with nothing but its base, to be built; rg_trainer_destroy() frees it.
+ * NULL: no memory, said in the store's message. */
+rg_trainer *rg_trainer_begin(const rg_trainer_kind *kind, rg_params *params);
 
 #endif
