@@ -9,7 +9,6 @@
 
 struct rg_predictor {
     rg_alloc  alloc;
-    rg_params *params;
     rg_err    err;
     rg_feeder feeder;
     rg_answerer answerer;  /* seq2seq */
@@ -37,7 +36,7 @@ rg_status rg_predictor_create(rg_predictor **out, rg_params *params, const rg_ta
     rg_predictor *p = rg_get(&alloc, sizeof *p);
     if (!p)
         return rg_fail(&params->err, RG_ENOMEM, "predictor: no memory");
-    *p = (rg_predictor){ .alloc = alloc, .params = params };
+    *p = (rg_predictor){ .alloc = alloc };
     rg_status st = rg_feeder_open(&p->feeder, params, model, &opts->plan, false);
     p->feeder.B = opts->B ? opts->B : 32;
     p->feeder.grain = opts->grain ? opts->grain : 8;
@@ -121,18 +120,6 @@ static void read_losses(rg_prediction *said, rg_predictor *p, rg_cached_plan *go
     }
 }
 
-static int64_t steps_of(const rg_predictor *p, const rg_rows *rows, size_t row)
-{
-    switch (p->feeder.model.task) {
-    case RG_TAG:
-        return rows->length[row];
-    case RG_SEQ2SEQ:
-        return rows->y_length ? rows->y_length[row] : 0;
-    default:
-        return 1;
-    }
-}
-
 typedef bool take_fn(void *user, const rg_prediction *said);
 
 /* One row after the other to the caller; @p found: the answers of a decoder, or NULL. */
@@ -142,7 +129,7 @@ static rg_status tell(rg_predictor *p, rg_cached_plan *got, const rg_rows *rows,
 {
     for (size_t b = 0; b < batch->n; b++) {
         rg_prediction said = { .row = order[batch->first + b], .outputs = p->feeder.model.outputs };
-        said.steps = steps_of(p, rows, said.row);
+        said.steps = rg_target_steps(rows, &p->feeder.model, said.row);
         rg_status st = found ? RG_OK : read_outputs(&said, p, got, (int64_t)b);
         if (st)
             return st;

@@ -98,11 +98,16 @@ static rg_status check_ids(const int32_t *id, int64_t n, int64_t bound, size_t r
     return RG_OK;
 }
 
-/* Steps of a row's target. */
-static int64_t target_steps(const rg_rows *rows, const rg_task_opts *o, size_t row)
+int64_t rg_target_steps(const rg_rows *rows, const rg_task_opts *o, size_t row)
 {
-    return o->task == RG_TAG ? rows->length[row]
-         : o->task == RG_SEQ2SEQ && rows->y_length ? rows->y_length[row] : 1;
+    switch (o->task) {
+    case RG_TAG:
+        return rows->length[row];
+    case RG_SEQ2SEQ:
+        return rows->y_length ? rows->y_length[row] : 0;
+    default:
+        return 1;
+    }
 }
 
 rg_status rg_rows_check(const rg_rows *rows, const rg_task_opts *o, bool y, rg_err *err)
@@ -118,7 +123,7 @@ rg_status rg_rows_check(const rg_rows *rows, const rg_task_opts *o, bool y, rg_e
         if (st == RG_OK && o->symbols)
             st = check_ids(rows->x[i], n, o->symbols, i, "symbol", err);
         if (st == RG_OK && rows->y && o->task != RG_FORECAST)
-            st = check_ids(rows->y[i], target_steps(rows, o, i), o->outputs, i, "class", err);
+            st = check_ids(rows->y[i], rg_target_steps(rows, o, i), o->outputs, i, "class", err);
     }
     return st;
 }
@@ -184,7 +189,7 @@ static void fill(const rg_feeder *f, const rg_rows *rows, const size_t *order,
             f->mask[at] = put_step(f, t < n ? rows->x[row] : NULL, t, at);
         }
         put_target(f, here && rows->y ? rows->y[row] : NULL,
-                   here ? target_steps(rows, &f->model, row) : 0, b, T, f->B);
+                   here ? rg_target_steps(rows, &f->model, row) : 0, b, T, f->B);
     }
 }
 

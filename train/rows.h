@@ -33,6 +33,8 @@ rg_status rg_feeder_open(rg_feeder *f, rg_params *params, const rg_task_opts *mo
 void rg_feeder_close(rg_feeder *f);
 /* Are all symbols and classes in range? @p y: targets must be there. */
 rg_status rg_rows_check(const rg_rows *rows, const rg_task_opts *model, bool y, rg_err *err);
+/* Steps of a row's target; 0 where a sequence is not known. */
+int64_t rg_target_steps(const rg_rows *rows, const rg_task_opts *model, size_t row);
 /* A batch of such rows: its plan, filled and bound, ready to run. */
 rg_status rg_feeder_load(rg_cached_plan **out, rg_feeder *f, const rg_rows *rows,
                          const size_t *order, const rg_bucket *batch, rg_err *err);
