@@ -39,7 +39,7 @@ rg_status rg_predictor_create(rg_predictor **out, rg_params *params, const rg_ta
     *p = (rg_predictor){ .alloc = alloc };
     rg_status st = rg_feeder_open(&p->feeder, params, model, &opts->plan, false);
     p->feeder.B = opts->B ? opts->B : 32;
-    p->feeder.grain = opts->grain ? opts->grain : 8;
+    p->feeder.grain = opts->grain;
     p->answerer.plan = opts->plan;
     p->answerer.decode = (rg_decode_opts){ .steps = opts->most, .length = opts->length_penalty,
                                            .width = opts->width ? opts->width : 1 };

@@ -178,8 +178,9 @@ static void put_target(const rg_feeder *f, const void *row, int64_t n, int64_t b
 }
 
 static void fill(const rg_feeder *f, const rg_rows *rows, const size_t *order,
-                 const rg_bucket *batch, int64_t T)
+                 const rg_bucket *batch)
 {
+    const int64_t T = batch->T;
     for (int64_t b = 0; b < f->B; b++) {
         const bool here = (size_t)b < batch->n;
         const size_t row = here ? order[batch->first + (size_t)b] : 0;
@@ -218,13 +219,12 @@ static rg_status bind(const rg_feeder *f, rg_cached_plan *p)
 rg_status rg_feeder_load(rg_cached_plan **out, rg_feeder *f, const rg_rows *rows,
                          const size_t *order, const rg_bucket *batch, rg_err *err)
 {
-    const int64_t T = batch->T > 0 ? batch->T : f->grain;
-    rg_status st = make_room(f, T, err);
+    rg_status st = make_room(f, batch->T, err);
     if (st)
         return st;
-    if ((st = rg_plan_cache_get(out, f->cache, T, f->B)))
+    if ((st = rg_plan_cache_get(out, f->cache, batch->T, f->B)))
         return rg_fail(err, st, "%s", rg_plan_cache_message(f->cache));
-    fill(f, rows, order, batch, T);
+    fill(f, rows, order, batch);
     st = bind(f, *out);
     return st ? rg_fail(err, st, "%s", rg_plan_message((*out)->plan)) : RG_OK;
 }

@@ -16,7 +16,9 @@ typedef struct rg_feeder {
     rg_cell_opts   cell_opts;
     rg_plan_opts   plan;
     bool           train;     /* plans with gradients */
-    int64_t        B, grain, T;
+    int64_t        B;
+    int64_t        grain;     /* as rg_bucket_opts has it */
+    int64_t        T;         /* steps that there is room for */
     rg_plan_cache *cache;
     unsigned char *block;     /* x, y, mask, counts of T steps and B rows */
     size_t         bytes;

@@ -96,8 +96,7 @@ static rg_status plan_longest(pupil *p)
     rg_status st = turn_to(p, 0);
     for (size_t i = 0; st == RG_OK && i < p->buckets.n_batch; i++)
         T = p->buckets.batch[i].T > T ? p->buckets.batch[i].T : T;
-    if (st == RG_OK && (st = rg_plan_cache_get(&got, p->feeder.cache, T > 0 ? T : p->feeder.grain,
-                                               p->feeder.B)))
+    if (st == RG_OK && (st = rg_plan_cache_get(&got, p->feeder.cache, T, p->feeder.B)))
         return rg_fail(&p->base.err, st, "%s", rg_plan_cache_message(p->feeder.cache));
     if (st == RG_OK)
         p->base.plan = got->plan;
@@ -111,7 +110,7 @@ static rg_status build(pupil *p, const rg_task_trainer_opts *o)
     if (st)
         return rg_fail(&params->err, st, "trainer: no memory");
     p->feeder.B = o->B;
-    p->feeder.grain = o->grain ? o->grain : 8;
+    p->feeder.grain = o->grain;
     st = plan_longest(p);
     if (st)
         return rg_fail(&params->err, st, "%s", p->base.err.text);
