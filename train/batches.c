@@ -20,7 +20,7 @@ struct rg_batches {
     uint32_t       *member;  /* [n] items of the part */
     int32_t        *steps;   /* [n] their lengths */
     size_t          n;
-    int32_t        *T, *U;   /* [n_T] shapes of batches, T rising */
+    int32_t        *T, *U;   /* [n_T] shapes of batches, T rising, U not falling */
     size_t          n_T;
     rg_buckets      plan;    /* of epoch */
     uint64_t        epoch;
@@ -38,17 +38,11 @@ static rg_status no_memory(rg_err *err)
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
 
-static bool belongs(const rg_batches *b, size_t i)
-{
-    return b->opts.part == RG_PART_ALL || b->d->part[i] == b->opts.part;
-}
-
 static rg_status collect(rg_batches *b, rg_err *err)
 {
     const rg_dataset *d = b->d;
     size_t at = 0;
-    for (size_t i = 0; i < d->n; i++)
-        b->n += belongs(b, i);
+    b->n = d->count[b->opts.part];
     if (b->n == 0)
         return rg_fail(err, RG_ESTATE, "batches: the part has no items");
     b->member = rg_arena_get(&b->arena, b->n * sizeof *b->member);
@@ -56,7 +50,7 @@ static rg_status collect(rg_batches *b, rg_err *err)
     if (!b->member || !b->steps)
         return no_memory(err);
     for (size_t i = 0; i < d->n; i++)
-        if (belongs(b, i)) {
+        if (rg_dataset_has(d, i, b->opts.part)) {
             b->member[at] = (uint32_t)i;
             b->steps[at++] = d->in.length[i];
         }
@@ -133,11 +127,7 @@ static rg_status make_room(rg_batches *b, rg_err *err)
 {
     const rg_dataset *d = b->d;
     size_t real = rg_dtype_size(b->opts.real);
-    int64_t T = 1, U = 1;
-    for (size_t k = 0; k < b->n_T; k++) {
-        T = b->T[k] > T ? b->T[k] : T;
-        U = b->U[k] > U ? b->U[k] : U;
-    }
+    const int64_t T = b->T[b->n_T - 1], U = b->U[b->n_T - 1];
     bool ok = (b->item = block(b, 1, 1, 4, err)) && (b->length = block(b, 1, 1, 4, err)) &&
               (b->mask = block(b, T, 1, 1, err)) &&
               (d->in.width ? (b->x = block(b, T, d->in.width, real, err)) != NULL

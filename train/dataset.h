@@ -14,6 +14,12 @@ typedef struct rg_behind {
     float   *in, *out;  /* numbers, scaled, once rg_dataset_rows() has been asked for them */
 } rg_behind;
 
+/* Is item i of this part? */
+static inline bool rg_dataset_has(const rg_dataset *d, size_t i, rg_part part)
+{
+    return part == RG_PART_ALL || d->part[i] == part;
+}
+
 typedef struct rg_maker {
     rg_dataset            *d;
     const rg_dataset_opts *opts;

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static bool belongs(const rg_dataset *d, size_t i, rg_part part)
-{
-    return part == RG_PART_ALL || d->part[i] == part;
-}
-
 /* All numbers of one side, scaled, made once; *to stays NULL where the side has ids. */
 static bool scaled(float **to, rg_arena *arena, const rg_ragged *r)
 {
@@ -34,11 +29,10 @@ static rg_status make(rg_rows *rows, rg_dataset *d, rg_part part, rg_err *err)
 {
     rg_behind *behind = d->memory;
     bool targets = d->target != RG_TARGET_NONE;
-    size_t n = 0, at = 0;
+    size_t at = 0;
     if (!behind || (unsigned)part > RG_PART_TEST)
         return rg_fail(err, RG_EARG, "rows: no data set, or no part of one");
-    for (size_t i = 0; i < d->n; i++)
-        n += belongs(d, i, part);
+    const size_t n = d->count[part];
     int32_t *length = rg_arena_get(&behind->arena, n * sizeof *length);
     const void **x = rg_arena_get(&behind->arena, n * sizeof *x);
     const void **y = targets ? rg_arena_get(&behind->arena, n * sizeof *y) : NULL;
@@ -50,7 +44,7 @@ static rg_status make(rg_rows *rows, rg_dataset *d, rg_part part, rg_err *err)
         (targets && !scaled(&behind->out, &behind->arena, &d->out)))
         return rg_fail(err, RG_ENOMEM, "rows: no memory for %zu", n);
     for (size_t i = 0; i < d->n; i++)
-        if (belongs(d, i, part)) {
+        if (rg_dataset_has(d, i, part)) {
             length[at] = d->in.length[i];
             x[at] = sequence(&d->in, behind->in, i);
             if (targets)
