@@ -67,11 +67,5 @@ rg_val rg_task_teach(const rg_val *last, size_t n, rg_val Y, rg_val mask, rg_val
     if (!s0)
         return (rg_val){ .graph = g };
     rg_val X = rg_task_embed(rg_shift_in(y, o->begin), "target", o->outputs, o->embed);
-    rg_val h = rg_unroll(NULL, &d.cell, X, s0, NULL);
-    rg_scope_push(g, "out", RG_NO_STEP);
-    if (o->dropout > 0)
-        h = rg_dropout(h, o->dropout, "out");
-    rg_val z = rg_dense(h, "out", o->outputs);
-    rg_scope_pop(g);
-    return z;
+    return rg_unroll(NULL, &d.cell, X, s0, NULL);
 }

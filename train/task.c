@@ -133,11 +133,12 @@ static rg_val outputs(const rg_task_model *m, const rg_task_opts *o)
     rg_graph *g = m->graph;
     rg_val *last = NULL;
     size_t n;
-    rg_val Y = rg_task_encode(&last, &n, m->x, m->mask, o);
+    rg_val h = rg_task_encode(&last, &n, m->x, m->mask, o);
     if (o->task == RG_SEQ2SEQ)
-        return rg_task_teach(last, n, Y, m->mask, m->y, o);
+        h = rg_task_teach(last, n, h, m->mask, m->y, o);
     rg_scope_push(g, "out", RG_NO_STEP);
-    rg_val h = o->task == RG_TAG ? Y : read_out(Y, final_state(last, n, o), m->mask, o);
+    if (o->task == RG_CLASSIFY || o->task == RG_FORECAST)
+        h = read_out(h, final_state(last, n, o), m->mask, o);
     if (o->dropout > 0)
         h = rg_dropout(h, o->dropout, "out");
     rg_val z = rg_dense(h, "out", o->outputs);

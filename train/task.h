@@ -27,7 +27,7 @@ rg_task_decoder rg_task_decoder_with(rg_graph *g, const rg_attention *a, int64_t
 /* States before its first step, cell.n_state; NULL: poisoned. */
 rg_val *rg_task_decoder_start(const rg_task_decoder *d, const rg_val *last, size_t n,
                               const rg_task_opts *o);
-/* Logits [T,B,O] with the true symbols y [T,B] fed in. */
+/* The decoder's outputs [T,B,D] with the true symbols y [T,B] fed in. */
 rg_val rg_task_teach(const rg_val *last, size_t n, rg_val Y, rg_val mask, rg_val y,
                      const rg_task_opts *o);
 
