@@ -59,6 +59,16 @@ void rg_svg_tenths(const rg_out *out, double pixels)
     rg_out_printf(out, tenths % 10 ? "%ld.%ld" : "%ld", tenths / 10, tenths % 10);
 }
 
+void rg_svg_begin(const rg_out *out, const char *title, const char *sheet, int width, int height)
+{
+    rg_out_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+                  "viewBox=\"0 0 %d %d\" role=\"img\">\n<title>", width, height, width, height);
+    rg_svg_text(out, title ? title : "", 80);
+    rg_out_printf(out, "</title>\n");
+    out->write(out->user, sheet, strlen(sheet));
+    rg_out_printf(out, "<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n", width, height);
+}
+
 /* ---- Axes ------------------------------------------------------------------------------------ */
 
 bool rg_svg_usable(const rg_svg_axis *a, double v)
@@ -244,12 +254,7 @@ rg_status rg_svg_curves(const rg_curve *curves, size_t n, const rg_svg_opts *opt
     rg_svg_axis x = { o->log_x, INFINITY, -INFINITY, LEFT, right };
     rg_svg_axis y = { o->log_y, INFINITY, -INFINITY, BOTTOM, TOP };
     measure(&x, &y, curves, n);
-    rg_out_printf(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-                  "viewBox=\"0 0 %d %d\" role=\"img\">\n<title>", WIDTH, HEIGHT, WIDTH, HEIGHT);
-    rg_svg_text(&out, o->title ? o->title : "", 80);
-    rg_out_printf(&out, "</title>\n");
-    write(user, style, sizeof style - 1);
-    rg_out_printf(&out, "<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n", WIDTH, HEIGHT);
+    rg_svg_begin(&out, o->title, style, WIDTH, HEIGHT);
     put_ticks(&out, &x, &y, true);
     put_ticks(&out, &y, &x, false);
     rg_svg_lines(&out, &x, &y, curves, n);

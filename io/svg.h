@@ -23,6 +23,9 @@ void rg_svg_text(const rg_out *out, const char *text, int most);
 /* Pixels to a tenth, in no locale. */
 void rg_svg_tenths(const rg_out *out, double pixels);
 
+/* The start of a picture: its size, title and style sheet, a ground of class `ground`. */
+void rg_svg_begin(const rg_out *out, const char *title, const char *sheet, int width, int height);
+
 static inline double rg_svg_x(const rg_curve *c, size_t i)
 {
     return c->x ? c->x[i] : (double)i;

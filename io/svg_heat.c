@@ -174,13 +174,8 @@ static void put_key(const rg_out *out)
 
 static void put_head(const rg_out *out, const rg_svg_opts *o, int height)
 {
-    rg_out_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-                  "viewBox=\"0 0 %d %d\" role=\"img\">\n<title>", WIDTH, height, WIDTH, height);
-    rg_svg_text(out, o->title ? o->title : "", 80);
-    rg_out_printf(out, "</title>\n");
-    out->write(out->user, style, sizeof style - 1);
-    rg_out_printf(out, "<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n"
-                  "<text class=\"title\" x=\"%d\" y=\"24\">", WIDTH, height, LEFT);
+    rg_svg_begin(out, o->title, style, WIDTH, height);
+    rg_out_printf(out, "<text class=\"title\" x=\"%d\" y=\"24\">", LEFT);
     rg_svg_text(out, o->title ? o->title : "", 80);
     rg_out_printf(out, "</text>\n");
     put_key(out);
