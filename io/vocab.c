@@ -110,12 +110,6 @@ static rg_status no_memory(rg_err *err, size_t n)
     return rg_fail(err, RG_ENOMEM, "no memory for a vocabulary of %zu words", n);
 }
 
-static bool by_count(const rg_lexicon *lex, uint32_t a, uint32_t b, int *order)
-{
-    *order = lex->count[a] > lex->count[b] ? -1 : 1;
-    return lex->count[a] != lex->count[b];
-}
-
 static int by_bytes(const void *context, uint32_t a, uint32_t b)
 {
     const rg_lexicon *lex = context;
@@ -124,8 +118,10 @@ static int by_bytes(const void *context, uint32_t a, uint32_t b)
 
 static int by_frequency(const void *context, uint32_t a, uint32_t b)
 {
-    int order;
-    return by_count(context, a, b, &order) ? order : by_bytes(context, a, b);
+    const rg_lexicon *lex = context;
+    if (lex->count[a] != lex->count[b])
+        return lex->count[a] > lex->count[b] ? -1 : 1;
+    return by_bytes(context, a, b);
 }
 
 /* The words of @p rule, the first ones being in @p lex already. */
@@ -226,7 +222,18 @@ rg_status rg_vocab_create(rg_vocab *vocab, const char *const *words, size_t n)
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-static const char blanks[] = " \t\n\v\f\r";
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool has_blank(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_blank(text[i]))
+            return true;
+    return false;
+}
 
 static rg_status take_lines(rg_lexicon *lex, const char *text, size_t n, uint32_t *line,
                             rg_err *err)
@@ -240,9 +247,8 @@ static rg_status take_lines(rg_lexicon *lex, const char *text, size_t n, uint32_
         const char *next = text + length + 1;
         if (length > 0 && text[length - 1] == '\r')
             length--;
-        for (size_t i = 0; i < length; i++)
-            if (text[i] && strchr(blanks, text[i]))
-                return rg_fail(err, RG_EFORMAT, "white space within the line: a word a line");
+        if (has_blank(text, length))
+            return rg_fail(err, RG_EFORMAT, "white space within the line: a word a line");
         if (take(lex, text, length, err))
             return err->status == RG_EARG ? RG_EFORMAT : err->status;
         text = next;
@@ -290,7 +296,7 @@ static rg_status save(const rg_vocab *v, const char *path, rg_err *err)
     if (!v->word)
         return rg_fail(err, RG_EARG, "bytes have no words");
     for (size_t i = 0; i < v->n; i++)
-        if (v->word[i][strcspn(v->word[i], blanks)])
+        if (has_blank(v->word[i], strlen(v->word[i])))
             return rg_fail(err, RG_EARG, "word %zu, '%s', has white space, which a file of words "
                            "cannot hold", i, rg_quoted(quoted, v->word[i], strlen(v->word[i])));
     (void)rg_alloc_resolve(&alloc, NULL);
@@ -329,11 +335,6 @@ int32_t rg_vocab_find(const rg_vocab *vocab, const char *word, size_t bytes)
     if (!vocab->word)
         return bytes == 1 && vocab->n == 256 ? (unsigned char)*word : -1;
     return vocab->memory ? rg_lexicon_find(vocab->memory, word, bytes) : -1;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* Bytes of the character at @p at, 0 if it is none. */
