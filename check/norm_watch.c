@@ -1,34 +1,10 @@
 /* check/norm_watch.c -- norms of updates as they come: median and spikes. docs/MATH.md 14.2. */
 #include <retrograd/gradflow.h>
 
+#include "base/median.h"
+
 #include <math.h>
 #include <string.h>
-
-/* The k-th smallest of n, by C. A. R. Hoare's selection; disturbs x. */
-static double select_kth(double *x, size_t n, size_t k)
-{
-    size_t low = 0, high = n - 1;
-    while (low < high) {
-        const double pivot = x[low + (high - low) / 2];
-        size_t i = low, j = high;
-        for (;; i++, j--) {
-            while (x[i] < pivot)
-                i++;
-            while (x[j] > pivot)
-                j--;
-            if (i >= j)
-                break;
-            const double other = x[i];
-            x[i] = x[j];
-            x[j] = other;
-        }
-        if (k <= j)
-            high = j;
-        else
-            low = j + 1;
-    }
-    return x[k];
-}
 
 double rg_norm_watch_median(rg_norm_watch *w)
 {
@@ -36,7 +12,7 @@ double rg_norm_watch_median(rg_norm_watch *w)
     if (!n)
         return 0;
     memcpy(w->work, w->norm, n * sizeof *w->work);
-    return select_kth(w->work, n, n / 2);
+    return rg_median(w->work, n);
 }
 
 bool rg_norm_watch_add(rg_norm_watch *w, double norm, double clip)

@@ -2,9 +2,9 @@
 #include "train/trial.h"
 
 #include "base/clock.h"
+#include "base/median.h"
 #include "base/memory.h"
 #include "graph/params.h"
-#include "io/sort.h"
 
 #include <retrograd/ops.h>
 
@@ -108,10 +108,8 @@ static void release(run *r)
     rg_feed_release(&r->feed);
     rg_plan_destroy(&r->plan);
     rg_problem_graph_destroy(&r->g);
-    if (r->took)
-        rg_release(&r->alloc, r->took, n * sizeof *r->took);
-    if (r->norm)
-        rg_release(&r->alloc, r->norm, n * sizeof *r->norm);
+    rg_release(&r->alloc, r->took, n * sizeof *r->took);
+    rg_release(&r->alloc, r->norm, n * sizeof *r->norm);
 }
 
 /* ---- Training ------------------------------------------------------------------------------- */
@@ -187,32 +185,17 @@ static rg_status train(run *r)
 
 /* ---- Figures -------------------------------------------------------------------------------- */
 
-static int by_value(const void *context, uint32_t a, uint32_t b)
-{
-    const double *v = context;
-    return (v[a] > v[b]) - (v[a] < v[b]);
-}
-
 /* The median of the finite ones, NaN if there are none; *most is the largest of them. */
-static double median_of(run *r, double *v, size_t n, double *most)
+static double median_of(double *v, size_t n, double *most)
 {
     size_t k = 0;
-    double middle = NAN;
-    uint32_t *order = rg_get(&r->alloc, 2 * n * sizeof *order);
     *most = NAN;
     for (size_t i = 0; i < n; i++)
         if (isfinite(v[i])) {
             *most = fmax(*most, v[i]);
             v[k++] = v[i];
         }
-    for (size_t i = 0; order && i < k; i++)
-        order[i] = (uint32_t)i;
-    if (order && k) {
-        rg_sort(order, order + k, k, by_value, v);
-        middle = v[order[k / 2]];
-    }
-    rg_release(&r->alloc, order, 2 * n * sizeof *order);
-    return middle;
+    return k ? rg_median(v, k) : NAN;
 }
 
 static void count_up(run *r)
@@ -220,8 +203,8 @@ static void count_up(run *r)
     rg_trial *out = r->out;
     const size_t n = (size_t)out->updates;
     double longest;
-    out->ms = 1e3 * median_of(r, r->took, n, &longest);
-    out->norm_median = median_of(r, r->norm, n, &out->norm_max);
+    out->ms = 1e3 * median_of(r->took, n, &longest);
+    out->norm_median = median_of(r->norm, n, &out->norm_max);
     out->skipped = rg_optim_facts(r->optim).skipped;
     out->plan = rg_plan_facts(r->plan);
     for (size_t i = 0; i < rg_params_count(r->params); i++)
