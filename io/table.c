@@ -206,8 +206,7 @@ static rg_status check_text(reader *r)
 static rg_status read_table(reader *r, rg_table *t)
 {
     rg_status st;
-    if (r->end - r->at >= 3 && memcmp(r->at, "\xef\xbb\xbf", 3) == 0)
-        r->at += 3;
+    r->at += rg_bom_bytes(r->at, (size_t)(r->end - r->at));
     if ((st = check_text(r)))
         return st;
     pass_empty_lines(r);

@@ -239,8 +239,7 @@ static rg_status take_lines(rg_lexicon *lex, const char *text, size_t n, uint32_
                             rg_err *err)
 {
     const char *end_of_text = text + n;
-    if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        text += 3;
+    text += rg_bom_bytes(text, n);
     for (*line = 1; text < end_of_text; ++*line) {
         const char *stop = memchr(text, '\n', (size_t)(end_of_text - text));
         size_t length = (size_t)((stop ? stop : end_of_text) - text);

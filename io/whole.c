@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "io/npz.h"
 
+#include <string.h>
+
 rg_status rg_whole_load(char **text, size_t *n, const rg_alloc *alloc, const char *path,
                         rg_err *err)
 {
@@ -29,6 +31,11 @@ rg_status rg_whole_load(char **text, size_t *n, const rg_alloc *alloc, const cha
     }
     (*text)[*n] = '\0';
     return RG_OK;
+}
+
+size_t rg_bom_bytes(const void *text, size_t n)
+{
+    return n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
 bool rg_tell(rg_teller *t, size_t done, size_t all)

@@ -15,6 +15,9 @@
 rg_status rg_whole_load(char **text, size_t *n, const rg_alloc *alloc, const char *path,
                         rg_err *err);
 
+/* Bytes of the byte order mark that UTF-8 text begins with: 3, or 0 without one. */
+size_t rg_bom_bytes(const void *text, size_t n);
+
 /* rg_progress with its clock. All zero but `progress` to start. */
 typedef struct rg_teller {
     rg_progress progress;

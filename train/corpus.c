@@ -196,9 +196,9 @@ static rg_status fill(rg_corpus *corpus, symbols *set, reader *r)
 static rg_status decode(rg_corpus *corpus, symbols *set, reader r, const rg_corpus_opts *opts)
 {
     rg_status st = RG_OK;
-    if (!r.bytes && r.n >= 3 && memcmp(r.text, "\xef\xbb\xbf", 3) == 0) {
-        corpus->bom = true;
-        r.at = 3;
+    if (!r.bytes) {
+        r.at = rg_bom_bytes(r.text, r.n);
+        corpus->bom = r.at > 0;
     }
     if (opts->symbol)
         st = add_given(set, opts, r.err);

@@ -101,8 +101,7 @@ static rg_status fill(rg_words *w, reader *r)
 static rg_status decode(rg_words *w, reader *r, const rg_words_opts *opts)
 {
     size_t count = 0;
-    if (r->end - r->text >= 3 && memcmp(r->text, "\xef\xbb\xbf", 3) == 0)
-        r->text += 3;
+    r->text += rg_bom_bytes(r->text, (size_t)(r->end - r->text));
     rg_status st = count_words(r, &count);
     if (st)
         return st;
