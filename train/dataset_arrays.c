@@ -135,10 +135,15 @@ static rg_status place(rg_maker *m, const source *s, size_t i, size_t *start, in
     return RG_OK;
 }
 
+static size_t all_steps(const source *s)
+{
+    return s->a->offsets ? s->steps : s->n * s->steps;
+}
+
 /* Steps of one source behind those of the others; ids become int32_t. */
 static rg_status copy_steps(rg_maker *m, rg_ragged *r, const source *s, size_t first)
 {
-    size_t n = s->a->offsets ? s->steps : s->n * s->steps;
+    size_t n = all_steps(s);
     if (s->width) {
         size_t bytes = n * s->width * s->item;
         memcpy((char *)r->number + first * s->width * s->item, s->a->x->data, bytes);
@@ -185,7 +190,7 @@ static rg_status inputs(rg_maker *m, const source *s)
     rg_status st = rg_maker_sequences(m, r, d->n);
     for (int k = 0; k < 3; k++)
         if (s[k].a)
-            r->steps += s[k].a->offsets ? s[k].steps : s[k].n * s[k].steps;
+            r->steps += all_steps(&s[k]);
     r->width = (int64_t)s[0].width;
     r->dtype = s[0].width ? s[0].a->x->dtype : RG_I32;
     if (!st && !(d->part = rg_maker_get(m, d->n, sizeof *d->part)))
@@ -197,7 +202,7 @@ static rg_status inputs(rg_maker *m, const source *s)
     for (int k = 0; !st && k < 3; k++)
         if (s[k].a) {
             st = take_items(m, &s[k], k, &at, first);
-            first += s[k].a->offsets ? s[k].steps : s[k].n * s[k].steps;
+            first += all_steps(&s[k]);
         }
     if (!st)
         st = rg_maker_count(m);

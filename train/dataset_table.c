@@ -1,7 +1,7 @@
 /* train/dataset_table.c -- items from rows of tables. */
 #include "train/dataset.h"
 
-#include "io/disk.h"
+#include "io/table.h"
 
 #include <string.h>
 
@@ -79,16 +79,14 @@ static rg_status side(rg_maker *m, rg_ragged *r, rg_vocab *vocab, const rg_colum
 /* Tags and steps are as many. */
 static rg_status check_tags(rg_maker *m, const rg_columns *c)
 {
-    char quoted[RG_QUOTED];
     const rg_dataset *d = m->d;
     size_t i = 0;
     for (int k = 0; k < 3; k++)
         for (size_t row = 0; c->table[k] && row < c->table[k]->rows; row++, i++)
             if (d->in.length[i] != d->out.length[i]) {
-                const char *file = c->table[k]->file;
-                return rg_fail(&m->err, RG_EFORMAT, "%s:%u: %d steps and %d tags",
-                               rg_quoted(quoted, file, strlen(file)), d->line[i], d->in.length[i],
-                               d->out.length[i]);
+                rg_table_refuse(c->table[k], RG_EFORMAT, d->line[i], "%d steps and %d tags",
+                                d->in.length[i], d->out.length[i]);
+                return rg_fail(&m->err, RG_EFORMAT, "%s", c->table[k]->message);
             }
     return RG_OK;
 }
