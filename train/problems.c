@@ -149,10 +149,10 @@ static uint64_t shuffled(uint64_t i, uint64_t n, uint64_t seed, uint64_t epoch)
     while (half < 24 && UINT64_C(1) << 2 * half < n)
         half++;
     const uint64_t mask = (UINT64_C(1) << half) - 1;
+    const uint64_t tail = rg_stream_tail(rg_fnv1a("epoch"), epoch);
     do {
         uint64_t left = i >> half, right = i & mask;
         for (uint64_t round = 0; round < 4; round++) {
-            const uint64_t tail = rg_stream_tail(rg_fnv1a("epoch"), epoch);
             const rg_philox_block b = rg_draw(seed, RG_DOMAIN_SHUFFLE, tail,
                                               (uint32_t)(round << 28 | right));
             const uint64_t next = left ^ (b.w[0] & mask);
