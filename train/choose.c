@@ -34,20 +34,22 @@ static rg_status measure(double *lse, int32_t *best, rg_search *s, int64_t row)
     return RG_OK;
 }
 
-static double score_of(const rg_search *s, double log_p, int64_t tokens)
+/* What divides the score of a row that goes on by one token. */
+static double penalty(const rg_search *s, int64_t row)
 {
     double a = s->opts->length;
-    return a == 0 ? log_p : log_p / pow((5 + (double)tokens) / 6, a);
+    return a == 0 ? 1 : pow((5 + (double)(s->slot[row].tokens + 1)) / 6, a);
 }
 
 /* A row that goes on by one token, from row @p parent. */
-static rg_slot_state extended(const rg_search *s, int64_t parent, int32_t id, double log_p)
+static rg_slot_state extended(const rg_search *s, int64_t parent, int32_t id, double log_p,
+                              double divisor)
 {
     const rg_slot_state *from = &s->slot[parent];
     const double sum = from->log_p + log_p;
     return (rg_slot_state){ .there = true, .finished = id == s->decoder->end,
                             .tokens = from->tokens + 1, .log_p = sum,
-                            .score = score_of(s, sum, from->tokens + 1),
+                            .score = sum / divisor,
                             .parent = (int32_t)parent, .id = id };
 }
 
@@ -86,7 +88,7 @@ static rg_status each_row(rg_search *s, bool drawn)
             return st;
         if (drawn && s->opts->temperature > 0)
             id = draw(s, r, logit(s, r, id));
-        s->next[r] = extended(s, r, id, logit(s, r, id) - lse);
+        s->next[r] = extended(s, r, id, logit(s, r, id) - lse, penalty(s, r));
     }
     return RG_OK;
 }
@@ -132,8 +134,9 @@ static rg_status one_source(rg_search *s, int64_t first)
         }
         if ((st = measure(&lse, &likeliest, s, r)))
             return st;
+        const double divisor = penalty(s, r); /* all tokens' */
         for (int32_t v = 0; v < s->V; v++)
-            n = insert(s, best, n, extended(s, r, v, logit(s, r, v) - lse));
+            n = insert(s, best, n, extended(s, r, v, logit(s, r, v) - lse, divisor));
     }
     for (; n < s->width; n++) /* fewer continuations than room */
         best[n] = (rg_slot_state){ .finished = true, .log_p = -INFINITY, .score = -INFINITY,
