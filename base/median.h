@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Number n/2 of the n in their order, n >= 1, none of them NaN; x is in another order afterwards. */
+/* Number n/2 of the n in their order, n >= 1, none of them NaN; x is in another one afterwards. */
 double rg_median(double *x, size_t n);
 
 #endif

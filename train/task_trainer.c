@@ -83,8 +83,8 @@ static rg_status look(rg_val *loss, rg_trainer *base)
     return st;
 }
 
-static const rg_trainer_kind kind = { sizeof(pupil), run, NULL, carried, layers, release, look, NULL,
-                                      NULL };
+static const rg_trainer_kind kind = { sizeof(pupil), run, NULL, carried, layers, release, look,
+                                      NULL, NULL };
 
 /* ---- Creation ------------------------------------------------------------------------------- */
 
