@@ -76,18 +76,22 @@ static void option_line(FILE *out, const option_spec *o)
     wrapped(out, text, HELP_COLUMN, HELP_COLUMN);
 }
 
-/* The next group of the command behind `last`, in order of the table. */
-static const char *next_group(const command *c, const char *last)
+/* Is row i the command's first of its group? */
+static bool opens_group(const command *c, size_t i)
 {
-    bool seen = last == NULL;
-    for (size_t i = 0; i < n_options; i++) {
-        if (!option_of(&options[i], c))
-            continue;
-        if (seen && (!last || strcmp(options[i].group, last) != 0))
-            return options[i].group;
-        seen = seen || strcmp(options[i].group, last) == 0;
-    }
-    return NULL;
+    for (size_t k = 0; k < i; k++)
+        if (option_of(&options[k], c) && strcmp(options[k].group, options[i].group) == 0)
+            return false;
+    return option_of(&options[i], c);
+}
+
+/* The group that row `first` opens, from wherever its rows stand in the table. */
+static void group(FILE *out, const command *c, size_t first)
+{
+    fprintf(out, "\n%s\n", options[first].group);
+    for (size_t i = first; i < n_options; i++)
+        if (option_of(&options[i], c) && strcmp(options[i].group, options[first].group) == 0)
+            option_line(out, &options[i]);
 }
 
 void help_command(FILE *out, const command *c)
@@ -96,10 +100,7 @@ void help_command(FILE *out, const command *c)
     fprintf(out, "usage: retrograd %s%s%s%s [options]\n\nExample\n  %s\n\n", c->name, open,
             c->operands, open[0] && open[1] ? "]" : "", c->example);
     wrapped(out, c->about, 0, 0);
-    for (const char *g = next_group(c, NULL); g; g = next_group(c, g)) {
-        fprintf(out, "\n%s\n", g);
-        for (size_t i = 0; i < n_options; i++)
-            if (option_of(&options[i], c) && strcmp(options[i].group, g) == 0)
-                option_line(out, &options[i]);
-    }
+    for (size_t i = 0; i < n_options; i++)
+        if (opens_group(c, i))
+            group(out, c, i);
 }
