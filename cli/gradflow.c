@@ -246,11 +246,6 @@ static int of_run(flows *f)
 
 /* ---- Results --------------------------------------------------------------------------------- */
 
-static void to_stream(void *user, const char *text, size_t n)
-{
-    (void)fwrite(text, 1, n, user);
-}
-
 typedef rg_status picture(const rg_gradflow_report *const *reports, const char *const *labels,
                           size_t n, const char *title, rg_write_fn *write, void *user);
 
@@ -261,7 +256,7 @@ static int draw(const flows *f, picture *paint, const char *path)
     char *text = NULL;
     size_t n = 0;
     FILE *file = open_memstream(&text, &n);
-    rg_status st = file ? paint(report, label, f->n, f->title, to_stream, file) : RG_ENOMEM;
+    rg_status st = file ? paint(report, label, f->n, f->title, rg_to_file, file) : RG_ENOMEM;
     const bool good = file && fclose(file) == 0 && st == RG_OK;
     int code = good ? file_replace(path, text, n)
                     : fail(RUN_TIME, "%s: %s", path, rg_status_text(st ? st : RG_ENOMEM));

@@ -37,7 +37,7 @@ static const char *symbol_of(char out[16], int64_t extent)
     static const struct { int64_t width; char letter; } row[] = { { I, 'I' }, { H, 'H' },
                                                                  { P, 'P' } };
     for (size_t k = 0; k < sizeof row / sizeof *row; k++)
-        if (extent % row[k].width == 0 && extent == row[k].width)
+        if (extent == row[k].width)
             return (void)snprintf(out, 16, "%c", row[k].letter), out;
         else if (extent % row[k].width == 0)
             return (void)snprintf(out, 16, "%d%c", (int)(extent / row[k].width), row[k].letter),
@@ -91,20 +91,6 @@ static json_t *states_array(const rg_cell *cell)
     return list;
 }
 
-/* The equations of a cell, as text that grows. */
-typedef struct equations { char *text; size_t n; } equations;
-
-static void more_equations(void *user, const char *text, size_t n)
-{
-    equations *e = user;
-    char *grown = realloc(e->text, e->n + n + 1);
-    if (!grown)
-        return;
-    memcpy(grown + e->n, text, n);
-    grown[e->n += n] = '\0';
-    e->text = grown;
-}
-
 static int print_cell(const settings *s, const rg_cell *cell, rg_params *params, const char *text)
 {
     const cell_row *row = &cells[s->cell];
@@ -137,17 +123,20 @@ static int show_cell(const settings *s)
     const rg_cell_opts opts = cell_opts(s->cell, P, H);
     rg_params *params = NULL;
     rg_graph *graph = NULL;
-    equations e = { NULL, 0 };
+    char *text = NULL;
+    size_t n = 0;
     if (rg_params_create(&params, 1, NULL) || rg_graph_create(&graph, params, NULL)) {
         rg_params_destroy(&params);
         return fail(RUN_TIME, "no memory");
     }
     rg_cell cell = cells[s->cell].make(graph, NULL, I, H, &opts);
-    rg_status st = rg_formula_print(&cell, rg_zeros(graph, RG_SHAPE(1, I)), NULL, more_equations,
-                                    &e);
-    int code = st ? fail(exit_code(st), "%s", rg_graph_message(graph))
-             : !e.text ? fail(RUN_TIME, "no memory") : print_cell(s, &cell, params, e.text);
-    free(e.text);
+    FILE *out = open_memstream(&text, &n);
+    rg_status st = out ? rg_formula_print(&cell, rg_zeros(graph, RG_SHAPE(1, I)), NULL, rg_to_file,
+                                          out) : RG_ENOMEM;
+    const bool good = out && fclose(out) == 0;
+    int code = out && st ? fail(exit_code(st), "%s", rg_graph_message(graph))
+             : !good ? fail(RUN_TIME, "no memory") : print_cell(s, &cell, params, text);
+    free(text);
     rg_graph_destroy(&graph);
     rg_params_destroy(&params);
     return code;

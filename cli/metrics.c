@@ -294,11 +294,6 @@ void metrics_close(metrics *m)
 
 /* ---- The picture ---------------------------------------------------------------------------- */
 
-static void to_stream(void *user, const char *text, size_t n)
-{
-    (void)fwrite(text, 1, n, user);
-}
-
 static size_t curve_of(const metrics *m, const char *split, double *x, double *y)
 {
     size_t n = 0;
@@ -331,7 +326,7 @@ int metrics_plot(const metrics *m, const folder *f, const char *title, const cha
     curve[0].n = curve_of(m, "train", xy, xy + rows);
     curve[1].n = curve_of(m, "valid", xy + 2 * rows, xy + 3 * rows);
     rg_svg_opts opts = { .title = title, .x_label = "step", .y_label = axis };
-    (void)rg_svg_curves(curve, isnan(baseline) ? 2 : 3, &opts, to_stream, file);
+    (void)rg_svg_curves(curve, isnan(baseline) ? 2 : 3, &opts, rg_to_file, file);
     int code = fclose(file) ? fail(RUN_TIME, "no memory")
                             : file_replace(folder_file(path, f, "plot.svg"), text, n);
     free(text);

@@ -39,11 +39,6 @@ static int log_report(session *x, const rg_gradflow_report *r, uint64_t step)
     return metrics_line(&x->metrics, line, step, x->s->json);
 }
 
-static void to_stream(void *user, const char *text, size_t n)
-{
-    (void)fwrite(text, 1, n, user);
-}
-
 /* The first sample of this session beside the last. */
 static int draw(session *x, const rg_gradflow_report *now, uint64_t step)
 {
@@ -55,7 +50,7 @@ static int draw(session *x, const rg_gradflow_report *now, uint64_t step)
     (void)snprintf(last, sizeof last, "step %llu", (unsigned long long)step);
     FILE *file = open_memstream(&text, &n);
     rg_status st = file ? rg_gradflow_svg(both, label, now == both[0] ? 1 : 2,
-                                          model_title(title, sizeof title, &x->m), to_stream, file)
+                                          model_title(title, sizeof title, &x->m), rg_to_file, file)
                         : RG_ENOMEM;
     const bool good = file && fclose(file) == 0 && st == RG_OK;
     int code = good ? file_replace(folder_file(path, &x->f, "gradflow.svg"), text, n)
