@@ -139,6 +139,8 @@ const char *printable(char *out, size_t size, const char *text);
  * many digits: 9 to be read, 17 to be exact. */
 struct json_t;
 int put_json(struct json_t *object, unsigned digits);
+/* A real number; what is not finite JSON does not have: null. */
+struct json_t *number_json(double x);
 /* Was everything written? Else a message, and RUN_TIME. @p may_close: a closed reader is fine. */
 int finish_output(int code, bool may_close);
 /* info.c: how OpenBLAS runs its threads: rg_build.blas_threading in a word. */

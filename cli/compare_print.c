@@ -77,11 +77,6 @@ static void print_claims(const comparison *c, const char *other)
 
 /* ---- For programs --------------------------------------------------------------------------- */
 
-static json_t *real(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *summary(const study *st, size_t who)
 {
     const spread v = spread_of(st, who, outcome_value), ms = spread_of(st, who, ms_of);
@@ -92,13 +87,13 @@ static json_t *summary(const study *st, size_t who)
                           (json_int_t)st->who[who].hidden, "weights",
                           (json_int_t)st->weights[who], "seeds", v.n, "updates",
                           (json_int_t)outcome_at(st, who, 0)->updates);
-    json_object_set_new(o, "mean", real(v.mean));
-    json_object_set_new(o, "sd", real(v.sd));
-    json_object_set_new(o, "half_95", real(v.half));
-    json_object_set_new(o, "blind", real(st->blind));
-    json_object_set_new(o, "ms", real(st->ms[who]));
-    json_object_set_new(o, "ms_in_trials", real(ms.mean));
-    json_object_set_new(o, "seconds", real(took.mean));
+    json_object_set_new(o, "mean", number_json(v.mean));
+    json_object_set_new(o, "sd", number_json(v.sd));
+    json_object_set_new(o, "half_95", number_json(v.half));
+    json_object_set_new(o, "blind", number_json(st->blind));
+    json_object_set_new(o, "ms", number_json(st->ms[who]));
+    json_object_set_new(o, "ms_in_trials", number_json(ms.mean));
+    json_object_set_new(o, "seconds", number_json(took.mean));
     return o;
 }
 

@@ -75,12 +75,6 @@ enum { N_NUMBERS = sizeof numbers / sizeof *numbers, N_COUNTS = sizeof counts / 
 
 #define FIELD(type, o, at) ((type *)(void *)((char *)(o) + (at)))
 
-/* JSON has neither NaN nor infinity: null. */
-static json_t *real(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static double number(const json_t *v)
 {
     return json_is_number(v) ? json_number_value(v) : NAN;
@@ -91,7 +85,7 @@ json_t *outcome_json(const outcome *from)
     outcome copy = *from, *o = &copy;
     json_t *out = json_object();
     for (size_t i = 0; i < N_NUMBERS; i++)
-        json_object_set_new(out, numbers[i].name, real(*FIELD(double, o, numbers[i].at)));
+        json_object_set_new(out, numbers[i].name, number_json(*FIELD(double, o, numbers[i].at)));
     for (size_t i = 0; i < N_COUNTS; i++)
         json_object_set_new(out, counts[i].name,
                             json_integer((json_int_t)*FIELD(uint64_t, o, counts[i].at)));
@@ -99,7 +93,7 @@ json_t *outcome_json(const outcome *from)
         json_t *list = json_array();
         const size_t n = lists[i].n ? *FIELD(size_t, o, lists[i].n) : lists[i].most;
         for (size_t k = 0; k < n; k++)
-            json_array_append_new(list, real(FIELD(double, o, lists[i].at)[k]));
+            json_array_append_new(list, number_json(FIELD(double, o, lists[i].at)[k]));
         json_object_set_new(out, lists[i].name, list);
     }
     return out;

@@ -176,16 +176,11 @@ void course_table(const model *m, const outcome *r)
     printf("   (step %llu)\n", (unsigned long long)m->step);
 }
 
-static json_t *number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 static json_t *measures_object(const char *const *name, const double *measure)
 {
     json_t *o = json_object();
     for (int i = 0; name[i]; i++)
-        json_object_set_new(o, name[i], number(measure[i]));
+        json_object_set_new(o, name[i], number_json(measure[i]));
     return o;
 }
 
@@ -200,7 +195,7 @@ json_t *course_object(const model *m, const outcome *r)
     }
     json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:o, s:o}", "v", 1, "checkpoint", m->path,
                           "part", r->part, "step", (json_int_t)m->step, "rows",
-                          (json_int_t)r->rows, "loss", number(r->loss), "baselines", base);
+                          (json_int_t)r->rows, "loss", number_json(r->loss), "baselines", base);
     json_object_update(o, measures);
     json_decref(measures);
     return o;

@@ -97,8 +97,8 @@ static int text_json(const text_facts *t)
     const rg_corpus *c = &t->corpus;
     json_t *valid = json_array(), *test = json_array();
     for (int k = 0; k < ORDERS; k++) {
-        json_array_append_new(valid, isnan(t->bpc[0][k]) ? json_null() : json_real(t->bpc[0][k]));
-        json_array_append_new(test, isnan(t->bpc[1][k]) ? json_null() : json_real(t->bpc[1][k]));
+        json_array_append_new(valid, number_json(t->bpc[0][k]));
+        json_array_append_new(test, number_json(t->bpc[1][k]));
     }
     return put_json(json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:s, s:{s:o, s:o}}", "v", 1,
                               "kind", "text", "characters", (json_int_t)c->n, "symbols",

@@ -3,7 +3,6 @@
 #include "cli/cells.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -79,11 +78,10 @@ static void add_place(json_t *o, int64_t step, const char *reason)
         json_object_set_new(o, "reason", json_string(reason));
 }
 
-/* JSON has no infinities: null. */
 static void add_number(json_t *o, const char *key, double x)
 {
     if (o)
-        json_object_set_new(o, key, isfinite(x) ? json_real(x) : json_null());
+        json_object_set_new(o, key, number_json(x));
 }
 
 static json_t *block_object(const rg_gradcheck_block *b)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,11 @@ int put_json(json_t *object, unsigned digits)
     free(text);
     json_decref(object);
     return text ? DONE : fail(RUN_TIME, "no memory");
+}
+
+json_t *number_json(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
 }
 
 int finish_output(int code, bool may_close)

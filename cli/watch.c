@@ -8,18 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void put_number(json_t *o, const char *key, double x)
-{
-    json_object_set_new(o, key, isfinite(x) ? json_real(x) : json_null());
-}
-
 static json_t *layer_object(const rg_flow_state *s)
 {
     json_t *o = json_pack("{s:s, s:s}", "name", s->name, "verdict",
                           rg_flow_verdict_text(s->verdict));
-    put_number(o, "slope", s->slope);
-    put_number(o, "last", s->lags ? s->norm[0] : NAN);
-    put_number(o, "first", s->lags ? s->norm[s->lags - 1] : NAN);
+    json_object_set_new(o, "slope", number_json(s->slope));
+    json_object_set_new(o, "last", number_json(s->lags ? s->norm[0] : NAN));
+    json_object_set_new(o, "first", number_json(s->lags ? s->norm[s->lags - 1] : NAN));
     return o;
 }
 
