@@ -222,9 +222,6 @@ static void close_course(session *x)
     x->course = NULL;
 }
 
-static const char *const class_measures[] = { "acc", "f1", NULL };
-static const char *const sequence_measures[] = { "acc", "per", NULL };
-static const char *const value_measures[] = { "rmse", NULL };
 #define COURSE(measures, axis)                                                              \
     { "steps", measures, axis, false, load, build, data, score, show, picture_line,         \
       score_test, print, close_course }

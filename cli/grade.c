@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const class_measures[] = { "acc", "f1", NULL };
+const char *const sequence_measures[] = { "acc", "per", NULL };
+const char *const value_measures[] = { "rmse", NULL };
+
 const char *const *grade_measures(int task)
 {
-    static const char *const classes[] = { "acc", "f1", NULL };
-    static const char *const sequences[] = { "acc", "per", NULL };
-    static const char *const values[] = { "rmse", NULL };
-    return task == SEQ2SEQ ? sequences : task == FORECAST ? values : classes;
+    return task == SEQ2SEQ ? sequence_measures : task == FORECAST ? value_measures
+                                                                  : class_measures;
 }
 
 static size_t classes_of(const net *n)

@@ -28,6 +28,7 @@ typedef struct baseline {
 enum { BASELINES = 2 };
 
 /* Names of the measures of a task, NULL at the end. */
+extern const char *const class_measures[], *const sequence_measures[], *const value_measures[];
 const char *const *grade_measures(int task);
 
 /* Zeros. DONE or said why. */
