@@ -115,7 +115,7 @@ static int choose_columns(lesson *l, const settings *s, const rg_table *t)
                     : t->columns > 1 ? t->name[1] : NULL;
     if (!out)
         return fail(BAD_DATA, "%s: the only column is '%s'; --task %s needs two, of inputs and "
-                    "labels", s->data, t->name[0], s->task == TAG ? "tag" : "classify");
+                    "labels", s->data, t->name[0], net_tasks[s->task]);
     l->name[0] = strdup(in);
     l->name[1] = strdup(out);
     return l->name[0] && l->name[1] ? DONE : fail(RUN_TIME, "no memory");
@@ -233,8 +233,7 @@ static int load_files(lesson *l, const settings *s, const net *known)
     char sha256[3][65] = { "" };
     int code = DONE;
     if (s->task == SEQ2SEQ || s->task == FORECAST)
-        return fail(USAGE, "--task %s reads tables: CSV or TSV", s->task == SEQ2SEQ ? "seq2seq"
-                                                                                   : "forecast");
+        return fail(USAGE, "--task %s reads tables: CSV or TSV", net_tasks[s->task]);
     if (s->valid)
         return fail(USAGE, "--valid: of arrays and images a part of --data validates");
     if (s->test && s->labels && !s->test_labels)

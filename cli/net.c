@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const net_tasks[] = { "lm", "classify", "tag", "seq2seq", "forecast", NULL };
+
 rg_task_kind net_kind(int task)
 {
     return task == TAG ? RG_TAG : task == SEQ2SEQ ? RG_SEQ2SEQ : task == FORECAST ? RG_FORECAST
@@ -178,13 +180,12 @@ int net_new(model *m, const settings *s, const rg_dataset *d, const char *const 
 
 const char *net_title(char *out, size_t size, const model *m)
 {
-    static const char *const name[] = { "lm", "classify", "tag", "seq2seq", "forecast" };
     const net *n = m->net;
     FILE *f = fmemopen(out, size, "w");
     out[0] = '\0';
     if (!f)
         return out;
-    (void)fprintf(f, "%s: %s %lldx%lld%s", name[n->task], cells[m->cell].name,
+    (void)fprintf(f, "%s: %s %lldx%lld%s", net_tasks[n->task], cells[m->cell].name,
                   (long long)(n->opts.layers ? n->opts.layers : 1), (long long)n->opts.hidden,
                   n->opts.bidirectional ? " both ways" : "");
     if (n->opts.embed)

@@ -7,6 +7,8 @@
 
 /* Choices of --task, in their order. */
 enum { LM, CLASSIFY, TAG, SEQ2SEQ, FORECAST };
+/* Their names, NULL at the end. */
+extern const char *const net_tasks[];
 
 typedef struct net {
     int          task;

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const tasks[] = { "lm", "classify", "tag", "seq2seq", "forecast", NULL };
 static const char *const units[] = { "char", "word", "byte", "whole", "number", NULL };
 static const char *const readouts[] = { "last", "mean", "max", "attention", NULL };
 static const char *const attentions[] = { "additive", "dot", "general", "concat", "none", NULL };
@@ -28,7 +27,7 @@ char *net_description(const model *m)
     const net *n = m->net;
     const rg_task_opts *o = &n->opts;
     json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:s}",
-                          "task", tasks[n->task], "cell", cells[m->cell].name,
+                          "task", net_tasks[n->task], "cell", cells[m->cell].name,
                           "dtype", m->real == RG_F64 ? "f64" : "f32",
                           "hidden", (json_int_t)o->hidden, "layers", (json_int_t)o->layers,
                           "embed", (json_int_t)o->embed, "dropout", o->dropout,
@@ -201,7 +200,7 @@ int net_read(model *m, const char *description, const char *vocabulary)
     json_t *o = description ? json_loads(description, 0, NULL) : NULL;
     const char *dtype = json_string_value(json_object_get(o, "dtype"));
     const char *cell = json_string_value(json_object_get(o, "cell"));
-    const int task = find(tasks, o, "task"), unit = find(units, o, "units"),
+    const int task = find(net_tasks, o, "task"), unit = find(units, o, "units"),
               label = find(units, o, "label_units"), readout = find(readouts, o, "readout");
     net *n = m->net = calloc(1, sizeof *n);
     bool good = n && task > LM && unit >= 0 && label >= 0 && readout >= 0 && dtype && cell &&

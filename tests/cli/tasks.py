@@ -303,6 +303,7 @@ def tables_that_cannot_be_learned_from_are_refused():
     before = sorted(os.listdir())
     for name, (code, says, _) in bad.items():
         refused(code, says, *line, name)
+    refused(3, "--task seq2seq needs two", "train", "--task", "seq2seq", "--data", "one.csv")
     refused(1, "no such file", *line, "nowhere.tsv")
     refused(3, "none of which is train.tsv", *line, ".")
     assert sorted(os.listdir()) == before
