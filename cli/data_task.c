@@ -12,8 +12,6 @@
 
 enum { BINS = 8, BAR = 40, CLASSES = 20 };
 
-static const char *const part_name[] = { "all", "train", "valid", "test" };
-
 /* Steps of the rows of one part. */
 typedef struct spread {
     int32_t least, most;
@@ -58,7 +56,7 @@ static void print_parts(const lesson *l)
     printf("%-8s %10s  steps\n", "part", "rows");
     for (int p = RG_PART_TRAIN; p <= RG_PART_TEST; p++) {
         const spread s = spread_of(&l->part[p]);
-        printf("%-8s %10zu  %d to %d, mean %.1f\n", part_name[p], l->part[p].n, (int)s.least,
+        printf("%-8s %10zu  %d to %d, mean %.1f\n", part_names[p], l->part[p].n, (int)s.least,
                (int)s.most, s.mean);
     }
 }
@@ -138,7 +136,7 @@ static json_t *parts_object(const lesson *l)
         free(count);
         if (list)
             json_object_set_new(o, "targets", list);
-        json_object_set_new(all, part_name[p], o);
+        json_object_set_new(all, part_names[p], o);
     }
     return all;
 }
@@ -206,12 +204,12 @@ static int report(const settings *s, const lesson *l, const net *n)
     if (n_base < 0)
         return RUN_TIME;
     if (s->json)
-        return print_json(l, n, base, n_base, prior, part_name[part]);
+        return print_json(l, n, base, n_base, prior, part_names[part]);
     print_parts(l);
     print_lengths(&l->part[RG_PART_ALL]);
     if (l->set.out.id)
         print_classes(l);
-    print_baselines(n, base, n_base, prior, part_name[part]);
+    print_baselines(n, base, n_base, prior, part_names[part]);
     return DONE;
 }
 

@@ -59,18 +59,17 @@ static int print(const settings *s, const model *m, const rg_lm_score *score, co
 
 static int score(const settings *s, const model *m, const rg_corpus *c, bool own)
 {
-    static const char *const name[] = { "", "all", "train", "valid", "test" };
-    int part = s->part != AUTO ? s->part : own ? TEST_PART : WHOLE_TEXT;
-    rg_span text = rg_corpus_part(c, (rg_part)(part - WHOLE_TEXT));
+    const int part = (s->part != AUTO ? s->part : own ? TEST_PART : WHOLE_TEXT) - WHOLE_TEXT;
+    rg_span text = rg_corpus_part(c, (rg_part)part);
     rg_lm_score result;
     rg_lm_score_opts opts = { .rows = (size_t)s->batch,
                               .plan = { .real = m->real, .threads = (int)s->threads } };
     if (text.n < 2)
-        return fail(BAD_DATA, "part %s has %zu characters: nothing to predict", name[part], text.n);
+        return fail(BAD_DATA, "part %s has %zu characters: nothing to predict", part_names[part], text.n);
     rg_status st = rg_lm_evaluate(&result, m->params, &m->lm, text, &opts);
     if (st)
         return fail(exit_code(st), "%s", result.message);
-    return print(s, m, &result, name[part]);
+    return print(s, m, &result, part_names[part]);
 }
 
 int eval_main(settings *s)

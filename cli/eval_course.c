@@ -50,7 +50,6 @@ static int take_run(settings *t, char sha256[65], const settings *s, const model
 
 static int report(const settings *s, const model *m, const lesson *l, int part)
 {
-    static const char *const name[] = { "all", "train", "valid", "test" };
     const rg_rows *rows = &l->part[part];
     const bool own = !s->data;
     baseline base[BASELINES];
@@ -59,7 +58,7 @@ static int report(const settings *s, const model *m, const lesson *l, int part)
     grade g;
     rg_status st = RG_OK;
     if (rows->n == 0)
-        return fail(BAD_DATA, "part %s has no rows", name[part]);
+        return fail(BAD_DATA, "part %s has no rows", part_names[part]);
     const int n_base = grade_baselines(base, m->net, own ? &l->part[RG_PART_TRAIN] : rows, rows);
     int code = n_base < 0 ? RUN_TIME : course_predictor(&p, m, s, s->batch > 1 ? s->batch : 32);
     if (code)
@@ -67,7 +66,7 @@ static int report(const settings *s, const model *m, const lesson *l, int part)
     code = course_grade(&g, p, m->net, rows, &st);
     if (code == DONE) {
         grade_measure(measure, &g);
-        const outcome r = { name[part], rows->n, g.loss / (double)g.count, measure, base, n_base };
+        const outcome r = { part_names[part], rows->n, g.loss / (double)g.count, measure, base, n_base };
         if (s->json)
             code = put_json(course_object(m, &r), 17);
         else

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const part_names[] = { "all", "train", "valid", "test" };
+
 enum { TABLE, IMAGES, ARRAYS };
 
 /* What takes long says every two seconds how far it is. */

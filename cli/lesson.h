@@ -11,6 +11,9 @@ typedef struct lesson {
     char       sha256[65];  /* of the files */
 } lesson;
 
+/* Of an rg_part. */
+extern const char *const part_names[];
+
 /* Read --data, --valid, --test as the settings say. With @p known its vocabularies and scaling are
  * used, and nothing is split: all rows are part RG_PART_ALL. DONE or said why. */
 int  lesson_load(lesson *l, const settings *s, const net *known);

@@ -165,7 +165,7 @@ static json_t *answers(const asked *a, const rg_prediction *said)
 
 /* As text: the classes with --top-k and their probabilities, tags or symbols as the data has them,
  * the beam's answers between tabs, numbers between commas. */
-static void put_text(const asked *a, const json_t *list, const rg_prediction *said)
+static void put_text(const asked *a, const json_t *list)
 {
     const net *n = a->m->net;
     const bool joined = n->task == TAG && n->label_unit == RG_UNIT_CHAR;
@@ -181,7 +181,6 @@ static void put_text(const asked *a, const json_t *list, const rg_prediction *sa
         if (n->task == CLASSIFY && a->s->top_k > 1)
             printf("\t%.4f", json_number_value(json_object_get(one, "p")));
     }
-    (void)said;
     putchar('\n');
 }
 
@@ -194,7 +193,7 @@ static bool take(void *user, const rg_prediction *said)
         (void)put_json(json_pack("{s:i, s:I, s:s, s:o}", "v", 1, "line", (json_int_t)a->line,
                                  "input", a->text, key[a->m->net->task], list), 9);
     } else {
-        put_text(a, list, said);
+        put_text(a, list);
         json_decref(list);
     }
     return fflush(stdout) == 0;
