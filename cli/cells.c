@@ -72,6 +72,20 @@ rg_cell cell_half_projected(rg_graph *graph, const char *group, int64_t I, int64
     return rg_lstm(graph, group, I, H, &half);
 }
 
+rg_cell cell_stack(const settings *s, rg_graph *graph, const rg_cell_opts *opts)
+{
+    rg_cell cell[MAX_STACK];
+    char group[16];
+    int64_t I = s->input;
+    for (int64_t k = 0; k < s->layers; k++) {
+        (void)snprintf(group, sizeof group, "l%d", (int)k);
+        cell[k] = cells[s->cell].make(graph, group, I, s->hidden, opts);
+        if (cell[k].width)
+            I = cell[k].width[0];
+    }
+    return s->layers == 1 ? cell[0] : rg_stacked(graph, cell, (size_t)s->layers, 0);
+}
+
 int cell_settings_ok(const settings *s)
 {
     if (s->proj && !cells[s->cell].opts.proj)

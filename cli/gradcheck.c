@@ -17,21 +17,6 @@ typedef struct network {
     size_t     n;
 } network;
 
-static rg_cell stack(const settings *s, rg_graph *g)
-{
-    const rg_cell_opts opts = cell_opts(s->cell, s->proj, s->hidden);
-    rg_cell cell[4];
-    char group[16];
-    int64_t I = s->input;
-    for (int64_t k = 0; k < s->layers; k++) {
-        (void)snprintf(group, sizeof group, "l%d", (int)k);
-        cell[k] = cells[s->cell].make(g, group, I, s->hidden, &opts);
-        if (cell[k].width)
-            I = cell[k].width[0];
-    }
-    return s->layers == 1 ? cell[0] : rg_stacked(g, cell, (size_t)s->layers, 0);
-}
-
 /* Mean square distance of a value from drawn targets, so that every element matters differently. */
 static rg_val distance(rg_graph *g, rg_val v)
 {
@@ -46,7 +31,8 @@ static int build(network *net, const settings *s)
         rg_graph_create(&net->graph, net->params, NULL))
         return fail(RUN_TIME, "no memory");
     rg_graph *g = net->graph;
-    rg_cell cell = stack(s, g);
+    const rg_cell_opts opts = cell_opts(s->cell, s->proj, s->hidden);
+    rg_cell cell = cell_stack(s, g, &opts);
     if (rg_graph_status(g))
         return fail(exit_code(rg_graph_status(g)), "%s", rg_graph_message(g));
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(T, B, s->input));

@@ -54,12 +54,9 @@ static rg_tokens truth_of(const grade *g, size_t row)
 static void add_value(grade *g, size_t row, size_t k, double said)
 {
     const float y = ((const float *)g->rows->y[row])[k];
-    const double own[] = { (double)y };
     if (isnan(y))
         return;
-    const size_t columns = g->n->columns[1], column = k % columns;
-    const double scale = g->n->scale[1][column];
-    const double truth = (scale != 0 ? own[0] / scale : 0) + g->n->shift[1][column];
+    const double truth = net_own(g->n, 1, k % g->n->columns[1], (double)y);
     g->squares += (said - truth) * (said - truth);
     g->known++;
 }
@@ -199,10 +196,9 @@ static void last_value(grade *g, bool mean)
             double said = n->shift[1][k % W];
             for (int32_t t = g->rows->length[i]; !mean && t-- > 0;) {
                 const float x = ((const float *)g->rows->x[i])[(size_t)t * I + c];
-                const double scale = n->scale[0][c];
                 if (isnan(x))
                     continue;
-                said = (scale != 0 ? (double)x / scale : 0) + n->shift[0][c];
+                said = net_own(n, 0, c, (double)x);
                 break;
             }
             add_value(g, i, k, said);

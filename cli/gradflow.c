@@ -28,30 +28,23 @@ static rg_gradflow_opts opts_of(const settings *s, rg_dtype real)
 
 /* ---- A cell as it starts --------------------------------------------------------------------- */
 
-static rg_cell stack(const settings *s, rg_graph *g)
+/* The cell's options, with the start that is asked for. */
+static rg_cell_opts started(const settings *s)
 {
     rg_cell_opts opts = cell_opts(s->cell, 0, s->hidden);
-    rg_cell cell[8];
-    char group[16];
-    int64_t I = s->input;
     if (s->init != RG_INIT_FOUNDING)
         opts.init = (rg_init_set)s->init;
     if (s->init == RG_INIT_CHRONO)
         opts.chrono_T = s->lag ? s->lag : s->seq_len;
     opts.forget_bias_0 = s->forget_bias_0;
-    for (int64_t k = 0; k < s->layers; k++) {
-        (void)snprintf(group, sizeof group, "l%d", (int)k);
-        cell[k] = cells[s->cell].make(g, group, I, s->hidden, &opts);
-        if (cell[k].width)
-            I = cell[k].width[0];
-    }
-    return s->layers == 1 ? cell[0] : rg_stacked(g, cell, (size_t)s->layers, 0);
+    return opts;
 }
 
 /* The mean square of all outputs: a loss at every step. */
 static rg_val loss_of(const settings *s, rg_graph *g)
 {
-    rg_cell cell = stack(s, g);
+    const rg_cell_opts opts = started(s);
+    rg_cell cell = cell_stack(s, g, &opts);
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(s->seq_len, s->batch, s->input));
     return rg_mean(rg_square(rg_unroll(NULL, &cell, X, NULL, NULL)));
 }

@@ -230,9 +230,13 @@ int32_t net_best(double *p, const double *z, size_t K)
     return (int32_t)best;
 }
 
+double net_own(const net *n, int side, size_t column, double x)
+{
+    const double scale = n->scale[side][column];
+    return (scale != 0 ? x / scale : 0) + n->shift[side][column];
+}
+
 double net_value(const net *n, const double *z, size_t k)
 {
-    const size_t column = k % n->columns[1];
-    const double scale = n->scale[1][column];
-    return (scale != 0 ? z[k] / scale : 0) + n->shift[1][column];
+    return net_own(n, 1, k % n->columns[1], z[k]);
 }

@@ -49,6 +49,8 @@ void net_put_word(FILE *out, const rg_vocab *v, int32_t id);
 void net_put_ids(FILE *out, const rg_vocab *v, rg_unit unit, const int32_t *id, size_t n);
 /* The largest of K logits, of equals the lowest; its probability if @p p is not NULL. */
 int32_t net_best(double *p, const double *z, size_t K);
+/* What a model sees as x in a column of inputs (0) or targets (1), in the data's own unit. */
+double net_own(const net *n, int side, size_t column, double x);
 /* Number k of a forecast in the data's own unit. */
 double net_value(const net *n, const double *z, size_t k);
 
