@@ -95,8 +95,10 @@ int cell_settings_ok(const settings *s)
 
 /* ---- How large ------------------------------------------------------------------------------ */
 
-/* Weights, or operations of a step, at these widths; -1: no memory. */
-static double measure(int cell, int64_t I, int64_t H, int64_t P, bool flop)
+typedef enum quantity { WEIGHTS, FLOP, STATES } quantity;
+
+/* Weights, operations of a step, or states, at these widths; -1: no memory. */
+static double measure(int cell, int64_t I, int64_t H, int64_t P, quantity what)
 {
     const rg_cell_opts opts = cell_opts(cell, P, H);
     rg_params *params = NULL;
@@ -104,11 +106,11 @@ static double measure(int cell, int64_t I, int64_t H, int64_t P, bool flop)
     double n = -1;
     if (rg_params_create(&params, 1, NULL) == RG_OK && rg_graph_create(&g, params, NULL) == RG_OK) {
         rg_cell made = cells[cell].make(g, NULL, I, H, &opts);
-        if (flop)
+        if (what == FLOP)
             n = rg_step_flop(&made, rg_zeros(g, RG_SHAPE(1, I)), NULL);
         else if (rg_graph_status(g) == RG_OK)
-            n = 0;
-        for (size_t i = 0; !flop && n >= 0 && i < rg_params_count(params); i++)
+            n = what == STATES ? (double)made.n_state : 0;
+        for (size_t i = 0; what == WEIGHTS && n >= 0 && i < rg_params_count(params); i++)
             n += (double)rg_shape_count(rg_params_at(params, i).shape);
     }
     rg_graph_destroy(&g);
@@ -117,13 +119,13 @@ static double measure(int cell, int64_t I, int64_t H, int64_t P, bool flop)
 }
 
 /* The coefficients, from six small cells; widths differ, since a cell may take I = H apart. */
-static bool fit(cell_size *out, int cell, bool flop)
+static bool fit(cell_size *out, int cell, quantity what)
 {
     static const int64_t at[6][3] = { { 5, 1, 1 }, { 5, 2, 1 }, { 5, 3, 1 }, { 6, 1, 1 },
                                       { 6, 2, 1 }, { 5, 1, 2 } };
     double n[6];
     for (int k = 0; k < 6; k++)
-        if ((n[k] = measure(cell, at[k][0], at[k][1], at[k][2], flop)) < 0)
+        if ((n[k] = measure(cell, at[k][0], at[k][1], at[k][2], what)) < 0)
             return false;
     out->HH = (n[2] - 2 * n[1] + n[0]) / 2;
     out->IH = n[4] - n[3] - n[1] + n[0];
@@ -136,12 +138,18 @@ static bool fit(cell_size *out, int cell, bool flop)
 
 bool cell_weights(cell_size *out, int cell)
 {
-    return fit(out, cell, false);
+    return fit(out, cell, WEIGHTS);
 }
 
 bool cell_flop(cell_size *out, int cell)
 {
-    return fit(out, cell, true);
+    return fit(out, cell, FLOP);
+}
+
+size_t cell_states(int cell)
+{
+    const double n = measure(cell, 5, 2, 1, STATES);
+    return n > 0 ? (size_t)n : 0;
 }
 
 double cell_size_at(const cell_size *n, double I, double H, double P)

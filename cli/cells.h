@@ -31,6 +31,8 @@ rg_cell cell_stack(const settings *s, rg_graph *graph, const rg_cell_opts *opts)
 /* Is --proj given for a cell without projection? DONE or said why not. */
 int cell_settings_ok(const settings *s);
 
+/* How many states a layer has; 0: no memory. */
+size_t cell_states(int cell);
 /* A number that depends on a cell's widths: a·I·H + b·H² + c·P·H + d·I + e·H + f. */
 typedef struct cell_size { double IH, HH, PH, I, H, one; } cell_size;
 /* Of its weights; of the operations of a step of one row. false: no memory. */

@@ -77,13 +77,6 @@ double params_bytes(rg_params *params)
     return sum;
 }
 
-/* Of a layer. */
-static size_t states_of(const model *m)
-{
-    rg_cell_fn *make = cells[m->cell].make;
-    return make == rg_lstm || make == rg_sru || make == rg_qrnn ? 2 : 1;
-}
-
 int model_fits(double need)
 {
     const double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
@@ -118,7 +111,7 @@ int model_new(model *m, const settings *s, const rg_corpus *corpus)
     memcpy(m->symbol, corpus->symbol, corpus->V * sizeof *m->symbol);
     int code = fits(m, s->batch, s->tbptt > s->seq_len ? s->tbptt : s->seq_len);
     if (code == DONE)
-        code = regular_read(&m->lm, s, states_of(m));
+        code = regular_read(&m->lm, s, cell_states(m->cell));
     if (code == DONE && rg_params_create(&m->params, (uint64_t)s->seed,
                                          &(rg_params_opts){ .real = m->real }))
         code = fail(RUN_TIME, "no memory");
