@@ -105,6 +105,8 @@ bool measure_falls(measure m);
 /* compare_trial.c: train and test one contestant with one seed; progress may end it. */
 int trial_run(outcome *out, const comparison *c, const study *st, size_t who, int seed,
               bool (*progress)(void *user, uint64_t update), void *user);
+/* Updates of a trial: the contestant's own number where it is less than the study's. */
+uint64_t trial_updates(const study *st, const contestant *w);
 /* Milliseconds of an update with nothing beside it, @p hidden wide. */
 double trial_time(const comparison *c, const study *st, size_t who, int64_t hidden);
 

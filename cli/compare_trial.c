@@ -26,7 +26,7 @@ static double measured(measure m, double loss, double accuracy)
     }
 }
 
-static uint64_t updates_of(const study *st, const contestant *w)
+uint64_t trial_updates(const study *st, const contestant *w)
 {
     return w->updates && w->updates < st->updates ? w->updates : st->updates;
 }
@@ -43,7 +43,7 @@ static rg_trial_opts trial_opts(const study *st, const contestant *w, uint64_t s
     const double enough = st->row->enough;
     rg_trial_opts o = {
         .problem = st->problem, .model = model_of(w), .optim = w->optim,
-        .batch = st->row->batch, .updates = updates_of(st, w), .seed = seed,
+        .batch = st->row->batch, .updates = trial_updates(st, w), .seed = seed,
         .test_rows = TEST_ROWS, .scale = w->scale, .omega = w->omega, .plan = { .threads = 1 },
     };
     o.test_every = (o.updates + POINTS - 1) / POINTS;
@@ -189,7 +189,7 @@ static int run_chars(outcome *out, const comparison *c, const study *st, const c
     rg_status status = rg_trainer_create(&t, params, rg_corpus_part(&c->corpus, RG_PART_TRAIN), &o);
     if (status)
         return fail(exit_code(status), "%s", rg_params_message(params));
-    int code = chars_train(out, t, updates_of(st, w), progress, user);
+    int code = chars_train(out, t, trial_updates(st, w), progress, user);
     const rg_trainer_report r = rg_trainer_facts(t);
     rg_trainer_destroy(&t);
     if (code == DONE)

@@ -109,9 +109,8 @@ static void *work(void *user)
     worker *w = user;
     while (take(w)) {
         study *st = &w->o->c->study[w->now.study];
-        const contestant *who = &st->who[w->now.who];
         outcome *out = outcome_at(st, w->now.who, w->now.seed);
-        w->updates = (double)(who->updates ? who->updates : st->updates);
+        w->updates = (double)trial_updates(st, &st->who[w->now.who]);
         int code = trial_run(out, w->o->c, st, w->now.who, w->now.seed, progress, w);
         if (code == DONE)
             code = outcome_save(out, w->o->c, st, w->now.who, w->now.seed);
@@ -126,9 +125,7 @@ static double cost_of(const study *st, size_t who)
 {
     const contestant *w = &st->who[who];
     const double extra = w->omega == RG_OMEGA_EXACT ? 5 : w->omega ? 2.5 : 1;
-    const double updates = (double)(w->updates && w->updates < st->updates ? w->updates
-                                                                           : st->updates);
-    return extra * updates * (double)(st->row->T * st->row->batch) *
+    return extra * (double)trial_updates(st, w) * (double)(st->row->T * st->row->batch) *
            ((double)st->weights[who] + 2000);
 }
 
