@@ -25,7 +25,7 @@ typedef struct office {
     double          cost, done;       /* of all; of what is finished */
     double          part[MAX_WORKERS];  /* of running ones: share done, times cost */
     double          began, told;
-    int             code;
+    _Atomic int     code;             /* also read without the lock */
     pthread_mutex_t lock;
 } office;
 
@@ -181,7 +181,9 @@ static void time_all(comparison *c)
             for (size_t who = 0; who < st->n && !signals_stop(); who++) {
                 const int64_t own = st->who[who].hidden;
                 st->ms[who] = fmin(st->ms[who], trial_time(c, st, who, own));
-                if (lstm)
+                if (own == lstm)
+                    st->ms_wide[who] = st->ms[who];
+                else if (lstm)
                     st->ms_wide[who] = fmin(st->ms_wide[who], trial_time(c, st, who, lstm));
             }
     }
