@@ -136,15 +136,24 @@ spread spread_of(const study *st, size_t who, outcome_fn *value);
 /* Of a's minus b's value, seed by seed. */
 spread spread_between(const study *st, size_t a, size_t b, outcome_fn *value);
 double outcome_value(const outcome *o);
+/* Slope of ln of the gradient against the lag, before and after training; NaN: not measured. */
+double outcome_slope_before(const outcome *o);
+double outcome_slope_after(const outcome *o);
+/* How many seeds reached the study's threshold, and the means of when; NaN: none. */
+typedef struct reach {
+    int    n;
+    double updates, seconds;
+} reach;
+reach reach_of(const study *st, size_t who);
 /* Index of a contestant by cell, or -1. */
 int contestant_index(const study *st, const char *cell);
 const study *study_find(const comparison *c, const char *key);
 
-/* compare_tables.c: the lecture's tables as claims, each beside what was measured. */
+/* compare_claims.c: the lecture's tables as claims, each beside what was measured. */
 typedef struct claim {
     const char *topic, *left, *right;  /* in our words: what is said of both */
     char        found[640];            /* what was measured */
-    int         verdict;               /* 1 confirmed, 0 not confirmed, -1 not measured, 2 a fact */
+    enum { UNKNOWN, NOT, YES, FACT } verdict;  /* not measured, not confirmed, confirmed, a fact */
 } claim;
 enum { MAX_CLAIMS = 8 };
 size_t claims_of(claim *out, const comparison *c, const char *other);

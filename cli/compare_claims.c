@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NOT = 0, YES = 1, FACT = 2, UNKNOWN = -1 };
-
 static void say(claim *cl, const char *format, ...) RG_PRINTF(2, 3);
 
 static void say(claim *cl, const char *format, ...)
@@ -55,6 +53,12 @@ static int better(claim *cl, const pair *p)
     return (d.mean < 0) == measure_falls(m) ? 1 : -1;
 }
 
+/* A row that n studies could tell holds if it held in all of them. */
+static void judge(claim *cl, int held, int n)
+{
+    cl->verdict = n == 0 ? UNKNOWN : held == n ? YES : NOT;
+}
+
 /* ---- Rows ----------------------------------------------------------------------------------- */
 
 static void architecture(claim *cl, const comparison *c, const char *other)
@@ -81,7 +85,6 @@ static void cell(claim *cl, const comparison *c, const char *other)
     cl->verdict = FACT;
 }
 
-/* Confirmed if it holds in every study that there is. */
 static void memory_rnn(claim *cl, const comparison *c, const char *other)
 {
     static const char *const keys[] = { "copy-50", "order-100", "adding-100" };
@@ -93,7 +96,7 @@ static void memory_rnn(claim *cl, const comparison *c, const char *other)
             held += better(cl, &p) > 0;
         }
     }
-    cl->verdict = n == 0 ? UNKNOWN : held == n ? YES : NOT;
+    judge(cl, held, n);
 }
 
 /* Do both clearly beat guessing? */
@@ -113,23 +116,17 @@ static void memory_gru(claim *cl, const comparison *c, const char *other)
         n++;
         held += a.mean + a.half < p.st->blind && b.mean + b.half < p.st->blind;
     }
-    cl->verdict = n == 0 ? UNKNOWN : held == n ? YES : NOT;
+    judge(cl, held, n);
 }
 
 /* Seconds until the threshold, of the seeds that reached it. */
 static void say_threshold(claim *cl, const study *st, size_t who)
 {
-    double sum = 0;
-    int n = 0;
-    for (int k = 0; k < st->seeds; k++) {
-        const outcome *o = outcome_at(st, who, k);
-        n += o->enough_update > 0;
-        sum += o->enough_update ? o->enough_seconds : 0;
-    }
+    const reach r = reach_of(st, who);
     say(cl, "; %s %s %.3g: %d of %d seeds", st->who[who].label, measure_name(st->row->measure),
-        st->row->enough, n, st->seeds);
-    if (n)
-        say(cl, ", after %.2g s", sum / n);
+        st->row->enough, r.n, st->seeds);
+    if (r.n)
+        say(cl, ", after %.2g s", r.seconds);
 }
 
 /* More time an update, at equal widths, wherever both are timed? */
@@ -151,7 +148,7 @@ static void training(claim *cl, const comparison *c, const char *other)
         say_threshold(cl, p.st, p.lstm);
         say_threshold(cl, p.st, p.other);
     }
-    cl->verdict = n == 0 ? UNKNOWN : slower == n ? YES : NOT;
+    judge(cl, slower, n);
 }
 
 static void say_lengths(claim *cl, const pair *p)
@@ -194,16 +191,6 @@ static void long_gru(claim *cl, const comparison *c, const char *other)
     cl->verdict = held ? YES : NOT;
 }
 
-static double slope_before(const outcome *o)
-{
-    return o->slope[0];
-}
-
-static double slope_after(const outcome *o)
-{
-    return o->slope[1];
-}
-
 static void vanishing(claim *cl, const comparison *c, const char *other)
 {
     pair p;
@@ -211,7 +198,7 @@ static void vanishing(claim *cl, const comparison *c, const char *other)
         return;
     cl->verdict = YES; /* if it holds at the start and after training */
     for (int after = 0; after < 2; after++) {
-        outcome_fn *slope = after ? slope_after : slope_before;
+        outcome_fn *slope = after ? outcome_slope_after : outcome_slope_before;
         const spread a = spread_of(p.st, p.lstm, slope), b = spread_of(p.st, p.other, slope);
         const spread d = spread_between(p.st, p.lstm, p.other, slope);
         say(cl, "%s%s: ln of the gradient falls by %.3f and %.3f a step (halves in %.1f and %.1f), "
@@ -245,7 +232,7 @@ static void which(claim *cl, const comparison *c, const char *other)
         }
     say(cl, ". LSTM clearly better in %d of %d, clearly worse in %d; the rest the seeds cannot "
         "tell", wins, n, losses);
-    cl->verdict = n == 0 ? UNKNOWN : wins == n ? YES : NOT;
+    judge(cl, wins, n);
 }
 
 /* ---- The tables ----------------------------------------------------------------------------- */

@@ -21,19 +21,13 @@ static double seconds_of(const outcome *o)
 /* How many seeds reached the threshold, and after how many updates on average. */
 static void reached(char out[64], const study *st, size_t who)
 {
-    double sum = 0;
-    int n = 0;
-    for (int k = 0; k < st->seeds; k++) {
-        const outcome *o = outcome_at(st, who, k);
-        n += o->enough_update > 0;
-        sum += (double)o->enough_update;
-    }
+    const reach r = reach_of(st, who);
     if (st->row->enough <= 0)
         (void)snprintf(out, 64, "-");
-    else if (n == 0)
+    else if (r.n == 0)
         (void)snprintf(out, 64, "0 of %d", st->seeds);
     else
-        (void)snprintf(out, 64, "%d of %d, %.0f", n, st->seeds, sum / n);
+        (void)snprintf(out, 64, "%d of %d, %.0f", r.n, st->seeds, r.updates);
 }
 
 static void print_study(const study *st)
@@ -60,10 +54,11 @@ static void print_study(const study *st)
     }
 }
 
-static const char *verdict_word(int verdict)
+static const char *verdict_word(const claim *cl)
 {
-    return verdict == 1 ? "confirmed" : verdict == 0 ? "NOT CONFIRMED"
-         : verdict == 2 ? "a fact" : "not measured";
+    static const char *const word[] = { [UNKNOWN] = "not measured", [NOT] = "NOT CONFIRMED",
+                                        [YES] = "confirmed", [FACT] = "a fact" };
+    return word[cl->verdict];
 }
 
 static void print_claims(const comparison *c, const char *other)
@@ -72,7 +67,7 @@ static void print_claims(const comparison *c, const char *other)
     const size_t n = claims_of(list, c, other);
     printf("\nLSTM against %s\n", strcmp(other, "rnn") == 0 ? "RNN" : "GRU");
     for (size_t i = 0; i < n; i++)
-        printf("  %-18s %-14s %s\n", list[i].topic, verdict_word(list[i].verdict), list[i].found);
+        printf("  %-18s %-14s %s\n", list[i].topic, verdict_word(&list[i]), list[i].found);
 }
 
 /* ---- For programs --------------------------------------------------------------------------- */
@@ -101,7 +96,7 @@ static json_t *claim_object(const claim *cl, const char *other)
 {
     return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "v", 1, "what", "claim", "against",
                      other, "topic", cl->topic, "lstm", cl->left, "other", cl->right, "found",
-                     cl->found, "verdict", verdict_word(cl->verdict));
+                     cl->found, "verdict", verdict_word(cl));
 }
 
 static json_t *whole(const comparison *c)

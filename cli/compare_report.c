@@ -46,11 +46,13 @@ static void cell(FILE *out, const char *text)
 
 /* ---- The lecture's tables ------------------------------------------------------------------- */
 
-static void verdict(FILE *out, int v)
+static void verdict(FILE *out, const claim *cl)
 {
-    fprintf(out, "<td class=\"%s\">%s</td>", v == 1 ? "yes" : v == 0 ? "no" : "fact",
-            v == 1 ? "✓ confirmed" : v == 0 ? "✗ not confirmed" : v == 2 ? "a fact"
-            : "not measured");
+    static const struct { const char *style, *text; } said[] = {
+        [UNKNOWN] = { "fact", "not measured" }, [NOT] = { "no", "✗ not confirmed" },
+        [YES] = { "yes", "✓ confirmed" }, [FACT] = { "fact", "a fact" },
+    };
+    fprintf(out, "<td class=\"%s\">%s</td>", said[cl->verdict].style, said[cl->verdict].text);
 }
 
 static void claims(FILE *out, const comparison *c, const char *other, const char *name)
@@ -66,7 +68,7 @@ static void claims(FILE *out, const comparison *c, const char *other, const char
         cell(out, list[i].left);
         cell(out, list[i].right);
         cell(out, list[i].found);
-        verdict(out, list[i].verdict);
+        verdict(out, &list[i]);
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);
@@ -85,16 +87,6 @@ static void number(FILE *out, const spread *s, int digits)
         fprintf(out, "<td class=\"n\">%.*f ± %.*f</td>", digits, s->mean, digits, s->half);
 }
 
-static double slope_before(const outcome *o)
-{
-    return o->n_lags[0] ? o->slope[0] : NAN;
-}
-
-static double slope_after(const outcome *o)
-{
-    return o->n_lags[1] ? o->slope[1] : NAN;
-}
-
 static double clip_share(const outcome *o)
 {
     return o->updates ? (double)o->clipped / (double)o->updates : NAN;
@@ -108,30 +100,22 @@ static double norm_ratio(const outcome *o)
 /* Seeds that reached the threshold, and when. */
 static void threshold(FILE *out, const study *st, size_t who)
 {
-    double updates = 0, took = 0;
-    int n = 0;
-    for (int k = 0; k < st->seeds; k++) {
-        const outcome *o = outcome_at(st, who, k);
-        if (!o->enough_update)
-            continue;
-        n++;
-        updates += (double)o->enough_update;
-        took += o->enough_seconds;
-    }
+    const reach r = reach_of(st, who);
     if (st->row->enough <= 0)
         fputs("<td class=\"n\">–</td>", out);
-    else if (n == 0)
+    else if (r.n == 0)
         fprintf(out, "<td class=\"n\">0 of %d</td>", st->seeds);
     else
-        fprintf(out, "<td class=\"n\">%d of %d<br>%.0f updates<br>%.1f s</td>", n, st->seeds,
-                updates / n, took / n);
+        fprintf(out, "<td class=\"n\">%d of %d<br>%.0f updates<br>%.1f s</td>", r.n, st->seeds,
+                r.updates, r.seconds);
 }
 
 static void contestant_row(FILE *out, const study *st, size_t i)
 {
     const outcome *o = outcome_at(st, i, 0);
-    const spread value = spread_of(st, i, outcome_value), before = spread_of(st, i, slope_before),
-                 after = spread_of(st, i, slope_after), clip = spread_of(st, i, clip_share),
+    const spread value = spread_of(st, i, outcome_value),
+                 before = spread_of(st, i, outcome_slope_before),
+                 after = spread_of(st, i, outcome_slope_after), clip = spread_of(st, i, clip_share),
                  ratio = spread_of(st, i, norm_ratio);
     fputs("<tr>", out);
     cell(out, st->who[i].label);

@@ -59,6 +59,32 @@ double outcome_value(const outcome *o)
     return o->value;
 }
 
+double outcome_slope_before(const outcome *o)
+{
+    return o->n_lags[0] ? o->slope[0] : NAN;
+}
+
+double outcome_slope_after(const outcome *o)
+{
+    return o->n_lags[1] ? o->slope[1] : NAN;
+}
+
+reach reach_of(const study *st, size_t who)
+{
+    reach r = { .n = 0 };
+    for (int k = 0; k < st->seeds; k++) {
+        const outcome *o = outcome_at(st, who, k);
+        if (!o->enough_update)
+            continue;
+        r.n++;
+        r.updates += (double)o->enough_update;
+        r.seconds += o->enough_seconds;
+    }
+    r.updates = r.n ? r.updates / r.n : NAN;
+    r.seconds = r.n ? r.seconds / r.n : NAN;
+    return r;
+}
+
 int contestant_index(const study *st, const char *cell)
 {
     for (size_t i = 0; i < st->n; i++)
