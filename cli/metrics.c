@@ -122,19 +122,21 @@ int metrics_add(metrics *m, const metrics_row *given, bool echo)
     if (in_bits(m))
         row->measure[0] = row->loss / LN2;
     char csv[512], *json = json_line(m, row);
-    if (!json)
-        return fail(RUN_TIME, "no memory");
+    int code = json ? keep(m, row) : fail(RUN_TIME, "no memory");
+    if (code) {
+        free(json);
+        free(row->line);
+        return code;
+    }
     size_t n = strlen(json);
     if (echo) {
         puts(json);
         fflush(stdout);
     }
     json[n] = '\n'; /* in place of the terminator: one write */
+    code = append(m->jsonl, json, n + 1, "metrics.jsonl");
     csv_line(csv, sizeof csv, m, row);
-    int code = keep(m, row);
-    if (code == DONE)
-        code = append(m->jsonl, json, n + 1, "metrics.jsonl");
-    if (code == DONE)
+    if (code == DONE && !row->line)
         code = append(m->csv, csv, strlen(csv), "metrics.csv");
     free(json);
     return code;
@@ -143,22 +145,7 @@ int metrics_add(metrics *m, const metrics_row *given, bool echo)
 int metrics_line(metrics *m, char *line, uint64_t step, bool echo)
 {
     const metrics_row row = { .step = step, .split = "gradflow", .line = line };
-    char *text = line ? strdup(line) : NULL;
-    int code = text ? keep(m, &row) : fail(RUN_TIME, "no memory");
-    if (code) {
-        free(text);
-        free(line);
-        return code;
-    }
-    if (echo) {
-        puts(line);
-        fflush(stdout);
-    }
-    const size_t n = strlen(text);
-    text[n] = '\n';
-    code = append(m->jsonl, text, n + 1, "metrics.jsonl");
-    free(text);
-    return code;
+    return line ? metrics_add(m, &row, echo) : fail(RUN_TIME, "no memory");
 }
 
 /* A number that a row may lack. */
