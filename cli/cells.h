@@ -24,8 +24,8 @@ rg_cell_opts cell_opts(int cell, int64_t proj, int64_t hidden);
 /* rg_lstm() projected to half of its state, for who looks for a state's width. */
 rg_cell cell_half_projected(rg_graph *graph, const char *group, int64_t I, int64_t H,
                             const rg_cell_opts *opts);
-/* The settings' cell in --layers layers, at most MAX_STACK: groups l0, l1, ..., each reading the one
- * below. */
+/* The settings' cell in --layers layers, at most MAX_STACK: groups l0, l1, ..., each reading the
+ * one below. */
 enum { MAX_STACK = 8 };
 rg_cell cell_stack(const settings *s, rg_graph *graph, const rg_cell_opts *opts);
 /* Is --proj given for a cell without projection? DONE or said why not. */

@@ -65,7 +65,8 @@ static int score(const settings *s, const model *m, const rg_corpus *c, bool own
     rg_lm_score_opts opts = { .rows = (size_t)s->batch,
                               .plan = { .real = m->real, .threads = (int)s->threads } };
     if (text.n < 2)
-        return fail(BAD_DATA, "part %s has %zu characters: nothing to predict", part_names[part], text.n);
+        return fail(BAD_DATA, "part %s has %zu characters: nothing to predict", part_names[part],
+                    text.n);
     rg_status st = rg_lm_evaluate(&result, m->params, &m->lm, text, &opts);
     if (st)
         return fail(exit_code(st), "%s", result.message);

@@ -66,7 +66,8 @@ static int report(const settings *s, const model *m, const lesson *l, int part)
     code = course_grade(&g, p, m->net, rows, &st);
     if (code == DONE) {
         grade_measure(measure, &g);
-        const outcome r = { part_names[part], rows->n, g.loss / (double)g.count, measure, base, n_base };
+        const outcome r = { part_names[part], rows->n, g.loss / (double)g.count, measure, base,
+                            n_base };
         if (s->json)
             code = put_json(course_object(m, &r), 17);
         else

@@ -32,8 +32,8 @@ typedef struct metrics {
 int metrics_open(metrics *m, const folder *f, const char *const *name, uint64_t step,
                  uint64_t evaluated);
 void metrics_close(metrics *m);
-/* Append to both files, one write each; a row that is a line, which it takes, to metrics.jsonl only.
- * With @p echo the JSON line goes to stdout as well. */
+/* Append to both files, one write each; a row that is a line, which it takes, to metrics.jsonl
+ * only. With @p echo the JSON line goes to stdout as well. */
 int metrics_add(metrics *m, const metrics_row *row, bool echo);
 /* A line of metrics.jsonl that is no row of numbers, allocated, which it takes; NULL: no memory. */
 int metrics_line(metrics *m, char *line, uint64_t step, bool echo);
