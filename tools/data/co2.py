@@ -5,6 +5,7 @@
 Writes co2.csv: `date` and `co2` (parts per million) of 2284 weeks from 1958, of which 59 are
 missing. The last fifth is the test. Public domain (Keeling and Whorf, CDIAC)."""
 import common
+from common import rmse
 
 PACKAGE = "python3-statsmodels"
 INSIDE = "usr/lib/python3/dist-packages/statsmodels/datasets/co2/co2.csv"
@@ -16,14 +17,13 @@ def rmse_before(values, test, lag):
     """Of what was measured a lag before, where both are there."""
     errors = [values[i] - values[i - lag] for i in test
               if values[i] is not None and values[i - lag] is not None]
-    return (sum(e * e for e in errors) / len(errors)) ** 0.5
+    return rmse(errors)
 
 
 def main():
     folder = common.arguments(__doc__, "co2", SHA)
     files, package = common.members(PACKAGE, lambda path: path == INSIDE)
-    text = files[INSIDE].decode().replace("\r\n", "\n")
-    text += "" if text.endswith("\n") else "\n"
+    text = common.lines(files[INSIDE])
     cells = [line.split(",")[1] for line in text.splitlines()[1:]]
     values = [float(cell) if cell else None for cell in cells]
     test = range(int(0.8 * len(values)), len(values))

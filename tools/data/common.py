@@ -111,6 +111,16 @@ def table(columns, rows):
     return out.getvalue().encode()
 
 
+def lines(data):
+    """A text whose lines end in LF, the last one too."""
+    text = data.decode().replace("\r\n", "\n")
+    return text if text.endswith("\n") else text + "\n"
+
+
+def rmse(errors):
+    return (sum(e * e for e in errors) / len(errors)) ** 0.5
+
+
 def stretches(text):
     """The first 90 % of a text's characters, the next 5 %, the last 5 %."""
     n = len(text)

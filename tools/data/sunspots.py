@@ -11,6 +11,7 @@ import struct
 import zlib
 
 import common
+from common import rmse
 
 PACKAGE = "r-base-core"
 WHERE = "usr/lib/R/library/datasets/data/Rdata"
@@ -47,10 +48,6 @@ def reals(data):
     at = data.index(REALS) + len(REALS)
     n = struct.unpack_from(">i", data, at)[0]
     return struct.unpack_from(f">{n}d", data, at + 4)
-
-
-def rmse(errors):
-    return (sum(e * e for e in errors) / len(errors)) ** 0.5
 
 
 def main():

@@ -9,6 +9,7 @@ import csv
 import io
 
 import common
+from common import rmse
 
 PACKAGE = "python3-vega-datasets"
 INSIDE = "usr/lib/python3/dist-packages/vega_datasets/_data/seattle-weather.csv"
@@ -16,15 +17,10 @@ SHA = {"weather.csv":
        "62f0609f787158128aa2bd102967173a4953122dd4f872bf1d502cae1037df0b"}
 
 
-def rmse(errors):
-    return (sum(e * e for e in errors) / len(errors)) ** 0.5
-
-
 def main():
     folder = common.arguments(__doc__, "weather", SHA)
     files, package = common.members(PACKAGE, lambda path: path == INSIDE)
-    text = files[INSIDE].decode().replace("\r\n", "\n")
-    text += "" if text.endswith("\n") else "\n"
+    text = common.lines(files[INSIDE])
     rows = list(csv.DictReader(io.StringIO(text)))
     hot = [float(row["temp_max"]) for row in rows]
     label = [row["weather"] for row in rows]
