@@ -2,14 +2,14 @@
 #include "train/search.h"
 
 #include "base/philox.h"
+#include "base/real.h"
 #include "train/likeliest.h"
 
 #include <math.h>
 
 static double logit(const rg_search *s, int64_t row, int64_t v)
 {
-    int64_t i = row * s->V + v;
-    return s->f64 ? ((const double *)s->z)[i] : ((const float *)s->z)[i];
+    return rg_real_at(s->z, s->real, (size_t)(row * s->V + v));
 }
 
 /* ln Σ exp z of a row, and the lowest of its largest logits. */

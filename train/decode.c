@@ -3,6 +3,7 @@
 #include "train/search.h"
 
 #include "base/checked.h"
+#include "base/real.h"
 #include "base/shape.h"
 
 #include <math.h>
@@ -74,7 +75,7 @@ static rg_status measure(rg_search *s, bool beam)
     s->V = rg_dim(d->logits, -1);
     s->S = d->weights.graph ? rg_dim(d->weights, -1) : 0;
     s->width = beam ? s->opts->width : 1;
-    s->f64 = rg_plan_facts(d->plan).real == RG_F64;
+    s->real = rg_plan_facts(d->plan).real;
     if (s->R < 1 || s->V < 1 || s->R > INT32_MAX || s->V > INT32_MAX)
         return rg_fail(&s->err, RG_ESHAPE, "decode: tokens must be [R], logits [R,V], neither "
                        "empty");
@@ -118,7 +119,7 @@ static rg_status start_states(struct loop *l, const void *const *start)
     rg_status st = RG_OK;
     for (size_t k = 0; k < d->n_state && st == RG_OK; k++) {
         struct state *x = &l->state[k];
-        size_t item = rg_kind_size(rg_kind_of(d->state[k]), s->f64 ? RG_F64 : RG_F32);
+        size_t item = rg_kind_size(rg_kind_of(d->state[k]), s->real);
         x->row = (size_t)(rg_shape_count(rg_shape_of(d->state[k])) / s->R) * item;
         if (!(x->in = rg_get(&s->alloc, (size_t)s->R * x->row)))
             return no_memory(s);
@@ -166,8 +167,7 @@ static rg_status note(struct loop *l)
         h->id[at + r] = s->next[r].id;
     }
     for (size_t i = 0; i < wide && w; i++)
-        h->weights[at * (size_t)s->S + i] = s->f64 ? (float)((const double *)w)[i]
-                                                   : ((const float *)w)[i];
+        h->weights[at * (size_t)s->S + i] = (float)rg_real_at(w, s->real, i);
     h->steps++;
     return RG_OK;
 }

@@ -2,6 +2,7 @@
 #include "train/lm.h"
 
 #include "base/memory.h"
+#include "base/real.h"
 
 #include <string.h>
 
@@ -15,7 +16,7 @@ typedef struct scoring {
     int32_t *x, *y;   /* [T,R] */
     rg_lm    lm;
     rg_plan *plan;
-    bool     f64;
+    rg_dtype real;    /* of the plan */
 } scoring;
 
 static void fill(const scoring *s, size_t window)
@@ -32,15 +33,12 @@ static void fill(const scoring *s, size_t window)
 /* Add up the positions that are no padding, in order of time, then row. */
 static void add(rg_lm_score *out, const scoring *s, size_t window, const void *nats)
 {
-    const float *single = nats;
-    const double *twice = nats;
     for (int64_t t = 0; t < s->T; t++)
         for (int64_t r = 0; r < s->R; r++) {
             size_t step = window * (size_t)s->T + (size_t)t;
             if (step >= s->L || (size_t)r * s->L + step + 1 >= s->text.n)
                 continue;
-            int64_t i = t * s->R + r;
-            out->nats += s->f64 ? twice[i] : (double)single[i];
+            out->nats += rg_real_at(nats, s->real, (size_t)(t * s->R + r));
             out->count++;
         }
 }
@@ -57,7 +55,7 @@ static void measure(scoring *s, rg_span text, const rg_lm_score_opts *o)
     size_t most = o->limit / (rows * (size_t)s->T) + (o->limit % (rows * (size_t)s->T) > 0);
     if (o->limit && most < s->windows)
         s->windows = most;
-    s->f64 = o->plan.real == RG_F64;
+    s->real = o->plan.real;
 }
 
 static rg_status prepare(scoring *s, rg_params *params, const rg_lm_opts *model,

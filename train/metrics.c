@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/memory.h"
+#include "base/real.h"
 
 #include <math.h>
 #include <string.h>
@@ -111,14 +112,13 @@ rg_class_report rg_class_f1(double *each, const uint64_t *confusion, size_t K, i
 
 size_t rg_rank_of(const void *z, rg_dtype real, size_t K, int64_t truth)
 {
-    const bool f64 = real == RG_F64;
     size_t before = 0;
-    if (!z || truth < 0 || (uint64_t)truth >= K || (real != RG_F32 && !f64))
+    if (!z || truth < 0 || (uint64_t)truth >= K || (real != RG_F32 && real != RG_F64))
         return K;
     const size_t at = (size_t)truth;
-    const double own = f64 ? ((const double *)z)[at] : ((const float *)z)[at];
+    const double own = rg_real_at(z, real, at);
     for (size_t k = 0; k < K; k++) {
-        double other = f64 ? ((const double *)z)[k] : ((const float *)z)[k];
+        double other = rg_real_at(z, real, k);
         before += other > own || (other == own && k < at);
     }
     return isnan(own) ? K : before;

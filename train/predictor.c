@@ -3,6 +3,7 @@
 #include "train/answers.h"
 #include "train/rows.h"
 
+#include "base/real.h"
 #include "graph/params.h"
 
 #include <string.h>
@@ -73,12 +74,6 @@ const char *rg_predictor_message(const rg_predictor *p)
 
 /* ---- One row of a batch --------------------------------------------------------------------- */
 
-static double real_at(const rg_predictor *p, const void *data, size_t i)
-{
-    return p->feeder.plan.real == RG_F64 ? ((const double *)data)[i]
-                                         : (double)((const float *)data)[i];
-}
-
 static rg_status make_room(rg_predictor *p, size_t n)
 {
     if (n <= p->room)
@@ -100,7 +95,7 @@ static rg_status read_outputs(rg_prediction *said, rg_predictor *p, rg_cached_pl
     rg_status st = make_room(p, (size_t)said->steps * O);
     for (size_t t = 0; st == RG_OK && t < (size_t)said->steps; t++)
         for (size_t k = 0; k < O; k++)
-            p->z[t * O + k] = real_at(p, z, (t * B + (size_t)b) * O + k);
+            p->z[t * O + k] = rg_real_at(z, p->feeder.plan.real, (t * B + (size_t)b) * O + k);
     said->z = p->z;
     return st;
 }
@@ -115,7 +110,7 @@ static void read_losses(rg_prediction *said, rg_predictor *p, rg_cached_plan *go
         const size_t at = values ? (size_t)b * O + i : i * (size_t)got->B + (size_t)b;
         if (!p->feeder.counts[at])
             continue;
-        said->loss += real_at(p, each, at);
+        said->loss += rg_real_at(each, p->feeder.plan.real, at);
         said->count++;
     }
 }

@@ -2,6 +2,7 @@
 #include "train/lm.h"
 
 #include "base/philox.h"
+#include "base/real.h"
 #include "graph/params.h"
 #include "train/likeliest.h"
 
@@ -114,7 +115,7 @@ static int32_t weigh(rg_sampler *s)
     const void *z = rg_plan_data(s->plan, s->lm.z);
     int32_t best = 0;
     for (int64_t v = 0; v < s->V; v++) {
-        s->p[v] = s->opts.plan.real == RG_F64 ? ((const double *)z)[v] : ((const float *)z)[v];
+        s->p[v] = rg_real_at(z, s->opts.plan.real, (size_t)v);
         if (!isfinite(s->p[v]))
             return -1;
         best = s->p[v] > s->p[best] ? (int32_t)v : best;

@@ -21,7 +21,7 @@ typedef struct rg_search {
     rg_err                err;
     const rg_decoder     *decoder;
     const rg_decode_opts *opts;
-    bool                  f64;
+    rg_dtype              real;         /* of the plan */
     int64_t               R, V, S, B, width;
     rg_slot_state        *slot, *next;  /* [R] */
     const void           *z;            /* [R,V] of this step */

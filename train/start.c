@@ -2,6 +2,7 @@
 #include "train/lm.h"
 
 #include "base/philox.h"
+#include "base/real.h"
 #include "graph/params.h"
 
 #include <math.h>
@@ -32,8 +33,7 @@ static double element(const rg_param_info *learned, const char *stream, uint64_t
                       uint64_t step, int64_t i, int64_t H)
 {
     if (learned && learned->data)
-        return learned->dtype == RG_F64 ? ((const double *)learned->data)[i % H]
-                                        : (double)((const float *)learned->data)[i % H];
+        return rg_real_at(learned->data, learned->dtype, (size_t)(i % H));
     if (learned)
         return 0; /* not trained yet */
     return SCALE * rg_draw_normal(seed, RG_DOMAIN_STATE, rg_stream_tail(rg_fnv1a(stream), step),

@@ -10,7 +10,7 @@
 typedef struct rg_feed {
     const rg_problem *problem;
     int64_t        B;
-    bool           f64;
+    rg_dtype       real;        /* of the plan */
     size_t         n_x, n_y;    /* elements */
     double        *x, *number;  /* as made; number NULL for classes */
     float         *x32, *number32;

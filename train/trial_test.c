@@ -2,7 +2,9 @@
  * for plans of both precisions. */
 #include "train/trial.h"
 
+#include "base/checked.h"
 #include "base/memory.h"
+#include "base/real.h"
 #include "graph/params.h"
 
 #include <math.h>
@@ -13,7 +15,7 @@
 static size_t y_bytes(const rg_feed *f)
 {
     return f->n_y * (f->problem->classes ? sizeof *f->label
-                     : f->f64 ? sizeof(double) : sizeof(float));
+                     : rg_dtype_size(f->real));
 }
 
 rg_status rg_feed_create(rg_feed *f, const rg_problem *p, const rg_problem_graph *g, rg_plan *plan,
@@ -22,7 +24,7 @@ rg_status rg_feed_create(rg_feed *f, const rg_problem *p, const rg_problem_graph
     rg_alloc a;
     rg_status st;
     (void)rg_alloc_resolve(&a, NULL);
-    *f = (rg_feed){ .problem = p, .B = B, .f64 = rg_plan_facts(plan).real == RG_F64,
+    *f = (rg_feed){ .problem = p, .B = B, .real = rg_plan_facts(plan).real,
                     .n_x = (size_t)rg_shape_count(rg_shape_of(g->x)),
                     .n_y = (size_t)rg_shape_count(rg_shape_of(g->y)) };
     f->x = rg_get(&a, f->n_x * sizeof *f->x);
@@ -32,9 +34,10 @@ rg_status rg_feed_create(rg_feed *f, const rg_problem *p, const rg_problem_graph
     f->label = rg_get(&a, f->n_y * sizeof *f->label);
     if (!f->x || !f->x32 || !f->number32 || !f->label || (!p->classes && !f->number))
         return rg_fail(err, RG_ENOMEM, "problem %s: no memory for a batch", p->name);
-    const void *x = f->f64 ? (void *)f->x : f->x32;
-    const void *y = p->classes ? (void *)f->label : f->f64 ? (void *)f->number : f->number32;
-    if ((st = rg_plan_bind(plan, g->x, x, f->n_x * (f->f64 ? sizeof(double) : sizeof(float)))) ||
+    const bool f64 = f->real == RG_F64;
+    const void *x = f64 ? (void *)f->x : f->x32;
+    const void *y = p->classes ? (void *)f->label : f64 ? (void *)f->number : f->number32;
+    if ((st = rg_plan_bind(plan, g->x, x, f->n_x * rg_dtype_size(f->real))) ||
         (st = rg_plan_bind(plan, g->y, y, y_bytes(f))))
         return rg_fail(err, st, "%s", rg_plan_message(plan));
     return RG_OK;
@@ -44,9 +47,11 @@ void rg_feed_fill(rg_feed *f, uint64_t seed, uint64_t step, bool test)
 {
     rg_problem_batch(f->problem, f->x, f->number, f->problem->classes ? f->label : NULL, f->B,
                      seed, step, test);
-    for (size_t i = 0; i < f->n_x && !f->f64; i++)
+    if (f->real == RG_F64)
+        return;
+    for (size_t i = 0; i < f->n_x; i++)
         f->x32[i] = (float)f->x[i];
-    for (size_t i = 0; i < f->n_y && f->number && !f->f64; i++)
+    for (size_t i = 0; i < f->n_y && f->number; i++)
         f->number32[i] = (float)f->number[i];
 }
 
@@ -103,7 +108,7 @@ typedef struct sums {
 
 static double element(const rg_feed *f, const void *z, size_t i)
 {
-    return f->f64 ? ((const double *)z)[i] : (double)((const float *)z)[i];
+    return rg_real_at(z, f->real, i);
 }
 
 /* -ln softmax(z)[label] of one answer; was the label the largest? */
