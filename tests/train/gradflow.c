@@ -1,8 +1,6 @@
 /* tests/train/gradflow.c -- what the gradient does while a trainer trains, and where a number
  * stopped being one. */
-#include "tests/rgt.h"
-
-#include "base/philox.h"
+#include "tests/train/help.h"
 
 #include <math.h>
 #include <retrograd/retrograd.h>
@@ -14,9 +12,7 @@ static int32_t text[N];
 
 static rg_span some_text(void)
 {
-    for (uint32_t i = 0; i < N; i++)
-        text[i] = (int32_t)rg_draw_below(3, RG_DOMAIN_USER, 1, i / 2, V);
-    return (rg_span){ text, N };
+    return text_of(text, N, V);
 }
 
 static void scale(rg_params *params, const char *name, double c)
@@ -139,16 +135,6 @@ RGT_TEST(train, a_cell_may_have_any_number_of_states)
 
 /* ---- Sampled steps --------------------------------------------------------------------------- */
 
-static void same_bits(rg_params *a, rg_params *b)
-{
-    RGT_CHECK(rg_params_count(a) == rg_params_count(b));
-    for (size_t i = 0; i < rg_params_count(a); i++) {
-        rg_param_info p = rg_params_at(a, i), q = rg_params_at(b, i);
-        size_t bytes = (size_t)rg_shape_count(p.shape) * (p.dtype == RG_F64 ? 8 : 4);
-        RGT_CHECK_MSG(!memcmp(p.data, q.data, bytes), "%s differs", p.name);
-    }
-}
-
 RGT_TEST(train, sampling_every_third_step_changes_no_bit_of_the_run)
 {
     static const rg_dtype real[] = { RG_F32, RG_F64 };
@@ -173,7 +159,7 @@ RGT_TEST(train, sampling_every_third_step_changes_no_bit_of_the_run)
             RGT_CHECK(!r || (r->n_state == 4 && r->state[0].norm[0] > 0 && r->T == 8));
             rg_gradflow_destroy(&r);
         }
-        same_bits(params[0], params[1]);
+        same_weights(params[0], params[1], i);
         close_trainer(t[0], params[0]);
         close_trainer(t[1], params[1]);
     }

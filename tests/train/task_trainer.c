@@ -1,6 +1,6 @@
 /* tests/train/task_trainer.c -- training on rows of unequal length: learned, resumed to the same
  * bits, predicted row by row as in batches; scores. */
-#include "tests/rgt.h"
+#include "tests/train/help.h"
 
 #include "base/philox.h"
 
@@ -71,17 +71,6 @@ static void steps(rg_trainer *t, int n)
 {
     for (int i = 0; i < n; i++)
         RGT_CHECK_MSG(rg_trainer_step(t) == RG_OK, "%s", rg_trainer_message(t));
-}
-
-static void same_weights(rg_params *a, rg_params *b, int kind)
-{
-    RGT_CHECK(rg_params_count(a) == rg_params_count(b));
-    for (size_t i = 0; i < rg_params_count(a); i++) {
-        rg_param_info p = rg_params_at(a, i), q = rg_params_at(b, i);
-        RGT_CHECK_MSG(!strcmp(p.name, q.name) &&
-                      !memcmp(p.data, q.data, (size_t)rg_shape_count(p.shape) * sizeof(float)),
-                      "kind %d: %s differs", kind, p.name);
-    }
 }
 
 /* Every kind of task, stopped anywhere in two epochs, with another number of threads behind. */
