@@ -36,7 +36,7 @@ static int32_t find(const rg_lexicon *lex, uint64_t hash, const char *word, size
     return -1;
 }
 
-int32_t rg_lexicon_find(const rg_lexicon *lex, const char *word, size_t bytes)
+static int32_t find_word(const rg_lexicon *lex, const char *word, size_t bytes)
 {
     return find(lex, rg_hash_bytes(0, word, bytes), word, bytes);
 }
@@ -134,7 +134,7 @@ static rg_status select(rg_lexicon *lex, const rg_lexicon *counted, const rg_voc
     rg_status st = order ? RG_OK : no_memory(err, n);
     for (size_t i = 0; !st && i < n; i++)
         if (counted->count[i] >= rule->least &&
-            rg_lexicon_find(lex, counted->word[i], counted->bytes[i]) < 0)
+            find_word(lex, counted->word[i], counted->bytes[i]) < 0)
             order[kept++] = (uint32_t)i;
     room = rule->most > lex->n ? rule->most - lex->n : 0;
     if (!st)
@@ -333,7 +333,7 @@ int32_t rg_vocab_find(const rg_vocab *vocab, const char *word, size_t bytes)
         return -1;
     if (!vocab->word)
         return bytes == 1 && vocab->n == 256 ? (unsigned char)*word : -1;
-    return vocab->memory ? rg_lexicon_find(vocab->memory, word, bytes) : -1;
+    return vocab->memory ? find_word(vocab->memory, word, bytes) : -1;
 }
 
 /* Bytes of the character at @p at, 0 if it is none. */

@@ -22,7 +22,6 @@ void rg_lexicon_init(rg_lexicon *lex, const rg_alloc *alloc);
 void rg_lexicon_free(rg_lexicon *lex);
 /* The number of this word, which is new or counted once more; -1: no memory, or 2^31 words. */
 int32_t rg_lexicon_add(rg_lexicon *lex, const char *word, size_t bytes);
-int32_t rg_lexicon_find(const rg_lexicon *lex, const char *word, size_t bytes);
 
 /* What becomes of a lexicon that counted a training part. */
 typedef struct rg_vocab_rule {
