@@ -58,6 +58,26 @@ rg_init rg_init_unit(void);
 rg_cell rg_cell_of(const char *name, size_t n_state, const int64_t *width, rg_step_fn *step,
                    const void *weights);
 
+/* A cell of one state, h [B,H], and of gates alone. */
+enum { RG_GATED = 3 };
+typedef struct rg_gated {
+    int64_t width[1];
+    rg_gate gate[RG_GATED];
+    double  drop;  /* of the candidate */
+} rg_gated;
+
+/* What is special of one; its step's weights are a rg_gated. */
+typedef struct rg_gated_kind {
+    const char  *cell;
+    rg_step_fn  *step;
+    unsigned     knows;
+    size_t       n;    /* gates */
+    rg_gate_kind gate[RG_GATED];
+} rg_gated_kind;
+
+rg_cell rg_gated_cell(const rg_gated_kind *kind, rg_graph *graph, const char *group, int64_t I,
+                      int64_t H, const rg_cell_opts *opts);
+
 /* `group.<letter><suffix>` of a gate. */
 rg_val rg_gate_param(rg_graph *graph, const char *group, const char *letter, const char *suffix,
                      rg_shape shape, rg_init init);

@@ -7,15 +7,9 @@
  * long memory is a low f: chrono starts its bias at -ln τ. */
 #include "layers/cell.h"
 
-struct mgu {
-    int64_t width[1];
-    rg_gate gate[2]; /* f, g */
-    double  drop;    /* of g */
-};
-
 static void mgu_step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
 {
-    const struct mgu *p = weights;
+    const rg_gated *p = weights;
     rg_val h = s[0];
     rg_val f = rg_sigmoid(rg_gate_sum(&p->gate[0], x, h));
     rg_val g = rg_tanh(rg_gate_sum(&p->gate[1], x, rg_mul(f, h)));
@@ -26,16 +20,9 @@ static void mgu_step(const void *weights, rg_val x, const rg_val *s, rg_val *nex
 
 rg_cell rg_mgu(rg_graph *graph, const char *group, int64_t I, int64_t H, const rg_cell_opts *opts)
 {
-    rg_gate_kind kind[2] = { { "f", 1, -1, 0 }, { "g", 0, 0, 0 } };
-    rg_cell_site site;
-    struct mgu *p = NULL;
-    if (rg_cell_site_init(&site, graph, "mgu", group, I, H, opts,
-                          RG_KNOWS_FORGET | RG_KNOWS_CHRONO | RG_KNOWS_DROP_H | RG_KNOWS_DROP_G) &&
-        (p = rg_graph_alloc(graph, sizeof *p))) {
-        p->width[0] = H;
-        p->drop = site.opts.drop_candidate;
-        kind[0].bias = site.opts.forget_bias_0 ? 0 : 1;
-        rg_gates_declare(p->gate, NULL, &site, kind, 2);
-    }
-    return rg_cell_of("mgu", 1, p ? p->width : NULL, mgu_step, p);
+    static const rg_gated_kind kind = {
+        "mgu", mgu_step, RG_KNOWS_FORGET | RG_KNOWS_CHRONO | RG_KNOWS_DROP_H | RG_KNOWS_DROP_G, 2,
+        { { "f", 1, -1, 0 }, { "g", 0, 0, 0 } }
+    };
+    return rg_gated_cell(&kind, graph, group, I, H, opts);
 }

@@ -11,11 +11,6 @@
  * Feng, Tung, Ahmed, Bengio, Hajimirsadeghi, "Were RNNs all we needed?", 2024. */
 #include "layers/cell.h"
 
-struct minlstm {
-    int64_t width[1];
-    rg_gate gate[3]; /* f, i, g; no W */
-};
-
 /* -ln σ(x·U + b) */
 static rg_val log_of(const rg_gate *gate, rg_val x)
 {
@@ -24,7 +19,7 @@ static rg_val log_of(const rg_gate *gate, rg_val x)
 
 static void minlstm_step(const void *weights, rg_val x, const rg_val *s, rg_val *next)
 {
-    const rg_gate *gate = ((const struct minlstm *)weights)->gate;
+    const rg_gate *gate = ((const rg_gated *)weights)->gate;
     rg_val f = log_of(&gate[0], x);
     rg_val i = log_of(&gate[1], x);
     rg_val g = rg_affine(x, gate[2].U, gate[2].b);
@@ -36,14 +31,9 @@ static void minlstm_step(const void *weights, rg_val x, const rg_val *s, rg_val 
 rg_cell rg_minlstm(rg_graph *graph, const char *group, int64_t I, int64_t H,
                    const rg_cell_opts *opts)
 {
-    static const rg_gate_kind kind[3] = { { "f", 0, 1, RG_NO_W }, { "i", 0, -1, RG_NO_W },
-                                          { "g", 0, 0, RG_NO_W } };
-    rg_cell_site site;
-    struct minlstm *p = NULL;
-    if (rg_cell_site_init(&site, graph, "minlstm", group, I, H, opts, RG_KNOWS_CHRONO) &&
-        (p = rg_graph_alloc(graph, sizeof *p))) {
-        p->width[0] = H;
-        rg_gates_declare(p->gate, NULL, &site, kind, 3);
-    }
-    return rg_cell_of("minlstm", 1, p ? p->width : NULL, minlstm_step, p);
+    static const rg_gated_kind kind = {
+        "minlstm", minlstm_step, RG_KNOWS_CHRONO, 3,
+        { { "f", 0, 1, RG_NO_W }, { "i", 0, -1, RG_NO_W }, { "g", 0, 0, RG_NO_W } }
+    };
+    return rg_gated_cell(&kind, graph, group, I, H, opts);
 }

@@ -129,3 +129,23 @@ rg_cell rg_cell_of(const char *name, size_t n_state, const int64_t *width, rg_st
 {
     return (rg_cell){ name, n_state, width, weights ? step : failed_step, weights };
 }
+
+/* With forget_bias_0 no bias starts elsewhere than at 0: the gate of another start is f. */
+rg_cell rg_gated_cell(const rg_gated_kind *kind, rg_graph *graph, const char *group, int64_t I,
+                      int64_t H, const rg_cell_opts *opts)
+{
+    rg_gate_kind gate[RG_GATED];
+    rg_cell_site site;
+    rg_gated *p = NULL;
+    if (rg_cell_site_init(&site, graph, kind->cell, group, I, H, opts, kind->knows) &&
+        (p = rg_graph_alloc(graph, sizeof *p))) {
+        *p = (rg_gated){ .width = { H }, .drop = site.opts.drop_candidate };
+        for (size_t k = 0; k < kind->n; k++) {
+            gate[k] = kind->gate[k];
+            if (site.opts.forget_bias_0)
+                gate[k].bias = 0;
+        }
+        rg_gates_declare(p->gate, NULL, &site, gate, kind->n);
+    }
+    return rg_cell_of(kind->cell, 1, p ? p->width : NULL, kind->step, p);
+}
