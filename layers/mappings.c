@@ -4,6 +4,7 @@
 #include <retrograd/attention.h>
 
 #include <math.h>
+#include <stdio.h>
 
 /* ---- One-to-many ----------------------------------------------------------------------------- */
 
@@ -69,27 +70,23 @@ rg_val rg_shift_in(rg_val y, int32_t first)
 
 /* ---- Many-to-one ----------------------------------------------------------------------------- */
 
-/* The mask as [T,B,1], all ones if there is none; NULL shape errors poison. */
+/* The mask as [T,B,1], checked; all ones if there is none. */
 static rg_val real_steps(rg_val y, rg_val mask, const char *what)
 {
-    char have[RG_SHAPE_TEXT], want[RG_SHAPE_TEXT];
+    char have[RG_SHAPE_TEXT], name[32];
     rg_graph *g = y.graph;
-    rg_shape is = rg_shape_of(y), m = rg_shape_of(mask);
+    rg_shape is = rg_shape_of(y);
     const uint8_t one = 1;
     if (!g || g->status)
         return (rg_val){ .graph = g };
     if (is.rank != 3)
         return rg_poison(g, RG_ESHAPE, "%s: outputs are [T,B,H], these are %s", what,
                          rg_shape_text(have, &is));
-    rg_shape full = RG_SHAPE(is.dim[0], is.dim[1]);
-    if (!mask.graph) {
-        rg_val all = rg_constant(g, RG_BOOL, RG_SHAPE(1, 1), &one, 1);
-        return rg_unsqueeze(rg_broadcast(all, full), 2);
-    }
-    if (!rg_shape_equal(m, full))
-        return rg_poison(g, RG_ESHAPE, "%s: mask is %s, the outputs want [T,B] = %s", what,
-                         rg_shape_text(have, &m), rg_shape_text(want, &full));
-    return rg_unsqueeze(mask, 2);
+    (void)snprintf(name, sizeof name, "%s: mask", what);
+    if (mask.graph)
+        return rg_mask_of(g, mask, is.dim[0], is.dim[1], name);
+    rg_val all = rg_constant(g, RG_BOOL, RG_SHAPE(1, 1), &one, 1);
+    return rg_unsqueeze(rg_broadcast(all, RG_SHAPE(is.dim[0], is.dim[1])), 2);
 }
 
 rg_val rg_pool_mean(rg_val y, rg_val mask)

@@ -142,3 +142,22 @@ RGT_TEST(mappings, one_hot_rows_and_an_embedding_of_one_table_are_the_same_netwo
     RGT_CHECK(lab_apart(&l, root[4], &l, root[5]) < 1e-14);
     lab_close(&l);
 }
+
+RGT_TEST(mappings, pools_refuse_masks_of_another_form)
+{
+    typedef rg_val pool_fn(rg_val y, rg_val mask);
+    static pool_fn *const pool[] = { rg_pool_mean, rg_pool_max };
+    for (int k = 0; k < 4; k++) {
+        lab l = { .seed = 3 };
+        lab_open(&l, RG_F64);
+        rg_val y = lab_drawn(&l, "y", RG_SHAPE(T, B, H));
+        rg_val m = k % 2 ? lab_drawn(&l, "m", RG_SHAPE(T, B))
+                         : lab_bits(&l, "m", RG_BOOL, RG_SHAPE(B, T), real);
+        RGT_CHECK(pool[k / 2](y, m).id == 0);
+        const char *says = rg_graph_message(l.g), *name = k / 2 ? "pool_max: " : "pool_mean: ";
+        RGT_CHECK(rg_graph_status(l.g) == (k % 2 ? RG_EDTYPE : RG_ESHAPE));
+        RGT_CHECK_MSG(rgt_has(says, name) && rgt_has(says, k % 2 ? "mask is real; a mask is RG_BOOL"
+                                                                 : "mask is [3,4]"), "%s", says);
+        lab_close(&l);
+    }
+}
