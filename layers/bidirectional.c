@@ -26,8 +26,7 @@ static rg_val reset_backwards(rg_val reset, int64_t T)
 {
     if (!reset.graph || rg_dim(reset, 0) != T || T < 1) /* rg_unroll() says what is wrong */
         return reset;
-    const uint8_t no = 0;
-    rg_val none = rg_constant(reset.graph, RG_BOOL, RG_SCALAR, &no, 1);
+    rg_val none = rg_zero_of(reset.graph, RG_BOOL);
     rg_val part[2] = { rg_slice(reset, 0, 1, T),
                        rg_broadcast(none, RG_SHAPE(1, rg_dim(reset, 1))) };
     return rg_concat(part, 2, 0);

@@ -136,14 +136,13 @@ rg_val rg_hinge(rg_val z, rg_val t)
 
 rg_val rg_ignore(rg_val *y, int32_t id, rg_val mask)
 {
-    const int32_t first = 0;
     rg_graph *g = y ? y->graph : NULL;
     if (!g || g->status)
         return (rg_val){ .graph = g };
     if (mask.graph && !same_shape(*y, mask, "ignore", "the target", "the mask"))
         return (rg_val){ .graph = g };
     rg_val none = rg_equal(*y, rg_constant(g, RG_INT, RG_SCALAR, &id, 1));
-    *y = rg_where(none, rg_constant(g, RG_INT, RG_SCALAR, &first, 1), *y);
+    *y = rg_where(none, rg_zero_of(g, RG_INT), *y);
     rg_val counts = rg_not(none);
     return mask.graph ? rg_and(mask, counts) : counts;
 }
