@@ -69,7 +69,6 @@ typedef struct rg_flow_gate_track {
 } rg_flow_gate_track;
 
 /* What the uses of a parameter at one time step read. */
-/* What the uses of a parameter at one time step read. */
 typedef struct rg_flow_tap {
     const rg_slot *slot;
     int64_t        step;
@@ -103,7 +102,7 @@ typedef struct rg_flow {
     size_t         n_layer;
     rg_flow_gate_track *gate;
     size_t         n_gate;
-    uint32_t   x;             /* user's graph; 0 = none */
+    uint32_t       x;         /* user's graph; 0 = none */
     rg_val         x_grad;
     rg_flow_norms x_norms;
 
@@ -139,7 +138,7 @@ rg_status rg_flow_name(rg_flow *f);
 rg_status rg_flow_find_gates(rg_flow *f);
 rg_status rg_flow_read_gates(rg_flow *f, rg_gradflow_report *r);
 
-/* ---- gradflow_copy.c, gradflow_data.c ------------------------------------------------------- */
+/* ---- gradflow_copy.c ------------------------------------------------------------------------ */
 
 rg_status rg_flow_copy(rg_flow *f);
 rg_status rg_flow_bind(rg_flow *f);
@@ -171,8 +170,6 @@ void rg_flow_judge(rg_flow_state *s, int64_t lag, rg_dtype real, const int64_t *
 /* The report's line. */
 void rg_flow_say(rg_gradflow_report *r);
 const char *rg_flow_probe_text(rg_probe probe);
-/* "try ..." in the order in which it helps; "" where nothing need be done. */
-const char *rg_flow_remedy(const rg_gradflow_report *r);
 
 /* ---- gradflow_report.c ---------------------------------------------------------------------- */
 

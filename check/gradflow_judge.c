@@ -111,7 +111,8 @@ static bool is_gated(const rg_gradflow_report *r)
     return false;
 }
 
-const char *rg_flow_remedy(const rg_gradflow_report *r)
+/* "try ..." in the order in which it helps; "" where nothing need be done. */
+static const char *remedy_of(const rg_gradflow_report *r)
 {
     switch (r->verdict) {
     case RG_FLOW_EXPLODING:
@@ -150,7 +151,7 @@ void rg_flow_say(rg_gradflow_report *r)
     const char *remedy;
     char slope[RG_NUMBER_TEXT], half[RG_NUMBER_TEXT], far[RG_NUMBER_TEXT], extra[96] = "";
     r->verdict = s->verdict;
-    remedy = rg_flow_remedy(r);
+    remedy = remedy_of(r);
     if (s->cut != RG_NO_STEP)
         (void)snprintf(extra, sizeof extra, ", no gradient before time step %lld",
                        (long long)s->cut);
