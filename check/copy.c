@@ -3,8 +3,8 @@
  * Leaves become inputs bound to memory of the check. In the split copy a detached value is a leaf
  * too, with the number it has at the base point: no gradient passes, so none may be measured. */
 #include "check/check.h"
+#include "check/copying.h"
 
-#include "base/checked.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -22,42 +22,20 @@ static rg_status fail(rg_check *c, const rg_graph *g)
     return rg_fail(&c->err, g->status, "%s", g->err.text);
 }
 
-/* As rg_input(), but names need not differ; their addresses do, so that no two leaves are equal. */
 rg_val rg_check_leaf(rg_check *c, rg_check_copy *to, const char *name, uint32_t id, void *data)
 {
-    rg_graph *g = to->g;
     const rg_node *like = rg_node_at(c->g, id);
-    rg_attr_input attr;
-    memset(&attr, 0, sizeof attr);
-    attr.name = rg_arena_text(&g->arena, name);
-    attr.sig = (rg_sig){ (rg_kind)like->kind, *like->shape };
-    if (!attr.name || !rg_reserve(&g->alloc, &g->input, &g->input_cap, g->n_input + 1,
-                                  sizeof *g->input))
-        return rg_poison(g, RG_ENOMEM, "gradcheck: no memory");
-    rg_val v = rg_emit_in(g, &rg_op_input, &attr, NULL, 0);
-    if (!v.id)
-        return v;
-    const size_t bytes = (size_t)rg_shape_count(*like->shape) * rg_kind_size(attr.sig.kind, RG_F64);
-    g->input[g->n_input++] = v.id;
-    to->bind[to->n_bind++] = (rg_check_binding){ id, v, data, bytes };
+    const rg_kind kind = (rg_kind)like->kind;
+    rg_val v = rg_copy_leaf(to->g, name, (rg_sig){ kind, *like->shape });
+    const size_t bytes = (size_t)rg_shape_count(*like->shape) * rg_kind_size(kind, RG_F64);
+    if (v.id)
+        to->bind[to->n_bind++] = (rg_check_binding){ id, v, data, bytes };
     return v;
 }
 
 static rg_val leaf(struct copying *p, const char *name, uint32_t id, void *data)
 {
     return rg_check_leaf(p->c, p->to, name, id, data);
-}
-
-/* The same nesting of scopes; a parent comes before its children. */
-static void copy_scopes(struct copying *p)
-{
-    const rg_graph *g = p->c->g;
-    for (size_t i = 1; i < g->n_scope; i++) {
-        p->to->g->in_scope = p->scope[g->scope[i].parent];
-        rg_scope_push(p->to->g, g->scope[i].name, g->scope[i].step);
-        p->scope[i] = p->to->g->in_scope;
-    }
-    p->to->g->in_scope = 0;
 }
 
 /* What a use of user's node @p id at @p step reads. */
@@ -187,7 +165,7 @@ static rg_status copy(rg_check *c, rg_check_copy *to, bool split)
     p.in = rg_arena_get(&c->arena, most * sizeof *p.in);
     if (!to->of || !to->bind || !p.scope || !p.in || rg_graph_create(&to->g, g->params, &opts))
         return rg_check_no_memory(c);
-    copy_scopes(&p);
+    rg_copy_scopes(p.scope, g, to->g);
     copy_nodes(&p);
     return to->g->status ? fail(c, to->g) : RG_OK;
 }

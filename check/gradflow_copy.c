@@ -2,12 +2,11 @@
  *
  * Where parameters are asked about, the uses of each at one time step read an input of their own,
  * a tap, so that ḡ_t is a gradient like any other. */
+#include "check/copying.h"
 #include "check/gradflow.h"
 
 #include "base/philox.h"
 #include "ops/ops.h"
-
-#include <string.h>
 
 struct copying {
     rg_flow  *f;
@@ -42,29 +41,16 @@ static void mark_needed(struct copying *c)
     for (size_t l = 0; l < f->n_loop; l++)
         for (int64_t p = 0; p < f->loop[l].T && f->loop[l].mask; p++)
             want(c, f->loop[l].mask[p]);
-    for (uint32_t id = f->g->n_node; id-- > 1;)
-        for (uint32_t k = 0; k < rg_node_at(f->g, id)->n_in && c->needed[id]; k++)
-            c->needed[rg_node_at(f->g, id)->in[k]] = 1;
+    rg_copy_needed(c->needed, f->g);
 }
 
 /* ---- Inputs --------------------------------------------------------------------------------- */
 
-/* As rg_input(), but names need not differ; their addresses do, so that no two are equal nodes. */
 static rg_val leaf(rg_flow *f, const char *name, rg_sig sig, rg_flow_source source)
 {
-    rg_graph *g = f->copy;
-    rg_attr_input attr;
-    memset(&attr, 0, sizeof attr);
-    attr.name = rg_arena_text(&g->arena, name);
-    attr.sig = sig;
-    if (!attr.name || !rg_reserve(&g->alloc, &g->input, &g->input_cap, g->n_input + 1,
-                                  sizeof *g->input))
-        return rg_poison(g, RG_ENOMEM, "gradflow: no memory");
-    rg_val v = rg_emit_in(g, &rg_op_input, &attr, NULL, 0);
-    if (!v.id)
-        return v;
-    f->source[g->n_input] = source;
-    g->input[g->n_input++] = v.id;
+    rg_val v = rg_copy_leaf(f->copy, name, sig);
+    if (v.id)
+        f->source[f->copy->n_input - 1] = source;
     return v;
 }
 
@@ -85,18 +71,6 @@ static rg_val tap(struct copying *c, const rg_slot *slot, int64_t step)
 }
 
 /* ---- Nodes ---------------------------------------------------------------------------------- */
-
-static void copy_scopes(struct copying *c)
-{
-    const rg_graph *g = c->f->g;
-    rg_graph *to = c->f->copy;
-    for (size_t i = 1; i < g->n_scope; i++) {
-        to->in_scope = c->scope[g->scope[i].parent];
-        rg_scope_push(to, g->scope[i].name, g->scope[i].step);
-        c->scope[i] = to->in_scope;
-    }
-    to->in_scope = 0;
-}
 
 static uint32_t copy_node(struct copying *c, uint32_t id)
 {
@@ -170,7 +144,7 @@ rg_status rg_flow_copy(rg_flow *f)
     if (st)
         return st;
     mark_needed(&c);
-    copy_scopes(&c);
+    rg_copy_scopes(c.scope, f->g, f->copy);
     for (uint32_t id = 1; id < f->g->n_node && !f->copy->status; id++)
         if (c.needed[id] && !(c.tap && rg_node_at(f->g, id)->op == &rg_op_param))
             f->of[id] = copy_node(&c, id);

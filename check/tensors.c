@@ -1,19 +1,9 @@
 /* check/tensors.c -- what is checked: tensors, and the time steps at which they are used. */
 #include "check/check.h"
+#include "check/copying.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Which nodes the loss depends on, in any way. */
-static void mark_needed(rg_check *c)
-{
-    c->needed[c->loss.id] = 1;
-    for (uint32_t id = c->loss.id; id > 0; id--) {
-        const rg_node *node = rg_node_at(c->g, id);
-        for (uint32_t k = 0; k < node->n_in && c->needed[id]; k++)
-            c->needed[node->in[k]] = 1;
-    }
-}
 
 /* "lstm.Ui", "x", "rnn step 3: tanh %12". */
 static const char *name_of(rg_check *c, uint32_t id)
@@ -91,7 +81,8 @@ rg_status rg_check_tensors(rg_check *c, const rg_val *x, size_t n)
     c->step_of_scope = rg_arena_get(&c->arena, g->n_scope * sizeof *c->step_of_scope);
     if (!c->needed || !c->tensor_of || !c->data || !c->step_of_scope)
         return rg_check_no_memory(c);
-    mark_needed(c);
+    c->needed[c->loss.id] = 1;
+    rg_copy_needed(c->needed, c->g);
     c->step_of_scope[0] = RG_NO_STEP;
     for (size_t i = 1; i < g->n_scope; i++)
         c->step_of_scope[i] = g->scope[i].step != RG_NO_STEP ? g->scope[i].step
