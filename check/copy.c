@@ -95,12 +95,6 @@ static void *frozen(rg_check *c, uint32_t id, const rg_node *node)
     return copy;
 }
 
-static const char *leaf_name(const rg_node *node)
-{
-    return node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name
-                                    : ((const rg_attr_input *)node->attr)->name;
-}
-
 static rg_val copy_node(struct copying *p, uint32_t id)
 {
     rg_check *c = p->c;
@@ -110,7 +104,7 @@ static rg_val copy_node(struct copying *p, uint32_t id)
     to->in_scope = p->scope[node->scope];
     to->origin = p->to->of[node->origin];
     if (is_leaf(node))
-        return leaf(p, leaf_name(node), id, c->data[id]);
+        return leaf(p, rg_leaf_name(node), id, c->data[id]);
     if (p->split && detaches(c, node)) {
         void *data = frozen(c, id, node);
         return data ? leaf(p, node->op->name, id, data)

@@ -142,6 +142,8 @@ rg_status rg_flow_read_gates(rg_flow *f, rg_gradflow_report *r);
 
 rg_status rg_flow_copy(rg_flow *f);
 rg_status rg_flow_bind(rg_flow *f);
+/* A graph's input as a plan has it, bound or carried; NULL = not bound. */
+const void *rg_flow_bound(const rg_plan *plan, uint32_t id, rg_dtype *dtype);
 
 /* ---- gradflow_run.c: objective, plan, runs; gradflow_norms.c -------------------------------- */
 

@@ -195,14 +195,15 @@ static void draw(const rg_flow *f, void *out, const rg_plan_input *in, uint32_t 
     }
 }
 
-/* The user's input as the caller's plan has it; NULL = not bound there. */
-static const void *bound_data(const rg_plan *data, uint32_t id, rg_dtype *dtype)
+const void *rg_flow_bound(const rg_plan *plan, uint32_t id, rg_dtype *dtype)
 {
-    for (size_t i = 0; i < data->n_input; i++)
-        if (data->input[i].graph_id == id) {
-            *dtype = data->input[i].dtype;
-            return data->input[i].carry ? data->input[i].carry->data : data->input[i].data;
-        }
+    for (size_t i = 0; i < plan->n_input; i++) {
+        const rg_plan_input *in = &plan->input[i];
+        if (in->graph_id != id)
+            continue;
+        *dtype = in->dtype;
+        return in->carry ? in->carry->data : in->data;
+    }
     return NULL;
 }
 
@@ -214,7 +215,7 @@ static rg_status bind_one(rg_flow *f, size_t i)
     rg_dtype dtype = from->slot ? from->slot->dtype : in->dtype;
     const void *data = from->slot ? from->slot->data : from->own;
     void *made;
-    if (from->input && f->opts.data && !(data = bound_data(f->opts.data, from->input, &dtype)))
+    if (from->input && f->opts.data && !(data = rg_flow_bound(f->opts.data, from->input, &dtype)))
         return rg_fail(&f->err, RG_EGRAPH, "gradflow: input '%s' is not bound to the plan that the "
                        "data is to come from", in->name);
     if (!data || dtype != in->dtype) {

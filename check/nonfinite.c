@@ -1,11 +1,9 @@
 /* check/nonfinite.c -- where NaN and infinity come from: the plan once more, node by node. */
-#include "base/checked.h"
+#include "check/gradflow.h"
+
 #include "base/shape.h"
 #include "base/text.h"
 #include "ops/ops.h"
-#include "plan/plan.h"
-
-#include <retrograd/gradflow.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -23,8 +21,7 @@ enum { BAD = 1, REACHES = 2 };
 
 static double element(const rg_plan *plan, uint32_t id, int64_t i)
 {
-    return plan->opts.real == RG_F64 ? ((const double *)plan->value[id])[i]
-                                     : (double)((const float *)plan->value[id])[i];
+    return rg_flow_element(plan, plan->value[id], i);
 }
 
 static const rg_node *node_at(const struct trace *t, uint32_t id)
@@ -40,12 +37,8 @@ static const void *data_of(const struct trace *t, const rg_plan_input *in,
     for (size_t i = 0; i < n; i++)
         if (held[i].input.id == in->graph_id)
             return held[i].data;
-    for (size_t i = 0; i < t->asked->n_input; i++) {
-        const rg_plan_input *was = &t->asked->input[i];
-        if (was->graph_id == in->graph_id)
-            return was->carry ? was->carry->data : was->data;
-    }
-    return NULL;
+    rg_dtype same; /* both plans have one precision */
+    return rg_flow_bound(t->asked, in->graph_id, &same);
 }
 
 /* The same roots, inputs, random draws; every node by its reference kernel. */
@@ -182,16 +175,11 @@ static double operand_there(const struct trace *t, const rg_node *node, uint32_t
     return element(t->plan, node->in[k], i);
 }
 
-static const char *leaf_name(const rg_node *node)
-{
-    return node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name
-         : node->op == &rg_op_input ? ((const rg_attr_input *)node->attr)->name : "";
-}
-
 static void describe(struct trace *t, uint32_t id)
 {
     rg_nonfinite_place *o = t->out;
     const rg_node *node = node_at(t, id);
+    const char *leaf = rg_node_is_constant(node) ? "" : rg_leaf_name(node);
     char scope[RG_SCOPE_TEXT];
     o->found = true;
     o->index = first_bad(t, id);
@@ -204,8 +192,8 @@ static void describe(struct trace *t, uint32_t id)
             o->norm = fmax(o->norm, norm_of(t, node->in[k]));
     (void)snprintf(o->op, sizeof o->op, "%s", node->op == &rg_op_param ? "parameter"
                                                                        : node->op->name);
-    (void)snprintf(o->scope, sizeof o->scope, "%s", rg_node_is_leaf(node) ? leaf_name(node)
-                   : rg_scope_text(scope, t->plan->graph, node->scope));
+    (void)snprintf(o->scope, sizeof o->scope, "%s",
+                   leaf ? leaf : rg_scope_text(scope, t->plan->graph, node->scope));
     find_row(t, node);
 }
 

@@ -10,10 +10,8 @@ static const char *name_of(rg_check *c, uint32_t id)
 {
     char scope[RG_SCOPE_TEXT], text[RG_SCOPE_TEXT + RG_NAME_BYTES];
     const rg_node *node = rg_node_at(c->g, id);
-    if (node->op == &rg_op_param)
-        return rg_arena_text(&c->arena, ((const rg_attr_param *)node->attr)->slot->name);
-    if (node->op == &rg_op_input)
-        return rg_arena_text(&c->arena, ((const rg_attr_input *)node->attr)->name);
+    if (rg_leaf_name(node))
+        return rg_arena_text(&c->arena, rg_leaf_name(node));
     rg_scope_text(scope, c->g, node->scope);
     (void)snprintf(text, sizeof text, "%s%s%s %%%u", scope, *scope ? ": " : "", node->op->name,
                    (unsigned)id);

@@ -258,8 +258,8 @@ static const char *target_below(const struct sweep *s, uint32_t id)
         id = node->in[k];
     }
     const rg_node *node = rg_node_at(s->g, id);
-    return node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name
-         : node->op == &rg_op_input ? ((const rg_attr_input *)node->attr)->name : node->op->name;
+    const char *name = rg_leaf_name(node);
+    return name ? name : node->op->name;
 }
 
 /* Does anything lie behind it that is asked for? Not behind a target such as a one-hot vector. */

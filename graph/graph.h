@@ -136,6 +136,8 @@ typedef struct rg_attr_full {
     double value;
 } rg_attr_full;
 
+/* What the user calls an input or a parameter; NULL for other nodes. */
+const char *rg_leaf_name(const rg_node *node);
 /* Is every element this number? (rg_full, rg_const, and constants of one element.) */
 bool rg_node_is_number(const rg_node *node, double *out);
 

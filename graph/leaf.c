@@ -191,6 +191,12 @@ rg_val rg_constant(rg_graph *graph, rg_kind kind, rg_shape shape, const void *da
     return rg_emit_in(graph, &rg_op_constant, &attr, NULL, 0);
 }
 
+const char *rg_leaf_name(const rg_node *node)
+{
+    return node->op == &rg_op_input ? ((const rg_attr_input *)node->attr)->name
+         : node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name : NULL;
+}
+
 bool rg_node_is_number(const rg_node *node, double *out)
 {
     if (node->op == &rg_op_full && node->kind == RG_F) {

@@ -7,11 +7,8 @@
 static const char *leaf_text(char text[RG_NUMBER_TEXT], const rg_node *node)
 {
     double c;
-    if (node->op == &rg_op_input)
-        return ((const rg_attr_input *)node->attr)->name;
-    if (node->op == &rg_op_param)
-        return ((const rg_attr_param *)node->attr)->slot->name;
-    return rg_node_is_number(node, &c) ? rg_number(text, c, 9) : "";
+    const char *name = rg_leaf_name(node);
+    return name ? name : rg_node_is_number(node, &c) ? rg_number(text, c, 9) : "";
 }
 
 static void print_node(const rg_out *out, const rg_graph *g, uint32_t id)

@@ -55,12 +55,6 @@ const char *rg_amount(char text[RG_NUMBER_TEXT], double x)
 
 /* ---- Names of places ------------------------------------------------------------------------ */
 
-const char *rg_leaf_name(const rg_node *node)
-{
-    return node->op == &rg_op_input ? ((const rg_attr_input *)node->attr)->name
-         : node->op == &rg_op_param ? ((const rg_attr_param *)node->attr)->slot->name : NULL;
-}
-
 static void say_ref(rg_words *out, const rg_speaker *sp, const rg_ref *r)
 {
     const rg_prog *p = &sp->plan->prog;

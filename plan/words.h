@@ -42,9 +42,6 @@ void rg_say_step(rg_words *out, const rg_speaker *sp, const rg_task *step);
 void rg_say_scope(rg_words *out, const rg_speaker *sp, const rg_task *step, bool time);
 int64_t rg_time_of(const rg_speaker *sp, const rg_task *step);
 
-/* What the user calls an input or a parameter; NULL for other nodes. */
-const char *rg_leaf_name(const rg_node *node);
-
 void rg_words_add(rg_words *out, const char *format, ...) RG_PRINTF(2, 3);
 void rg_words_free(rg_words *out);
 /* The number behind a mark. */
