@@ -17,13 +17,6 @@ static const rg_attention_opts kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static double *param(lab *l, const char *name)
-{
-    rg_param_info p = rg_params_find(l->ps, name);
-    RGT_CHECK_MSG(p.data && p.dtype == RG_F64, "no %s", name);
-    return p.data;
-}
-
 /* score(q, m) by the formula of its kind */
 static double score(lab *l, const rg_attention_opts *o, const double *q, const double *m)
 {
@@ -35,17 +28,17 @@ static double score(lab *l, const rg_attention_opts *o, const double *q, const d
     if (o->score == RG_SCORE_GENERAL)
         for (int i = 0; i < H; i++)
             for (int d = 0; d < D; d++)
-                e += q[i] * param(l, "att.Wa")[i * D + d] * m[d];
+                e += q[i] * lab_param(l, "att.Wa", NULL)[i * D + d] * m[d];
     const bool add = o->score == RG_SCORE_ADDITIVE, hidden = add || o->score == RG_SCORE_CONCAT;
     for (int a = 0; a < wide && hidden; a++) {
-        double sum = add ? param(l, "att.ba")[a] : 0;
-        const double *Wq = param(l, add ? "att.Wq" : "att.Wa");
-        const double *Wm = add ? param(l, "att.Wm") : Wq + H * wide;
+        double sum = add ? lab_param(l, "att.ba", NULL)[a] : 0;
+        const double *Wq = lab_param(l, add ? "att.Wq" : "att.Wa", NULL);
+        const double *Wm = add ? lab_param(l, "att.Wm", NULL) : Wq + H * wide;
         for (int i = 0; i < H; i++)
             sum += q[i] * Wq[i * wide + a];
         for (int d = 0; d < D; d++)
             sum += m[d] * Wm[d * wide + a];
-        e += param(l, "att.v")[a] * tanh(sum);
+        e += lab_param(l, "att.v", NULL)[a] * tanh(sum);
     }
     return e / root;
 }
@@ -338,8 +331,7 @@ static void refused(int which, rg_status status, const char *says)
     case 11: rg_repeat(h, 0, 0); break;
     default: rg_attention_over(M, rg_less(rg_sum_over(M, 0, false), rg_const(g, 0)), "x", H, NULL);
     }
-    const char *message = rg_graph_message(g);
-    RGT_CHECK_MSG(rg_graph_status(g) == status && strstr(message, says), "%d: %s", which, message);
+    lab_says(g, status, says);
     lab_close(&l);
 }
 

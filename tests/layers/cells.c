@@ -7,31 +7,14 @@
 
 enum { T = 5, B = 2, I = 3, H = 4 };
 
-static double *param(lab *l, const char *name, size_t *n)
-{
-    rg_param_info p = rg_params_find(l->ps, name);
-    RGT_CHECK_MSG(p.data && p.dtype == RG_F64, "%s", name);
-    if (n)
-        *n = (size_t)rg_shape_count(p.shape);
-    return p.data;
-}
-
 /* name <- factor · from */
 static void set(lab *l, const char *name, lab *other, const char *from, double factor)
 {
     size_t n, m;
-    double *to = param(l, name, &n), *is = param(other, from, &m);
+    double *to = lab_param(l, name, &n), *is = lab_param(other, from, &m);
     RGT_CHECK(n == m);
     for (size_t i = 0; i < n; i++)
         to[i] = factor * is[i];
-}
-
-static void set_all(lab *l, const char *name, double c)
-{
-    size_t n;
-    double *w = param(l, name, &n);
-    for (size_t i = 0; i < n; i++)
-        w[i] = c;
 }
 
 /* A cell over x from drawn states. */
@@ -152,10 +135,10 @@ RGT_TEST(cells, a_gru_with_its_update_gate_shut_holds_the_state_to_the_bit)
 {
     struct net n;
     build(&n, rg_gru, NULL, H);
-    set_all(&n.l, "c.bu", 50);
+    lab_set(&n.l, "c.bu", 50);
     run(&n);
     RGT_CHECK(lab_same(&n.l, n.last[0], &n.l, n.s0[0]));
-    set_all(&n.l, "c.bu", 0);
+    lab_set(&n.l, "c.bu", 0);
     lab_again(&n.l);
     RGT_CHECK(!lab_same(&n.l, n.last[0], &n.l, n.s0[0]));
     lab_close(&n.l);
@@ -165,8 +148,8 @@ RGT_TEST(cells, an_lstm_that_forgets_nothing_and_lets_nothing_in_holds_c_to_the_
 {
     struct net n;
     build(&n, rg_lstm, NULL, H);
-    set_all(&n.l, "c.bf", 50);
-    set_all(&n.l, "c.bi", -800);
+    lab_set(&n.l, "c.bf", 50);
+    lab_set(&n.l, "c.bi", -800);
     run(&n);
     RGT_CHECK(lab_same(&n.l, n.last[1], &n.l, n.s0[1]));
     RGT_CHECK(!lab_same(&n.l, n.last[0], &n.l, n.s0[0]));
@@ -224,7 +207,7 @@ RGT_TEST(cells, the_two_resets_differ_but_for_a_diagonal_weight)
     RGT_CHECK(lab_apart(&before.l, before.Y, &after.l, after.Y) > 0.01);
     for (struct net *n = &before; n; n = n == &before ? &after : NULL)
         for (size_t e = 0; e < H * H; e++)
-            param(&n->l, "c.Wg", NULL)[e] = e % (H + 1) == 0 ? 0.1 * (double)e - 0.5 : 0;
+            lab_param(&n->l, "c.Wg", NULL)[e] = e % (H + 1) == 0 ? 0.1 * (double)e - 0.5 : 0;
     lab_again(&before.l);
     lab_again(&after.l);
     RGT_CHECK(lab_apart(&before.l, before.Y, &after.l, after.Y) <= 1e-14);
@@ -264,7 +247,8 @@ RGT_TEST(cells, a_double_bias_is_the_sum_of_both_but_for_gru_after)
             for (size_t e = 0; e < H; e++) {
                 char b[] = { 'c', '.', 'b', row[k].gate[g], 0 };
                 char bh[] = { 'c', '.', 'b', 'h', row[k].gate[g], 0 };
-                param(&one.l, b, NULL)[e] = param(&two.l, b, NULL)[e] + param(&two.l, bh, NULL)[e];
+                lab_param(&one.l, b, NULL)[e] = lab_param(&two.l, b, NULL)[e] +
+                                                lab_param(&two.l, bh, NULL)[e];
             }
         run(&one);
         run(&two);
@@ -307,20 +291,11 @@ static double off_identity(const double *w, int64_t m, int64_t n, int64_t stride
     return worst;
 }
 
-static bool all(lab *l, const char *name, double c)
-{
-    size_t n, equal = 0;
-    double *w = param(l, name, &n);
-    for (size_t i = 0; i < n; i++)
-        equal += w[i] == c;
-    return equal == n;
-}
-
 /* Does the largest element come close to the bound without passing it? */
 static bool within(lab *l, const char *name, double bound)
 {
     size_t n;
-    double *w = param(l, name, &n), most = 0;
+    double *w = lab_param(l, name, &n), most = 0;
     for (size_t i = 0; i < n; i++)
         most = fmax(most, fabs(w[i]));
     return most <= bound && most > 0.8 * bound;
@@ -333,8 +308,9 @@ RGT_TEST(cells, the_default_start_is_glorot_orthogonal_and_a_forget_bias_of_one)
     rg_lstm(l.g, "a", 6, 20, NULL);
     rg_lstm(l.g, "b", 6, 20, &(rg_cell_opts){ .forget_bias_0 = true });
     RGT_CHECK(within(&l, "a.Ui", sqrt(6.0 / 26)));
-    RGT_CHECK(off_identity(param(&l, "a.Wc", NULL), 20, 20, 20) < 1e-12);
-    RGT_CHECK(all(&l, "a.bf", 1) && all(&l, "a.bi", 0) && all(&l, "a.bo", 0) && all(&l, "b.bf", 0));
+    RGT_CHECK(off_identity(lab_param(&l, "a.Wc", NULL), 20, 20, 20) < 1e-12);
+    RGT_CHECK(lab_all(&l, "a.bf", 1) && lab_all(&l, "a.bi", 0) && lab_all(&l, "a.bo", 0) &&
+              lab_all(&l, "b.bf", 0));
     lab_close(&l);
 }
 
@@ -359,11 +335,11 @@ RGT_TEST(cells, the_keras_start_draws_all_gates_as_one_matrix)
     for (size_t g = 0; g < 4; g++) {
         char name[] = { 'a', '.', 'W', gate[g], 0 };
         for (size_t i = 0; i < W; i++)
-            memcpy(&row[i][g * W], param(&l, name, NULL) + i * W, W * sizeof(double));
+            memcpy(&row[i][g * W], lab_param(&l, name, NULL) + i * W, W * sizeof(double));
     }
     RGT_CHECK(off_identity(row[0], W, 4 * W, 4 * W) < 1e-12);
-    RGT_CHECK(off_identity(param(&l, "a.Wi", NULL), W, W, W) > 0.1);
-    RGT_CHECK(within(&l, "a.Uo", sqrt(6.0 / (6 + 4 * W))) && all(&l, "a.bf", 1));
+    RGT_CHECK(off_identity(lab_param(&l, "a.Wi", NULL), W, W, W) > 0.1);
+    RGT_CHECK(within(&l, "a.Uo", sqrt(6.0 / (6 + 4 * W))) && lab_all(&l, "a.bf", 1));
     lab_close(&l);
 }
 
@@ -378,12 +354,13 @@ RGT_TEST(cells, the_chrono_start_spreads_lags_up_to_the_longest)
     rg_gru(l.g, "b", 6, 50, &chrono);
     chrono.update_take = true;
     rg_gru(l.g, "c", 6, 50, &chrono);
-    double *f = param(&l, "a.bf", &n), *i = param(&l, "a.bi", NULL), *u = param(&l, "b.bu", NULL);
+    double *f = lab_param(&l, "a.bf", &n), *i = lab_param(&l, "a.bi", NULL);
+    double *u = lab_param(&l, "b.bu", NULL);
     for (size_t k = 0; k < n; k++) {
         RGT_CHECK(f[k] == -i[k] && f[k] >= 0 && f[k] <= log(99) && u[k] >= 0 && u[k] <= log(99));
-        RGT_CHECK(param(&l, "c.bu", NULL)[k] <= 0);
+        RGT_CHECK(lab_param(&l, "c.bu", NULL)[k] <= 0);
         most = fmax(most, f[k]);
     }
-    RGT_CHECK(most > log(80) && all(&l, "a.bo", 0) && all(&l, "b.br", 0));
+    RGT_CHECK(most > log(80) && lab_all(&l, "a.bo", 0) && lab_all(&l, "b.br", 0));
     lab_close(&l);
 }

@@ -18,12 +18,6 @@ static void train_run(lab *l, const rg_val *root, size_t n, rg_mode mode)
     lab_again(l);
 }
 
-/* Σ |a - b| */
-static rg_val off(rg_val a, rg_val b)
-{
-    return rg_sum(rg_abs(rg_sub(a, b)));
-}
-
 /* ---- What is dropped, against cells by hand -------------------------------------------------- */
 
 /* The cells with recurrent dropout as three lines of operations, masks asked for once, outside. */
@@ -106,10 +100,11 @@ RGT_TEST(dropout, recurrent_and_weight_masks_are_one_for_all_steps_and_gates)
         rg_val X = lab_drawn(&l, "x", RG_SHAPE(T, B, I));
         s0[0] = lab_drawn(&l, "h0", RG_SHAPE(B, H));
         s0[1] = lab_drawn(&l, "c0", RG_SHAPE(B, H));
-        root[0] = off(rg_unroll(last, &cell, X, s0, NULL), rg_unroll(want, &mine, X, s0, NULL));
-        root[1] = off(last[k->n_state - 1], want[k->n_state - 1]);
+        root[0] = lab_off(rg_unroll(last, &cell, X, s0, NULL), rg_unroll(want, &mine, X, s0, NULL));
+        root[1] = lab_off(last[k->n_state - 1], want[k->n_state - 1]);
         rg_cell plain = k->make(l.g, "c", I, H, NULL);
-        root[2] = off(rg_unroll(NULL, &plain, X, s0, NULL), rg_unroll(NULL, &cell, X, s0, NULL));
+        root[2] = lab_off(rg_unroll(NULL, &plain, X, s0, NULL),
+                          rg_unroll(NULL, &cell, X, s0, NULL));
         train_run(&l, root, 3, RG_TRAIN);
         RGT_CHECK_MSG(rg_plan_scalar(l.plan, root[0]) == 0, "%s %zu", k->name, i % 3);
         RGT_CHECK(rg_plan_scalar(l.plan, root[1]) == 0 && rg_plan_scalar(l.plan, root[2]) > 0.1);
@@ -147,7 +142,7 @@ RGT_TEST(dropout, of_gates_works_in_a_cell_of_the_user)
     rg_cell mgu = rg_mgu(l.g, "c", I, H, &(rg_cell_opts){ .drop_recurrent = P });
     rg_val X = lab_drawn(&l, "x", RG_SHAPE(T, B, I));
     lab_fill(&l, 0.7);
-    root = off(rg_unroll(NULL, &mine, X, NULL, NULL), rg_unroll(NULL, &mgu, X, NULL, NULL));
+    root = lab_off(rg_unroll(NULL, &mine, X, NULL, NULL), rg_unroll(NULL, &mgu, X, NULL, NULL));
     train_run(&l, &root, 1, RG_TRAIN);
     RGT_CHECK(rg_plan_scalar(l.plan, root) == 0);
     lab_close(&l);
@@ -341,7 +336,7 @@ RGT_TEST(zoneout, of_everything_freezes_the_state_and_passes_its_gradient_whole)
         rg_grad(d, loss, s0, cell.n_state);
         for (size_t s = 0; s < cell.n_state; s++) {
             RGT_CHECK(last[s].id == s0[s].id); /* not even a node */
-            root[s] = off(d[s], rg_full(l.g, rg_shape_of(d[s]), 1));
+            root[s] = lab_off(d[s], rg_full(l.g, rg_shape_of(d[s]), 1));
         }
         RGT_CHECK(rg_plan_create(&l.plan, root, cell.n_state, &(rg_plan_opts){ .real = RG_F64 }) ==
                   RG_OK);

@@ -142,6 +142,44 @@ void lab_fill(lab *l, double scale)
     }
 }
 
+double *lab_param(lab *l, const char *name, size_t *n)
+{
+    rg_param_info p = rg_params_find(l->ps, name);
+    RGT_CHECK_MSG(p.data && p.dtype == RG_F64, "no %s", name);
+    if (n)
+        *n = (size_t)rg_shape_count(p.shape);
+    return p.data;
+}
+
+void lab_set(lab *l, const char *name, double c)
+{
+    size_t n;
+    double *w = lab_param(l, name, &n);
+    for (size_t i = 0; i < n; i++)
+        w[i] = c;
+}
+
+bool lab_all(lab *l, const char *name, double c)
+{
+    size_t n, equal = 0;
+    double *w = lab_param(l, name, &n);
+    for (size_t i = 0; i < n; i++)
+        equal += w[i] == c;
+    return equal == n;
+}
+
+rg_val lab_off(rg_val a, rg_val b)
+{
+    return rg_sum(rg_abs(rg_sub(a, b)));
+}
+
+void lab_says(const rg_graph *g, rg_status status, const char *says)
+{
+    RGT_CHECK_MSG(rg_graph_status(g) == status && rgt_has(rg_graph_message(g), says),
+                  "%d '%s', expected %d '%s'", rg_graph_status(g), rg_graph_message(g), status,
+                  says);
+}
+
 void lab_again(lab *l)
 {
     for (size_t i = 0; i < l->n_input; i++)
@@ -179,6 +217,40 @@ bool lab_same(lab *a, rg_val x, lab *b, rg_val y)
     free(p);
     free(q);
     return same;
+}
+
+void lab_keep(lab *l, const rg_val *root, size_t n, double **was)
+{
+    for (size_t k = 0; k < n; k++)
+        was[k] = lab_read(l, root[k], NULL);
+}
+
+bool lab_kept(lab *l, const rg_val *root, size_t n, double *const *was)
+{
+    bool same = true;
+    for (size_t k = 0; k < n; k++) {
+        size_t count;
+        double *is = lab_read(l, root[k], &count);
+        same = same && memcmp(is, was[k], count * sizeof *is) == 0;
+        free(is);
+    }
+    return same;
+}
+
+void lab_forget(double **was, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        free(was[k]);
+}
+
+size_t lab_nonzero(lab *l, rg_val v)
+{
+    size_t n, some = 0;
+    double *x = lab_read(l, v, &n);
+    for (size_t e = 0; e < n; e++)
+        some += x[e] != 0;
+    free(x);
+    return some;
 }
 
 double lab_apart(lab *a, rg_val x, lab *b, rg_val y)

@@ -44,6 +44,16 @@ void lab_poke(lab *l, rg_val input, size_t i, double x);
 /* Fill every parameter of the store with scale·(2u - 1), drawn under its name. */
 void lab_fill(lab *l, double scale);
 
+/* The array of a parameter, in f64, which must be there; *n, its elements, may be NULL. */
+double *lab_param(lab *l, const char *name, size_t *n);
+/* Make all of its elements c; are they? */
+void lab_set(lab *l, const char *name, double c);
+bool lab_all(lab *l, const char *name, double c);
+/* Σ |a - b|, to be a root that is 0. */
+rg_val lab_off(rg_val a, rg_val b);
+/* The graph holds exactly this error. */
+void lab_says(const rg_graph *g, rg_status status, const char *says);
+
 /* Plan these roots, bind every input, run; fails the test if anything fails. */
 void lab_run(lab *l, const rg_val *roots, size_t n);
 /* Bind again, and run again. */
@@ -52,6 +62,12 @@ void lab_again(lab *l);
 double *lab_read(lab *l, rg_val v, size_t *n);
 /* The same bits as what another lab computed? Both are roots. */
 bool lab_same(lab *a, rg_val x, lab *b, rg_val y);
+/* Every root as it is now, malloc'ed; do they still have the same bits?; away with the copies. */
+void lab_keep(lab *l, const rg_val *root, size_t n, double **was);
+bool lab_kept(lab *l, const rg_val *root, size_t n, double *const *was);
+void lab_forget(double **was, size_t n);
+/* How many elements of a root are not 0. */
+size_t lab_nonzero(lab *l, rg_val v);
 /* Largest |difference| relative to the largest |element| of y. */
 double lab_apart(lab *a, rg_val x, lab *b, rg_val y);
 

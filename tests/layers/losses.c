@@ -320,8 +320,7 @@ static void refused(int which, rg_status status, const char *says)
     case 6: rg_reduce(v, RG_NONE, (rg_reduction)9); break;
     default: rg_cosine_distance(rg_sum(z), rg_sum(z));
     }
-    const char *text = rg_graph_message(l.g);
-    RGT_CHECK_MSG(rg_graph_status(l.g) == status && strstr(text, says), "%d: %s", which, text);
+    lab_says(l.g, status, says);
     lab_close(&l);
 }
 

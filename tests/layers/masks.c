@@ -60,25 +60,6 @@ static void masked(struct net *n, const lab_cell *kind, bool reverse)
     net_run(n);
 }
 
-/* Every root as it was before; malloc'ed copies. */
-static void keep(struct net *n, double **was)
-{
-    for (size_t k = 0; k < n->n; k++)
-        was[k] = lab_read(&n->l, n->root[k], NULL);
-}
-
-static bool kept(struct net *n, double **was)
-{
-    bool same = true;
-    for (size_t k = 0; k < n->n; k++) {
-        size_t count;
-        double *is = lab_read(&n->l, n->root[k], &count);
-        same = same && memcmp(is, was[k], count * sizeof *is) == 0;
-        free(is);
-    }
-    return same;
-}
-
 RGT_TEST(masks, what_lies_under_one_changes_no_bit_of_any_value_or_gradient)
 {
     static const double garbage[] = { 1e30, -1e300, NAN, INFINITY, 0 };
@@ -86,19 +67,19 @@ RGT_TEST(masks, what_lies_under_one_changes_no_bit_of_any_value_or_gradient)
         struct net n;
         double *was[MAX];
         masked(&n, &lab_cells[k / 2], k % 2);
-        keep(&n, was);
+        lab_keep(&n.l, n.root, n.n, was);
         for (size_t g = 0; g < sizeof garbage / sizeof *garbage; g++) {
             for (size_t e = 0; e < T * B * I; e++)
                 if (!holes[e / I])
                     lab_poke(&n.l, n.X, e, garbage[g]);
             lab_again(&n.l);
-            RGT_CHECK_MSG(kept(&n, was), "%s, %g", lab_cells[k / 2].name, garbage[g]);
+            RGT_CHECK_MSG(lab_kept(&n.l, n.root, n.n, was), "%s, %g", lab_cells[k / 2].name,
+                          garbage[g]);
         }
         lab_poke(&n.l, n.X, 0, 0.25); /* what is real does change them */
         lab_again(&n.l);
-        RGT_CHECK(!kept(&n, was));
-        for (size_t i = 0; i < n.n; i++)
-            free(was[i]);
+        RGT_CHECK(!lab_kept(&n.l, n.root, n.n, was));
+        lab_forget(was, n.n);
         lab_close(&n.l);
     }
 }

@@ -25,9 +25,7 @@ static void bench_open(struct bench *b)
 /* The graph holds exactly this error; ends the bench. */
 static void expect(struct bench *b, rg_status status, const char *says)
 {
-    RGT_CHECK_MSG(rg_graph_status(b->g) == status && rgt_has(rg_graph_message(b->g), says),
-                  "%d '%s', expected %d '%s'", rg_graph_status(b->g), rg_graph_message(b->g),
-                  status, says);
+    lab_says(b->g, status, says);
     rg_graph_destroy(&b->g);
     rg_params_destroy(&b->ps);
 }

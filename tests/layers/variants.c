@@ -8,32 +8,6 @@
 
 enum { T = 5, B = 2, I = 3, H = 4 };
 
-static double *param(lab *l, const char *name, size_t *n)
-{
-    rg_param_info p = rg_params_find(l->ps, name);
-    RGT_CHECK_MSG(p.data && p.dtype == RG_F64, "%s", name);
-    if (n)
-        *n = (size_t)rg_shape_count(p.shape);
-    return p.data;
-}
-
-static void set(lab *l, const char *name, double c)
-{
-    size_t n;
-    double *w = param(l, name, &n);
-    for (size_t i = 0; i < n; i++)
-        w[i] = c;
-}
-
-static bool all(lab *l, const char *name, double c)
-{
-    size_t n, equal = 0;
-    double *w = param(l, name, &n);
-    for (size_t i = 0; i < n; i++)
-        equal += w[i] == c;
-    return equal == n;
-}
-
 /* A cell over x from drawn states. */
 struct net {
     lab     l;
@@ -76,7 +50,7 @@ RGT_TEST(variants, a_coupled_lstm_is_one_whose_other_gate_is_the_negated_first)
             const char from[] = { 'c', '.', *letter, row[k].kept, 0 };
             const char to[] = { 'c', '.', *letter, row[k].made, 0 };
             size_t n;
-            double *w = param(&full.l, to, &n), *of = param(&full.l, from, NULL);
+            double *w = lab_param(&full.l, to, &n), *of = lab_param(&full.l, from, NULL);
             for (size_t i = 0; i < n; i++)
                 w[i] = -of[i];
             RGT_CHECK(!rg_params_find(coupled.l.ps, to).name);
@@ -97,9 +71,9 @@ RGT_TEST(variants, an_lstm_without_peepholes_is_one_whose_peepholes_are_zero)
     run(&plain);
     run(&peep);
     RGT_CHECK(lab_apart(&peep.l, peep.Y, &plain.l, plain.Y) > 0.01);
-    set(&peep.l, "c.Pi", 0);
-    set(&peep.l, "c.Pf", 0);
-    set(&peep.l, "c.Po", 0);
+    lab_set(&peep.l, "c.Pi", 0);
+    lab_set(&peep.l, "c.Pf", 0);
+    lab_set(&peep.l, "c.Po", 0);
     lab_again(&peep.l);
     RGT_CHECK(lab_same(&peep.l, peep.Y, &plain.l, plain.Y));
     lab_close(&plain.l);
@@ -136,12 +110,12 @@ RGT_TEST(variants, a_minlstm_keeps_its_shares_where_both_gates_vanish)
 {
     struct net n;
     build(&n, rg_minlstm, NULL);
-    set(&n.l, "c.bf", -2000);
-    set(&n.l, "c.bi", -2000);
-    set(&n.l, "c.Uf", 0);
-    set(&n.l, "c.Ui", 0);
-    set(&n.l, "c.Ug", 0);
-    set(&n.l, "c.bg", 1);
+    lab_set(&n.l, "c.bf", -2000);
+    lab_set(&n.l, "c.bi", -2000);
+    lab_set(&n.l, "c.Uf", 0);
+    lab_set(&n.l, "c.Ui", 0);
+    lab_set(&n.l, "c.Ug", 0);
+    lab_set(&n.l, "c.bg", 1);
     run(&n);
     size_t count;
     double *h = lab_read(&n.l, n.last[0], &count), *h0 = lab_read(&n.l, n.s0[0], NULL);
@@ -149,7 +123,7 @@ RGT_TEST(variants, a_minlstm_keeps_its_shares_where_both_gates_vanish)
         RGT_CHECK(fabs(h[i] - (1 + (h0[i] - 1) / 32)) <= 1e-15);
     free(h);
     free(h0);
-    set(&n.l, "c.bf", -1000); /* f is e^1000 times i: the state stays */
+    lab_set(&n.l, "c.bf", -1000); /* f is e^1000 times i: the state stays */
     lab_again(&n.l);
     RGT_CHECK(lab_same(&n.l, n.last[0], &n.l, n.s0[0]));
     lab_close(&n.l);
@@ -171,7 +145,7 @@ RGT_TEST(variants, gates_that_are_shut_hold_the_state_to_the_bit)
         struct net n;
         build(&n, row[k].make, &row[k].opts);
         size_t at = n.cell.n_state > 1; /* h, or c */
-        set(&n.l, row[k].bias, row[k].value);
+        lab_set(&n.l, row[k].bias, row[k].value);
         rg_val root[2] = { n.last[at], n.s0[at] };
         lab_run(&n.l, root, 2);
         RGT_CHECK_MSG(lab_same(&n.l, root[0], &n.l, root[1]), "row %zu", k);
@@ -262,17 +236,18 @@ RGT_TEST(variants, gates_that_keep_start_open_and_peepholes_norms_and_v_as_their
     rg_janet(l.g, "j", I, H, NULL);
     rg_sru(l.g, "s", I, H, NULL);
     rg_rnn(l.g, "irnn", I, H, &(rg_cell_opts){ .nonlinearity = RG_RELU, .init = RG_INIT_IRNN });
-    RGT_CHECK(all(&l, "p.Pi", 0) && all(&l, "p.Po", 0) && all(&l, "p.bf", 1));
-    RGT_CHECK(all(&l, "p.gamma_x", 1) && all(&l, "p.beta_h", 0) && all(&l, "p.gamma_cell", 1));
-    RGT_CHECK(all(&l, "f.bf", 1) && all(&l, "i.bi", -1) && all(&l, "t.beta_f", 1));
-    RGT_CHECK(all(&l, "t.beta_i", 0) && !rg_params_find(l.ps, "t.bf").name);
-    RGT_CHECK(all(&l, "m.bf", 1) && all(&l, "m0.bf", 0) && all(&l, "j.bf", 1));
-    RGT_CHECK(all(&l, "s.vf", 0) && all(&l, "s.vr", 0) && all(&l, "s.bf", 0));
-    double *W = param(&l, "irnn.W", &n), least = 1, most = 0;
+    RGT_CHECK(lab_all(&l, "p.Pi", 0) && lab_all(&l, "p.Po", 0) && lab_all(&l, "p.bf", 1));
+    RGT_CHECK(lab_all(&l, "p.gamma_x", 1) && lab_all(&l, "p.beta_h", 0) &&
+              lab_all(&l, "p.gamma_cell", 1));
+    RGT_CHECK(lab_all(&l, "f.bf", 1) && lab_all(&l, "i.bi", -1) && lab_all(&l, "t.beta_f", 1));
+    RGT_CHECK(lab_all(&l, "t.beta_i", 0) && !rg_params_find(l.ps, "t.bf").name);
+    RGT_CHECK(lab_all(&l, "m.bf", 1) && lab_all(&l, "m0.bf", 0) && lab_all(&l, "j.bf", 1));
+    RGT_CHECK(lab_all(&l, "s.vf", 0) && lab_all(&l, "s.vr", 0) && lab_all(&l, "s.bf", 0));
+    double *W = lab_param(&l, "irnn.W", &n), least = 1, most = 0;
     for (size_t i = 0; i < n; i++)
         RGT_CHECK(W[i] == (i % (H + 1) == 0));
     rg_indrnn(l.g, "v", I, 200, NULL);
-    double *v = param(&l, "v.v", &n);
+    double *v = lab_param(&l, "v.v", &n);
     for (size_t i = 0; i < n; i++) {
         least = fmin(least, v[i]);
         most = fmax(most, v[i]);
@@ -299,7 +274,7 @@ RGT_TEST(variants, the_chrono_start_goes_to_whatever_keeps_the_state)
         opts.init = RG_INIT_CHRONO;
         opts.chrono_T = 100;
         row[k].make(l.g, "c", I, 50, &opts);
-        double *b = param(&l, row[k].bias, &n);
+        double *b = lab_param(&l, row[k].bias, &n);
         for (size_t i = 0; i < n; i++) {
             RGT_CHECK(row[k].sign * b[i] >= 0 && fabs(b[i]) <= log(99));
             most = fmax(most, fabs(b[i]));

@@ -25,12 +25,6 @@ static rg_val by_hand(rg_val f, rg_val b, rg_merge merge)
                                     : rg_mul(f, b);
 }
 
-/* Σ |a - b|, to be a root that is 0. */
-static rg_val off(rg_val a, rg_val b)
-{
-    return rg_sum(rg_abs(rg_sub(a, b)));
-}
-
 static void all_zero(lab *l, const rg_val *root, size_t n, const char *what)
 {
     lab_run(l, root, n);
@@ -59,15 +53,15 @@ RGT_TEST(bidirectional, is_two_unrollings_and_a_merge)
             rg_val y = rg_bidirectional(last, both, cell, X, NULL, merges[i],
                                         &(rg_unroll_opts){ .mask = m });
             rg_scope_pop(l.g);
-            root[at++] = off(y, by_hand(f, b, merges[i]));
-            root[at++] = off(rg_add(both[0], rg_scale(both[1], 2)), rg_add(f, rg_scale(b, 2)));
+            root[at++] = lab_off(y, by_hand(f, b, merges[i]));
+            root[at++] = lab_off(rg_add(both[0], rg_scale(both[1], 2)), rg_add(f, rg_scale(b, 2)));
         }
         for (size_t s = 0; s < 2 * n; s++)
-            root[at++] = off(last[s], want[s]);
+            root[at++] = lab_off(last[s], want[s]);
         rg_val y = rg_bidirectional(NULL, both, cell, X, NULL, RG_MERGE_NONE,
                                     &(rg_unroll_opts){ .mask = m });
         RGT_CHECK(y.id == both[0].id);
-        root[at++] = off(both[1], b);
+        root[at++] = lab_off(both[1], b);
         all_zero(&l, root, at, c->name);
         lab_close(&l);
     }
@@ -91,9 +85,9 @@ RGT_TEST(bidirectional, reverses_by_true_length)
             rg_val x = rg_slice(rg_slice(X, 1, b, b + 1), 0, 0, length[b]);
             rg_val y = rg_bidirectional(alone, NULL, cell, x, NULL, RG_MERGE_CONCAT, NULL);
             y = rg_pad(y, 0, 0, T - length[b], 0);
-            root[at++] = off(y, rg_slice(Y, 1, b, b + 1));
+            root[at++] = lab_off(y, rg_slice(Y, 1, b, b + 1));
             for (size_t s = 0; s < 2 * cell[0].n_state; s++)
-                root[at++] = off(alone[s], rg_slice(last[s], 0, b, b + 1));
+                root[at++] = lab_off(alone[s], rg_slice(last[s], 0, b, b + 1));
         }
         all_zero(&l, root, at, c->name);
         lab_close(&l);
@@ -119,7 +113,7 @@ RGT_TEST(bidirectional, reset_cuts_a_row_into_sequences_in_both_directions)
                                 &(rg_unroll_opts){ .reset = r });
     part[0] = rg_bidirectional(NULL, NULL, cell, rg_slice(X, 0, 0, 2), s0, RG_MERGE_CONCAT, NULL);
     part[1] = rg_bidirectional(NULL, NULL, cell, rg_slice(X, 0, 2, T), s0, RG_MERGE_CONCAT, NULL);
-    root[0] = off(y, rg_concat(part, 2, 0));
+    root[0] = lab_off(y, rg_concat(part, 2, 0));
     all_zero(&l, root, 1, "reset");
     lab_close(&l);
 }
@@ -135,7 +129,7 @@ RGT_TEST(bidirectional, sum_of_a_palindrome_with_tied_weights_is_a_palindrome)
         rg_val x = lab_drawn(&l, "x", RG_SHAPE(T / 2, B, I));
         rg_val X = rg_concat((rg_val[]){ x, rg_reverse(x, 0) }, 2, 0);
         rg_val y = rg_bidirectional(NULL, NULL, cell, X, NULL, RG_MERGE_SUM, NULL);
-        rg_val root = off(y, rg_reverse(y, 0));
+        rg_val root = lab_off(y, rg_reverse(y, 0));
         all_zero(&l, &root, 1, c->name);
         lab_close(&l);
     }
@@ -151,10 +145,10 @@ RGT_TEST(reverse, in_running_order_starts_with_the_last_step)
     rg_val y = rg_unroll(NULL, &cell, X, NULL, &(rg_unroll_opts){ .reverse = true });
     rg_val run = rg_unroll(NULL, &cell, X, NULL,
                            &(rg_unroll_opts){ .reverse = true, .run_order = true });
-    root[0] = off(run, rg_reverse(y, 0));
+    root[0] = lab_off(run, rg_reverse(y, 0));
     rg_val forward = rg_unroll(NULL, &cell, rg_reverse(X, 0), NULL,
                                &(rg_unroll_opts){ .run_order = true }); /* no effect forward */
-    root[1] = off(run, forward);
+    root[1] = lab_off(run, forward);
     all_zero(&l, root, 2, "order");
     lab_close(&l);
 }
@@ -175,9 +169,9 @@ RGT_TEST(layers, of_one_direction_are_a_stack)
         s0[k] = rg_full(l.g, RG_SHAPE(B, stack.width[k]), 0.1 * (double)(k + 1));
     rg_val y = rg_layers(last, cell, 3, X, s0, &(rg_layers_opts){ .mask = m });
     rg_val z = rg_unroll(want, &stack, X, s0, &(rg_unroll_opts){ .mask = m });
-    root[0] = off(y, z);
+    root[0] = lab_off(y, z);
     for (size_t k = 0; k < 4; k++)
-        root[1 + k] = off(last[k], want[k]);
+        root[1 + k] = lab_off(last[k], want[k]);
     all_zero(&l, root, 5, "stack");
     lab_close(&l);
 }
@@ -199,9 +193,9 @@ RGT_TEST(layers, of_two_directions_merge_at_every_level_and_add_what_they_read)
         rg_unroll_opts o = { .mask = m };
         rg_val a = rg_bidirectional(want, NULL, cell, X, NULL, RG_MERGE_MEAN, &o);
         rg_val b = rg_bidirectional(want + 3, NULL, cell + 2, a, NULL, RG_MERGE_MEAN, &o);
-        root[0] = off(y, residual ? rg_add(a, b) : b);
+        root[0] = lab_off(y, residual ? rg_add(a, b) : b);
         for (size_t s = 0; s < 6; s++)
-            root[1 + s] = off(last[s], want[s]);
+            root[1 + s] = lab_off(last[s], want[s]);
         all_zero(&l, root, 7, "two");
         lab_close(&l);
     }
