@@ -22,4 +22,12 @@ double golden_off_by(golden_trial *c, const char *line);
 /* A file of the folder, to be freed. */
 char *golden_load(const char *name);
 
+/* Build and run what a line "case ..." asks for; false: it is none. *c is zero. */
+typedef bool golden_case_fn(golden_trial *c, const char *line, rg_effort how);
+/* Every case of a text; the largest difference, and how many cases and tensors there were. */
+double golden_judge(golden_case_fn *run, const char *text, rg_effort how, size_t *cases,
+                    size_t *tensors);
+/* Fails unless a wrong digit in the first line that begins as @p line says is noticed. */
+void golden_notices(golden_case_fn *run, const char *file, const char *line);
+
 #endif
