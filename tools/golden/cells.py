@@ -8,7 +8,6 @@ are drawn by name as in make.py. A case holds, per output, final state and gradi
 two products with drawn vectors. PYTHON is one that has onnxruntime: peepholes and coupled gates are
 then held against its LSTM, in single precision. The last line is FNV-1a-64 of all before it."""
 import json
-import os
 import subprocess
 import sys
 
@@ -254,9 +253,7 @@ def main():
             lines.append(f"case cell={cell} seed={seed} T={T} B={B} I={I} H={H}")
             lines += [" ".join([name] + [f"{n:.16g}" for n in make.digest(case, name, value)[:3]])
                       for name, value in result.items()]
-    text = "\n".join(lines) + "\n"
-    with open(os.path.join(sys.argv[1], "cells.txt"), "w", encoding="ascii") as f:
-        f.write(text + f"sum {make.fnv1a(text.encode()):016x}\n")
+    make.save(lines, sys.argv[1], "cells.txt")
 
 
 if __name__ == "__main__":

@@ -246,6 +246,13 @@ def digest(case, name, value):
     return [float(np.linalg.norm(value))] + [float(np.dot(value, k)) for k in v]
 
 
+def save(lines, folder, name):
+    """A file of these lines; its last one is FNV-1a-64 of all before it."""
+    text = "\n".join(lines) + "\n"
+    with open(os.path.join(folder, name), "w", encoding="ascii") as f:
+        f.write(text + f"sum {fnv1a(text.encode()):016x}\n")
+
+
 def write(kind, folder):
     lines = ["# Known answers for retrograd's cells, by tools/golden/make.py; torch "
              f"{torch.__version__}, numpy {np.__version__}, float64"]
@@ -257,9 +264,7 @@ def write(kind, folder):
             lines.append(" ".join([name] + [repr(n) for n in digest(case, name, value)]))
             if name.endswith("T") and value.size <= FULL:
                 lines.append(" ".join([f"{name}="] + [repr(float(v)) for v in value]))
-    text = "\n".join(lines) + "\n"
-    with open(os.path.join(folder, f"{kind}.txt"), "w", encoding="ascii") as f:
-        f.write(text + f"sum {fnv1a(text.encode()):016x}\n")
+    save(lines, folder, f"{kind}.txt")
     return sum(line.startswith("case") for line in lines)
 
 

@@ -6,7 +6,6 @@ Keras's masks (with holes, forwards and backwards), in double precision.
 
 Data are drawn by name as in make.py; a case holds, per output, final state and gradient, its norm
 and two products with drawn vectors. The last line is FNV-1a-64 of all before it."""
-import os
 import sys
 
 import keras
@@ -129,9 +128,7 @@ def main():
         for name, value in run(case).items():
             digits = make.digest(case, name, value)[:3]
             lines.append(" ".join([name] + [f"{n:.16g}" for n in digits]))
-    text = "\n".join(lines) + "\n"
-    with open(os.path.join(sys.argv[1], "sequences.txt"), "w", encoding="ascii") as f:
-        f.write(text + f"sum {make.fnv1a(text.encode()):016x}\n")
+    make.save(lines, sys.argv[1], "sequences.txt")
 
 
 if __name__ == "__main__":
