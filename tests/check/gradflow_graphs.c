@@ -7,6 +7,26 @@
 
 #include "tests/rgt.h"
 
+/* A store and a graph, in f32. */
+struct bed {
+    rg_params *params;
+    rg_graph  *g;
+};
+
+static struct bed open_bed(void)
+{
+    struct bed b;
+    rg_params_create(&b.params, 4, NULL);
+    rg_graph_create(&b.g, b.params, NULL);
+    return b;
+}
+
+static void close_bed(struct bed *b)
+{
+    rg_graph_destroy(&b->g);
+    rg_params_destroy(&b->params);
+}
+
 enum { MT = 20, MB = 4 };
 
 /* N(k) of a masked batch, or of its rows alone; f64, the same direction for every row of one
@@ -73,11 +93,9 @@ RGT_TEST(gradflow, a_masked_batch_is_its_rows_each_from_its_own_end)
 
 RGT_TEST(gradflow, both_directions_are_loops_and_each_starts_from_its_own_end)
 {
-    rg_params *params;
-    rg_graph *g;
+    struct bed b = open_bed();
+    rg_graph *g = b.g;
     rg_gradflow_report *r;
-    rg_params_create(&params, 4, NULL);
-    rg_graph_create(&g, params, NULL);
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(12, 2, 3)), Y[2];
     rg_cell fwd = rg_gru(g, "fwd", 3, 4, NULL), bwd = rg_gru(g, "bwd", 3, 4, NULL);
     Y[0] = rg_unroll(NULL, &fwd, X, NULL, NULL); /* both in the scopes "gru step t" */
@@ -91,17 +109,14 @@ RGT_TEST(gradflow, both_directions_are_loops_and_each_starts_from_its_own_end)
         RGT_CHECK(r->state[k].norm[11] < 0.1 && r->state[k].norm[11] > 0);
     }
     rg_gradflow_destroy(&r);
-    rg_graph_destroy(&g);
-    rg_params_destroy(&params);
+    close_bed(&b);
 }
 
 RGT_TEST(gradflow, a_path_that_is_cut_names_the_time_step)
 {
-    rg_params *params;
-    rg_graph *g;
+    struct bed b = open_bed();
+    rg_graph *g = b.g;
     rg_gradflow_report *r;
-    rg_params_create(&params, 4, NULL);
-    rg_graph_create(&g, params, NULL);
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(12, 2, 3)), h = rg_zeros(g, RG_SHAPE(2, 4));
     rg_cell cell = rg_rnn(g, "cell", 3, 4, NULL);
     for (int t = 0; t < 12; t++) { /* a loop of one's own, cut between steps 4 and 5 */
@@ -114,17 +129,14 @@ RGT_TEST(gradflow, a_path_that_is_cut_names_the_time_step)
     RGT_CHECK(strstr(r->message, "before time step 5") && strstr(r->message, "rg_detach"));
     RGT_CHECK(r->state[0].norm[6] > 0 && r->state[0].norm[7] == 0);
     rg_gradflow_destroy(&r);
-    rg_graph_destroy(&g);
-    rg_params_destroy(&params);
+    close_bed(&b);
 }
 
 RGT_TEST(gradflow, last_steps_without_loss_cut_nothing)
 {
-    rg_params *params;
-    rg_graph *g;
+    struct bed b = open_bed();
+    rg_graph *g = b.g;
     rg_gradflow_report *r;
-    rg_params_create(&params, 4, NULL);
-    rg_graph_create(&g, params, NULL);
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(12, 2, 3));
     rg_cell cell = rg_gru(g, "cell", 3, 4, NULL);
     rg_val Y = rg_unroll(NULL, &cell, X, NULL, NULL);
@@ -134,17 +146,14 @@ RGT_TEST(gradflow, last_steps_without_loss_cut_nothing)
     RGT_CHECK_MSG(r->layer[0].cut == RG_NO_STEP && r->verdict == RG_FLOW_HEALTHY, "%s", r->message);
     RGT_CHECK(r->state[0].norm[2] == 0 && r->state[0].norm[3] > 0);
     rg_gradflow_destroy(&r);
-    rg_graph_destroy(&g);
-    rg_params_destroy(&params);
+    close_bed(&b);
 }
 
 RGT_TEST(gradflow, what_steps_leave_that_is_no_row_of_the_batch_is_no_state)
 {
-    rg_params *params;
-    rg_graph *g;
+    struct bed b = open_bed();
+    rg_graph *g = b.g;
     rg_gradflow_report *r;
-    rg_params_create(&params, 4, NULL);
-    rg_graph_create(&g, params, NULL);
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(9, 3, 2)), h = rg_zeros(g, RG_SHAPE(3, 4));
     rg_val mean = rg_zeros(g, RG_SHAPE(1, 4)); /* of the batch, carried on */
     rg_gate w = rg_gate_declare(g, "cell", "", 2, 4, 0);
@@ -157,18 +166,15 @@ RGT_TEST(gradflow, what_steps_leave_that_is_no_row_of_the_batch_is_no_state)
     RGT_CHECK_MSG(rg_gradflow(&r, rg_mean(rg_square(h)), NULL) == RG_OK, "%s", r->message);
     RGT_CHECK(r->n_state == 1 && r->B == 3 && r->state[0].lags == 9);
     rg_gradflow_destroy(&r);
-    rg_graph_destroy(&g);
-    rg_params_destroy(&params);
+    close_bed(&b);
 }
 
 RGT_TEST(gradflow, gates_may_be_given_by_hand_and_states_by_name)
 {
     enum { STEPS = 7 };
-    rg_params *params;
-    rg_graph *g;
+    struct bed b = open_bed();
+    rg_graph *g = b.g;
     rg_gradflow_report *r;
-    rg_params_create(&params, 4, NULL);
-    rg_graph_create(&g, params, NULL);
     rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(STEPS, 3, 4)), h = rg_zeros(g, RG_SHAPE(3, 4));
     rg_val gate[STEPS], state[STEPS];
     for (int t = 0; t < STEPS; t++) { /* outside of any scope */
@@ -188,8 +194,7 @@ RGT_TEST(gradflow, gates_may_be_given_by_hand_and_states_by_name)
     gate[3] = rg_select(gate[3], 0, 1);
     RGT_CHECK(rg_gradflow(&r, h, &opts) == RG_EGRAPH && strstr(r->message, "step 3"));
     rg_gradflow_destroy(&r);
-    rg_graph_destroy(&g);
-    rg_params_destroy(&params);
+    close_bed(&b);
 }
 
 /* ---- Spikes ---------------------------------------------------------------------------------- */
