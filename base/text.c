@@ -88,3 +88,14 @@ bool rg_is_utf8(const char *text)
     size_t n = strlen(text);
     return rg_utf8_prefix(text, n) == n;
 }
+
+/* Bytes that begin a character; those marks begin with 0xcc and 0xcd. */
+int rg_text_columns(const char *text)
+{
+    int n = 0;
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        n += (c & 0xc0) != 0x80 && c != 0xcc && c != 0xcd;
+    }
+    return n;
+}

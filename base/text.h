@@ -21,6 +21,8 @@ const char *rg_number(char text[RG_NUMBER_TEXT], double x, int digits);
 bool rg_number_parse(const char *text, double *out);
 /* How many bytes at the start of @p text are well-formed UTF-8; n if all are. */
 size_t rg_utf8_prefix(const char *text, size_t n);
+/* Columns on a terminal: characters, but for combining marks of U+0300 .. U+036F. */
+int rg_text_columns(const char *text);
 /* Well-formed UTF-8? (Shortest forms, no surrogates, at most U+10FFFF.) */
 bool rg_is_utf8(const char *text);
 

@@ -24,29 +24,27 @@ static void percent(const rg_out *out, double share)
                                                 : rg_number(text, nearbyint(1000 * share) / 10, 4));
 }
 
-/* Columns of a name: bytes that go on a UTF-8 character have none. */
-static int width_of(const char *name)
-{
-    int n = 0;
-    for (; *name; name++)
-        n += (*name & 0xC0) != 0x80;
-    return n;
-}
-
 static void padded(const rg_out *out, const char *name, int width)
 {
-    rg_out_printf(out, "  %s%*s", name, width > width_of(name) ? width - width_of(name) : 0, "");
+    const int own = rg_text_columns(name);
+    rg_out_printf(out, "  %s%*s", name, width > own ? width - own : 0, "");
+}
+
+static int wider(int w, const char *name)
+{
+    const int own = rg_text_columns(name);
+    return own > w ? own : w;
 }
 
 static int widest(const rg_gradflow_report *r)
 {
     int w = 8;
     for (size_t i = 0; i < r->n_state; i++)
-        w = width_of(r->state[i].name) > w ? width_of(r->state[i].name) : w;
+        w = wider(w, r->state[i].name);
     for (size_t i = 0; i < r->n_gate; i++)
-        w = width_of(r->gate[i].name) > w ? width_of(r->gate[i].name) : w;
+        w = wider(w, r->gate[i].name);
     for (size_t i = 0; i < r->n_param; i++)
-        w = width_of(r->param[i].name) > w ? width_of(r->param[i].name) : w;
+        w = wider(w, r->param[i].name);
     return w;
 }
 

@@ -211,28 +211,18 @@ void rg_page_write(rg_page *p, const char *const *root)
     }
 }
 
-/* Columns on a terminal: bytes that begin a character, without combining marks. */
-static int columns(const char *text)
-{
-    int n = 0;
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        n += (c & 0xc0) != 0x80 && c != 0xcc && c != 0xcd;
-    }
-    return n;
-}
-
 void rg_page_print(const rg_page *p, const rg_out *out, const char *indent)
 {
     int widest = 0;
     for (size_t i = 0; i < p->n_line; i++)
-        widest = columns(p->line[i].name) > widest ? columns(p->line[i].name) : widest;
+        widest = rg_text_columns(p->line[i].name) > widest ? rg_text_columns(p->line[i].name)
+                                                           : widest;
     for (size_t i = 0; i < p->n_line; i++) {
         const rg_line *l = &p->line[i];
         int64_t blocks = l->id ? p->sheet.term[l->id].blocks : 0;
         rg_out_printf(out, "%s", indent);
         if (*l->name)
-            rg_out_printf(out, "%s%*s = ", l->name, widest - columns(l->name), "");
+            rg_out_printf(out, "%s%*s = ", l->name, widest - rg_text_columns(l->name), "");
         out->write(out->user, l->text, strlen(l->text));
         if (blocks > 1)
             rg_out_printf(out, "   in %lld blocks: %s₁ …", (long long)blocks, l->name);

@@ -148,3 +148,10 @@ RGT_TEST(base, the_instruction_set_has_a_name)
     RGT_CHECK(strcmp(rg_isa_text(RG_ISA_AVX512), "avx512") == 0);
     RGT_CHECK(rg_cpu_isa() == rg_cpu_isa() && rg_cpu_isa() <= RG_ISA_AVX512);
 }
+
+RGT_TEST(text, columns_are_characters_without_the_marks_above_them)
+{
+    RGT_CHECK(rg_text_columns("") == 0 && rg_text_columns("abc") == 3);
+    RGT_CHECK(rg_text_columns("γcell") == 5 && rg_text_columns("s₁ …") == 4);
+    RGT_CHECK(rg_text_columns("n\xcc\x82") == 1 && rg_text_columns("m\xcd\xa0x") == 2);
+}
