@@ -2,6 +2,7 @@
 #include "check/check.h"
 
 #include "base/philox.h"
+#include "base/real.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static uint64_t stream(const char *name, uint64_t what)
 static void widen(double *out, const void *in, int64_t n, rg_dtype from)
 {
     for (int64_t i = 0; i < n; i++)
-        out[i] = from == RG_F64 ? ((const double *)in)[i] : (double)((const float *)in)[i];
+        out[i] = rg_real_at(in, from, (size_t)i);
 }
 
 static void draw_reals(const rg_check *c, double *out, int64_t n, const char *name)

@@ -6,6 +6,7 @@
 #include "check/gradflow.h"
 
 #include "base/philox.h"
+#include "base/real.h"
 #include "ops/ops.h"
 
 struct copying {
@@ -157,7 +158,7 @@ rg_status rg_flow_copy(rg_flow *f)
 static void convert(void *out, rg_dtype to, const void *in, rg_dtype from, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
-        const double x = from == RG_F64 ? ((const double *)in)[i] : (double)((const float *)in)[i];
+        const double x = rg_real_at(in, from, (size_t)i);
         if (to == RG_F64)
             ((double *)out)[i] = x;
         else

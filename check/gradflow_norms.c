@@ -1,13 +1,14 @@
 /* check/gradflow_norms.c -- N(k): lags of rows, norms of any size, means over rows and draws. */
 #include "check/gradflow.h"
 
+#include "base/real.h"
+
 #include <math.h>
 #include <string.h>
 
 double rg_flow_element(const rg_plan *plan, const void *data, int64_t i)
 {
-    return plan->opts.real == RG_F64 ? ((const double *)data)[i]
-                                     : (double)((const float *)data)[i];
+    return rg_real_at(data, plan->opts.real, (size_t)i);
 }
 
 /* A row's lag at a position is the number of its real steps after it. */

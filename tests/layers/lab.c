@@ -2,6 +2,7 @@
 #include "tests/layers/lab.h"
 
 #include "base/philox.h"
+#include "base/real.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -203,7 +204,7 @@ double *lab_read(lab *l, rg_val v, size_t *count)
     double *out = calloc(n + 1, sizeof *out);
     RGT_CHECK_MSG(data && out, "%s", rg_plan_message(l->plan));
     for (size_t i = 0; i < n; i++)
-        out[i] = l->real == RG_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
+        out[i] = rg_real_at(data, l->real, i);
     if (count)
         *count = n;
     return out;
