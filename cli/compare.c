@@ -1,15 +1,12 @@
 /* cli/compare.c -- `retrograd compare`: cells against each other on experiments of the field. */
-#define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "cli/compare.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- Data ----------------------------------------------------------------------------------- */
 
@@ -71,17 +68,6 @@ static int load_digits(comparison *c)
 
 /* ---- The command ---------------------------------------------------------------------------- */
 
-static int make_folder(const char *path)
-{
-    char part[PATH_BYTES];
-    for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        (void)snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-        if (mkdir(part, 0777) && errno != EEXIST)
-            return fail(RUN_TIME, "%s: %s (choose another --out)", part, strerror(errno));
-    }
-    return DONE;
-}
-
 static int open_folder(comparison *c)
 {
     char trials[PATH_BYTES];
@@ -91,7 +77,7 @@ static int open_folder(comparison *c)
     (void)snprintf(c->folder, sizeof c->folder, "%s",
                    given ? given : c->depth == FULL ? "runs/compare-full" : "runs/compare-quick");
     (void)snprintf(trials, sizeof trials, "%s/trials/", c->folder);
-    return make_folder(trials);
+    return folder_parents(trials, "--out");
 }
 
 static int tell(const comparison *c)

@@ -63,14 +63,13 @@ double folder_told_seconds(const folder *f)
     return isfinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
-/* Parents that are missing; the last part is left to the caller. */
-static int make_parents(const char *path)
+int folder_parents(const char *path, const char *option)
 {
     char part[PATH_BYTES];
     for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         (void)snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
         if (mkdir(part, 0777) && errno != EEXIST)
-            return fail(RUN_TIME, "%s: %s (choose another --run)", part, strerror(errno));
+            return fail(RUN_TIME, "%s: %s (choose another %s)", part, strerror(errno), option);
     }
     return DONE;
 }
@@ -109,7 +108,7 @@ int folder_create(folder *f, const settings *s)
         size_t length = strlen(f->path);
         while (length > 1 && f->path[length - 1] == '/')
             f->path[--length] = '\0';
-        int code = make_parents(f->path);
+        int code = folder_parents(f->path, "--run");
         if (code)
             return code;
         if (mkdir(f->path, 0777) == 0)

@@ -13,6 +13,9 @@ typedef struct folder {
 
 /* A new folder, with its parents; the name given, or runs/TEXT-CELL-N. Locked. */
 int folder_create(folder *f, const settings *s);
+/* Make the folders before the last part of a path that are missing; where that fails, the message
+ * names the option that takes another. DONE or said why. */
+int folder_parents(const char *path, const char *option);
 /* Says that the name is taken. */
 int folder_taken(const char *path);
 /* An existing one. Locked. */
