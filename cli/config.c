@@ -45,6 +45,17 @@ json_t *config_options(const settings *s)
 }
 
 /* 15 digits show what people typed; where they do not suffice, 17 do. */
+int config_windows(int64_t *T, int64_t *B, const settings *s, json_t *config, const char *path)
+{
+    json_int_t steps = *T, rows = *B;
+    (void)json_unpack(config, "{s:{s?I, s?I}}", "options", "seq-len", &steps, "batch", &rows);
+    if (steps < 1 || steps > 65536 || rows < 1 || rows > 65536)
+        return fail(BAD_DATA, "%s: no batch and length that train could have had", path);
+    *T = option_origin(s, "seq-len") == FROM_LINE ? *T : steps;
+    *B = option_origin(s, "batch") == FROM_LINE ? *B : rows;
+    return DONE;
+}
+
 char *config_text(const json_t *object)
 {
     char *text = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(15));

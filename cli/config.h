@@ -16,6 +16,9 @@ json_t *config_of_run(char path[PATH_BYTES], const char *run, int *code);
 /* Options from an object, or from its member "options". The command line wins, but in a resumed
  * run what is FIXED must agree with it. */
 int config_apply(settings *s, const json_t *object, const char *path, bool resumed);
+/* Steps and rows of a window that a run was trained with, where the line does not say otherwise; as
+ * they are where the run does not know. DONE or said why. */
+int config_windows(int64_t *T, int64_t *B, const settings *s, json_t *config, const char *path);
 /* An object to stdout, or to a new string; members in order of insertion. */
 char *config_text(const json_t *object);
 

@@ -79,25 +79,20 @@ static int of_cell(flows *f)
 /* Window, rows, seed and text of the run, where the line does not say otherwise. */
 static int take_run(flows *f, char **data)
 {
-    const settings *s = f->s;
     char file[PATH_BYTES];
     int code;
-    json_int_t T = s->seq_len, B = s->batch, seed = -1;
+    json_int_t seed = -1;
     const char *text = NULL;
-    json_t *config = config_of_run(file, s->operand[0], &code);
+    json_t *config = config_of_run(file, f->s->operand[0], &code);
     if (!config)
         return code;
-    (void)json_unpack(config, "{s:{s?I, s?I, s?I, s?s}}", "options", "seq-len", &T, "batch", &B,
-                      "seed", &seed, "data", &text);
-    f->T = option_origin(s, "seq-len") == FROM_LINE ? s->seq_len : T;
-    f->B = option_origin(s, "batch") == FROM_LINE ? s->batch : B;
+    code = config_windows(&f->T, &f->B, f->s, config, file);
+    (void)json_unpack(config, "{s:{s?I, s?s}}", "options", "seed", &seed, "data", &text);
     f->seed = seed >= 0 ? (uint64_t)seed : 0;
     f->n = seed >= 0; /* the weights that it began with can be drawn again */
-    *data = text && !s->data ? strdup(text) : NULL;
+    *data = text && !f->s->data ? strdup(text) : NULL;
     json_decref(config);
-    if (f->T < 1 || f->T > 65536 || f->B < 1 || f->B > 65536)
-        return fail(BAD_DATA, "%s: no batch and length that train could have had", file);
-    return DONE;
+    return code;
 }
 
 /* Measure a model with these weights. */

@@ -30,17 +30,12 @@ static int take_windows(profile *p, const char *run)
 {
     char file[PATH_BYTES];
     int code;
-    json_int_t T = p->T, B = p->B;
     json_t *config = config_of_run(file, run, &code);
     if (!config)
         return code;
-    (void)json_unpack(config, "{s:{s?I, s?I}}", "options", "seq-len", &T, "batch", &B);
+    code = config_windows(&p->T, &p->B, p->s, config, file);
     json_decref(config);
-    if (T < 1 || T > 65536 || B < 1 || B > 65536)
-        return fail(BAD_DATA, "%s: no batch and length that train could have had", file);
-    p->T = option_origin(p->s, "seq-len") == FROM_LINE ? p->T : T;
-    p->B = option_origin(p->s, "batch") == FROM_LINE ? p->B : B;
-    return DONE;
+    return code;
 }
 
 static int take_run(profile *p, const char *run)
