@@ -234,22 +234,11 @@ static int of_run(flows *f)
 
 /* ---- Results --------------------------------------------------------------------------------- */
 
-typedef rg_status picture(const rg_gradflow_report *const *reports, const char *const *labels,
-                          size_t n, const char *title, rg_write_fn *write, void *user);
-
-static int draw(const flows *f, picture *paint, const char *path)
+static int draw(const flows *f, flow_picture *paint, const char *path)
 {
     const rg_gradflow_report *report[2] = { f->report[0], f->report[1] };
     const char *label[2] = { f->n > 1 ? f->label[0] : "", f->label[1] };
-    char *text = NULL;
-    size_t n = 0;
-    FILE *file = open_memstream(&text, &n);
-    rg_status st = file ? paint(report, label, f->n, f->title, rg_to_file, file) : RG_ENOMEM;
-    const bool good = file && fclose(file) == 0 && st == RG_OK;
-    int code = good ? file_replace(path, text, n)
-                    : fail(RUN_TIME, "%s: %s", path, rg_status_text(st ? st : RG_ENOMEM));
-    free(text);
-    return code;
+    return flow_draw(path, paint, report, label, f->n, f->title);
 }
 
 static void print(const flows *f)

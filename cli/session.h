@@ -106,6 +106,11 @@ int session_conclude(session *x);
 
 /* watch.c: after a step, what it showed of the gradient if it was sampled. */
 int watch_step(session *x);
+/* rg_gradflow_svg() or rg_gradflow_gates_svg() of n reports, as a file. DONE or said why. */
+typedef rg_status flow_picture(const rg_gradflow_report *const *reports, const char *const *labels,
+                               size_t n, const char *title, rg_write_fn *write, void *user);
+int flow_draw(const char *path, flow_picture *paint, const rg_gradflow_report *const *report,
+              const char *const *label, size_t n, const char *title);
 
 /* explain.c: numerical trouble in words. */
 void explain_step(session *x, const rg_trainer_report *r);

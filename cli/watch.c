@@ -34,24 +34,30 @@ static int log_report(session *x, const rg_gradflow_report *r, uint64_t step)
     return metrics_line(&x->metrics, line, step, x->s->json);
 }
 
+int flow_draw(const char *path, flow_picture *paint, const rg_gradflow_report *const *report,
+              const char *const *label, size_t n, const char *title)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *file = open_memstream(&text, &bytes);
+    rg_status st = file ? paint(report, label, n, title, rg_to_file, file) : RG_ENOMEM;
+    const bool good = file && fclose(file) == 0 && st == RG_OK;
+    int code = good ? file_replace(path, text, bytes)
+                    : fail(RUN_TIME, "%s: %s", path, rg_status_text(st ? st : RG_ENOMEM));
+    free(text);
+    return code;
+}
+
 /* The first sample of this session beside the last. */
 static int draw(session *x, const rg_gradflow_report *now, uint64_t step)
 {
-    char path[PATH_BYTES], title[160], first[32], last[32], *text = NULL;
-    size_t n = 0;
+    char path[PATH_BYTES], title[160], first[32], last[32];
     const rg_gradflow_report *both[2] = { x->flow_first, now };
     const char *label[2] = { first, last };
     (void)snprintf(first, sizeof first, "step %llu", (unsigned long long)x->flow_step);
     (void)snprintf(last, sizeof last, "step %llu", (unsigned long long)step);
-    FILE *file = open_memstream(&text, &n);
-    rg_status st = file ? rg_gradflow_svg(both, label, now == both[0] ? 1 : 2,
-                                          model_title(title, sizeof title, &x->m), rg_to_file, file)
-                        : RG_ENOMEM;
-    const bool good = file && fclose(file) == 0 && st == RG_OK;
-    int code = good ? file_replace(folder_file(path, &x->f, "gradflow.svg"), text, n)
-                    : fail(RUN_TIME, "gradflow.svg: %s", rg_status_text(st ? st : RG_ENOMEM));
-    free(text);
-    return code;
+    return flow_draw(folder_file(path, &x->f, "gradflow.svg"), rg_gradflow_svg, both, label,
+                     now == both[0] ? 1 : 2, model_title(title, sizeof title, &x->m));
 }
 
 /* What the last step saw; where a trainer's plans see nothing, as those of rows do, the probe
