@@ -125,8 +125,6 @@ void warn(const char *format, ...) RG_PRINTF(1, 2);
 void note(const char *format, ...) RG_PRINTF(1, 2);
 /* The same, with -v only. */
 void detail(const char *format, ...) RG_PRINTF(1, 2);
-/* Are colour and redrawn lines wanted on stderr? */
-bool stderr_color(void);
 /* Called before a message is written: clears a progress bar. */
 extern void (*say_before)(void);
 

@@ -47,7 +47,8 @@ static void use_cell(model *m, int cell, int64_t proj)
     m->lm.cell_opts = &m->opts;
 }
 
-double model_weights(const model *m)
+/* Number of weights, without making it. */
+static double weights_of(const model *m)
 {
     cell_size n;
     double H = (double)m->lm.hidden, V = (double)m->lm.V, E = (double)m->lm.embed;
@@ -92,7 +93,7 @@ static int fits(const model *m, int64_t batch, int64_t seq_len)
     const double item = m->real == RG_F64 ? 8 : 4, positions = (double)(batch * seq_len);
     const double each = 3 * (double)m->lm.V + 20 * (double)(m->lm.hidden * m->lm.layers)
                       + 2 * (double)m->lm.embed;
-    return model_fits(item * (4 * model_weights(m) + positions * each));
+    return model_fits(item * (4 * weights_of(m) + positions * each));
 }
 
 int model_new(model *m, const settings *s, const rg_corpus *corpus)

@@ -35,8 +35,6 @@ char *model_description(const model *m);
 char *model_vocabulary(const model *m);
 /* "lstm 2x256, embedding 64, 81 symbols" */
 const char *model_title(char *out, size_t size, const model *m);
-/* Number of weights of a model, without making it. */
-double model_weights(const model *m);
 /* Has this machine so many bytes? DONE or said that not. */
 int model_fits(double need);
 /* Numbers in a store's arrays, and their bytes. */

@@ -53,11 +53,6 @@ void say_setup(const char *name, const settings *s)
     speaker.color = wants_color(s);
 }
 
-bool stderr_color(void)
-{
-    return speaker.color;
-}
-
 const char *printable(char *out, size_t size, const char *text)
 {
     size_t n = 0;
