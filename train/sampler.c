@@ -21,6 +21,7 @@ struct rg_sampler {
     uint64_t        drawn;
     double         *p;       /* [V] weights of the draw */
     int32_t        *heap;    /* [V] */
+    bool           *never;   /* [V] not to be drawn */
 };
 
 static rg_status read_one(rg_sampler *s, int32_t id)
@@ -28,6 +29,31 @@ static rg_status read_one(rg_sampler *s, int32_t id)
     s->x[0] = id;
     rg_status st = rg_plan_run(s->plan);
     return st ? rg_fail(&s->err, st, "%s", rg_plan_message(s->plan)) : RG_OK;
+}
+
+static rg_status make_room(rg_sampler *s)
+{
+    s->p = rg_get(&s->alloc, (size_t)s->V * sizeof *s->p);
+    s->heap = rg_get(&s->alloc, (size_t)s->V * sizeof *s->heap);
+    s->never = rg_get(&s->alloc, (size_t)s->V * sizeof *s->never);
+    if (!s->p || !s->heap || !s->never)
+        return rg_fail(&s->err, RG_ENOMEM, "sampler: no memory");
+    return RG_OK;
+}
+
+static rg_status exclude(rg_sampler *s, rg_span never)
+{
+    int64_t left = s->V;
+    for (size_t i = 0; i < never.n; i++) {
+        const int32_t id = never.id[i];
+        if (id < 0 || id >= s->V)
+            return rg_fail(&s->err, RG_EARG, "sampler: never has %d, symbols are 0 to %lld",
+                           (int)id, (long long)s->V - 1);
+        left -= !s->never[id];
+        s->never[id] = true;
+    }
+    s->opts.never = (rg_span){ NULL, 0 };
+    return left ? RG_OK : rg_fail(&s->err, RG_EARG, "sampler: never leaves no symbol to draw");
 }
 
 static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model)
@@ -42,11 +68,8 @@ static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model
         (st = rg_lm_start(s->plan, &s->lm, params, model, 0)))
         return st;
     s->V = model->V;
-    s->p = rg_get(&s->alloc, (size_t)s->V * sizeof *s->p);
-    s->heap = rg_get(&s->alloc, (size_t)s->V * sizeof *s->heap);
-    if (!s->p || !s->heap)
-        return rg_fail(&s->err, RG_ENOMEM, "sampler: no memory");
-    return RG_OK;
+    st = make_room(s);
+    return st ? st : exclude(s, s->opts.never);
 }
 
 static rg_status read_prime(rg_sampler *s, rg_span prime)
@@ -97,6 +120,7 @@ void rg_sampler_destroy(rg_sampler **out)
     rg_lm_destroy(&s->lm);
     rg_release(&s->alloc, s->p, (size_t)s->V * sizeof *s->p);
     rg_release(&s->alloc, s->heap, (size_t)s->V * sizeof *s->heap);
+    rg_release(&s->alloc, s->never, (size_t)s->V * sizeof *s->never);
     rg_alloc alloc = s->alloc;
     rg_release(&alloc, s, sizeof *s);
     *out = NULL;
@@ -109,16 +133,20 @@ const char *rg_sampler_message(const rg_sampler *s)
 
 /* ---- Drawing -------------------------------------------------------------------------------- */
 
-/* p[v] = exp((z_v - max z)/temperature); the likeliest character, or -1 where z is no number. */
+/* p[v] = exp((z_v - max z)/temperature), 0 for what is never drawn; the likeliest character, or -1
+ * where z is no number. */
 static int32_t weigh(rg_sampler *s)
 {
     const void *z = rg_plan_data(s->plan, s->lm.z);
-    int32_t best = 0;
+    int32_t best = -1;
     for (int64_t v = 0; v < s->V; v++) {
         s->p[v] = rg_real_at(z, s->opts.plan.real, (size_t)v);
         if (!isfinite(s->p[v]))
             return -1;
-        best = s->p[v] > s->p[best] ? (int32_t)v : best;
+        if (s->never[v])
+            s->p[v] = -INFINITY;
+        else if (best < 0 || s->p[v] > s->p[best])
+            best = (int32_t)v;
     }
     double most = s->p[best], temperature = s->opts.temperature;
     for (int64_t v = 0; temperature > 0 && v < s->V; v++)

@@ -76,10 +76,23 @@ static rg_status choose(rg_words *w, reader *r, size_t count, const rg_words_opt
     return st;
 }
 
+/* Characters from the beginning of word i to that of the next, or to the end of the text. */
+static void measure(rg_words *w, size_t i, const char *from, const char *to)
+{
+    const size_t train = rg_words_part(w, RG_PART_TRAIN).n;
+    const size_t valid = rg_words_part(w, RG_PART_VALID).n;
+    size_t n = 0;
+    for (; from < to; from++)
+        n += ((unsigned char)*from & 0xc0) != 0x80;
+    w->characters[i < train ? RG_PART_TRAIN : i < train + valid ? RG_PART_VALID
+                                                                : RG_PART_TEST] += n;
+    w->characters[RG_PART_ALL] += n;
+}
+
 static rg_status fill(rg_words *w, reader *r)
 {
     char quoted[RG_QUOTED];
-    const char *at = r->text, *word;
+    const char *at = r->text, *word, *before = NULL;
     size_t n;
     rg_err what;
     rg_status st;
@@ -94,7 +107,12 @@ static rg_status fill(rg_words *w, reader *r)
             return refuse(r, word, RG_EMISMATCH, what.text);
         }
         w->unknown += *id == none;
+        if (before)
+            measure(w, (size_t)(id - w->id) - 1, before, word);
+        before = word;
     }
+    if (!st && before)
+        measure(w, w->n - 1, before, r->end);
     return st;
 }
 

@@ -129,6 +129,8 @@ typedef struct rg_words {
     size_t   n;
     rg_vocab vocab;        /* RG_UNKNOWN first, then by frequency */
     size_t   unknown;      /* of the n words are RG_UNKNOWN */
+    size_t   characters[4];  /* of the words of a part, each with the white space behind it:
+                                characters[RG_PART_TEST]; [RG_PART_ALL] is the sum */
     char     sha256[65];   /* of the file */
     char     message[512]; /* why loading failed */
 } rg_words;

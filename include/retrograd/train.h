@@ -176,12 +176,13 @@ typedef struct rg_sampler_opts {
     double        temperature;  /* divides the logits; 0 = always the likeliest */
     int64_t       top_k;        /* draw among the k likeliest; 0 = all */
     rg_span       prime;        /* read first; empty = character 0 of the vocabulary */
+    rg_span       never;        /* these are not drawn: the others share their probability */
     uint64_t      seed;         /* of the draws */
     rg_plan_opts  plan;         /* mode is always evaluate, threads always 1 */
 } rg_sampler_opts;
 
-/* Errors     RG_EARG temperature negative or NaN, top_k negative; else as rg_lm_create. Message in
- *            rg_params_message(params). */
+/* Errors     RG_EARG temperature negative or NaN, top_k negative, `never` has what is no symbol, or
+ *            leaves none; else as rg_lm_create. Message in rg_params_message(params). */
 RG_API rg_status rg_sampler_create(rg_sampler **out, rg_params *params, const rg_lm_opts *model,
                                    const rg_sampler_opts *opts);
 RG_API void rg_sampler_destroy(rg_sampler **sampler);

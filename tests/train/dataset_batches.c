@@ -255,6 +255,20 @@ RGT_TEST(words, ids_follow_frequency_in_the_training_part)
     rg_words_destroy(&w);
 }
 
+RGT_TEST(words, characters_of_a_part_are_those_of_its_words_and_the_white_space_behind)
+{
+    /* 18 words train: 18 letters, 17 blanks between, two behind; then "n\u00e4 " and "\u20acb\n\n" */
+    static const char text[] = "  a a a a a a a a a a a a a a a a a a  n\xc3\xa4 \xe2\x82\xac" "b\n\n";
+    rg_words w;
+    RGT_CHECK_MSG(rg_words_decode(&w, "t", text, sizeof text - 1, NULL) == RG_OK, "%s", w.message);
+    RGT_CHECK(w.n == 20 && w.characters[RG_PART_TRAIN] == 37);
+    RGT_CHECK(w.characters[RG_PART_VALID] == 3 && w.characters[RG_PART_TEST] == 4);
+    RGT_CHECK(w.characters[RG_PART_ALL] == 44);
+    rg_words_destroy(&w);
+    RGT_CHECK(rg_words_decode(&w, "t", " \n", 2, NULL) == RG_OK && w.characters[RG_PART_ALL] == 0);
+    rg_words_destroy(&w);
+}
+
 RGT_TEST(words, faults_are_named_with_their_line)
 {
     static const char *const list[] = { "a" };

@@ -337,6 +337,40 @@ RGT_TEST(train, samples_follow_temperature_and_top_k)
     rg_params_destroy(&params);
 }
 
+RGT_TEST(train, a_sampler_never_draws_what_is_excluded_and_the_rest_keep_their_odds)
+{
+    enum { DRAWS = 4000 };
+    static const float z[V] = { 0, 1, -1, 2, 0.5f, 1, -3 };
+    static const int32_t never[] = { 3, 1, 3, 0 }, all[] = { 0, 1, 2, 3, 4, 5, 6 }, none[] = { V };
+    static int32_t id[DRAWS];
+    const rg_span out = { never, 4 };
+    double p[V] = { 0 }, sum = 0, seen[V] = { 0 }, chi = 0;
+    rg_params *params;
+    rg_sampler *s;
+    rg_params_create(&params, 5, NULL);
+    fix_logits(params, z);
+    for (int v = 0; v < V; v++)
+        sum += p[v] = v == 3 || v < 2 ? 0 : exp(z[v]);
+    draw(id, DRAWS, params, (rg_sampler_opts){ .temperature = 1, .never = out, .seed = 3 });
+    for (int i = 0; i < DRAWS; i++)
+        seen[id[i]] += 1;
+    for (int v = 0; v < V; v++) {
+        const double want = DRAWS * p[v] / sum;
+        RGT_CHECK(p[v] > 0 || seen[v] == 0);
+        chi += want > 0 ? (seen[v] - want) * (seen[v] - want) / want : 0;
+    }
+    RGT_CHECK_MSG(chi < 16, "chi square %.1f of 3 degrees", chi);
+    draw(id, 5, params, (rg_sampler_opts){ .temperature = 0, .never = out });
+    RGT_CHECK(id[0] == 5 && id[4] == 5);
+    draw(id, 5, params, (rg_sampler_opts){ .temperature = 2, .top_k = 1, .never = out });
+    RGT_CHECK(id[0] == 5 && id[4] == 5);
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &(rg_sampler_opts){ .never = { all, V } })
+              == RG_EARG && !s && rgt_has(rg_params_message(params), "no symbol"));
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &(rg_sampler_opts){ .never = { none, 1 } })
+              == RG_EARG && rgt_has(rg_params_message(params), "never has 7"));
+    rg_params_destroy(&params);
+}
+
 RGT_TEST(train, a_sampler_reads_its_prime_and_what_it_wrote)
 {
     rg_params *params;
