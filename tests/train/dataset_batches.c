@@ -257,8 +257,9 @@ RGT_TEST(words, ids_follow_frequency_in_the_training_part)
 
 RGT_TEST(words, characters_of_a_part_are_those_of_its_words_and_the_white_space_behind)
 {
-    /* 18 words train: 18 letters, 17 blanks between, two behind; then "n\u00e4 " and "\u20acb\n\n" */
-    static const char text[] = "  a a a a a a a a a a a a a a a a a a  n\xc3\xa4 \xe2\x82\xac" "b\n\n";
+    /* 18 words train: 18 letters, 17 blanks between, two behind; then three and four characters */
+    static const char text[] = "  a a a a a a a a a a a a a a a a a a  "
+                               "n\xc3\xa4 " "\xe2\x82\xac" "b\n\n";
     rg_words w;
     RGT_CHECK_MSG(rg_words_decode(&w, "t", text, sizeof text - 1, NULL) == RG_OK, "%s", w.message);
     RGT_CHECK(w.n == 20 && w.characters[RG_PART_TRAIN] == 37);

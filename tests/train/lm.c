@@ -364,10 +364,11 @@ RGT_TEST(train, a_sampler_never_draws_what_is_excluded_and_the_rest_keep_their_o
     RGT_CHECK(id[0] == 5 && id[4] == 5);
     draw(id, 5, params, (rg_sampler_opts){ .temperature = 2, .top_k = 1, .never = out });
     RGT_CHECK(id[0] == 5 && id[4] == 5);
-    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &(rg_sampler_opts){ .never = { all, V } })
-              == RG_EARG && !s && rgt_has(rg_params_message(params), "no symbol"));
-    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &(rg_sampler_opts){ .never = { none, 1 } })
-              == RG_EARG && rgt_has(rg_params_message(params), "never has 7"));
+    const rg_sampler_opts empty = { .never = { all, V } }, strange = { .never = { none, 1 } };
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &empty) == RG_EARG && !s &&
+              rgt_has(rg_params_message(params), "no symbol"));
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &strange) == RG_EARG && !s &&
+              rgt_has(rg_params_message(params), "never has 7"));
     rg_params_destroy(&params);
 }
 
