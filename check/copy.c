@@ -2,6 +2,7 @@
  *
  * Leaves become inputs bound to memory of the check. In the split copy a detached value is a leaf
  * too, with the number it has at the base point: no gradient passes, so none may be measured. */
+#include "base/checked.h"
 #include "check/check.h"
 #include "check/copying.h"
 
