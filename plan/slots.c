@@ -76,21 +76,14 @@ static bool take_memory(struct slots *s)
 
 /* ---- Products on top of a value -------------------------------------------------------------- */
 
-/* Views of the result are slices, or it lies dense: then they are what they were. What it is added
- * to may itself be on top of a value with its rows apart. */
-static bool views_allow(const rg_deaths *s, const uint8_t *dense, uint32_t id)
+/* Who reads the result reads it where it comes to lie. What it is added to may itself be on top of
+ * a value with its rows apart. */
+static bool readers_allow(const rg_code *c, const uint8_t *dense, uint32_t id)
 {
-    const rg_code *c = s->c;
-    const uint32_t *user = s->uses.user + s->uses.first[id], n = rg_use_count(&s->uses, id);
     uint32_t lowest = c->p->node[id].in[2];
     while (c->over[lowest])
         lowest = c->over[lowest];
-    if (!c->view[lowest].stride)
-        return true;
-    for (uint32_t k = 0; k < n; k++)
-        if (c->form[user[k]] == RG_VIEW && c->p->node[user[k]].op != &rg_op_slice)
-            return false;
-    return !dense[id];
+    return !c->view[lowest].stride || !dense[id];
 }
 
 static void put_on_top(rg_deaths *s, const uint8_t *dense)
@@ -103,7 +96,7 @@ static void put_on_top(rg_deaths *s, const uint8_t *dense)
         const uint32_t under = node->in[2], source = c->source[under];
         if (rg_use_count(&s->uses, under) == 1 && source != c->source[node->in[0]] &&
             source != c->source[node->in[1]] && rg_dies_in(s, under, rg_reader_number(c, id)) &&
-            views_allow(s, dense, id))
+            readers_allow(c, dense, id))
             c->over[id] = under;
     }
 }

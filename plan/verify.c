@@ -2,7 +2,8 @@
  *
  * First by lives: buffers that live at the same time do not overlap. Then by contents: in the order
  * of intervals, every element of the arena remembers which value was written there last, and every
- * unit must find what it reads; so results that lie over operands are judged too. */
+ * unit must find what it reads; so results that lie over operands are judged too. What the plan
+ * shows must lie dense. */
 #include "plan/code.h"
 
 #include "base/checked.h"
@@ -309,9 +310,20 @@ static rg_status check_contents(const rg_code *c, rg_err *err)
     return st;
 }
 
+static rg_status check_shown(const rg_code *c, rg_err *err)
+{
+    for (uint32_t id = 1; id < c->p->n_node; id++)
+        if (c->readable[id] && c->view[id].stride)
+            return rg_fail(err, RG_EINTERNAL, "placement: value %u is shown, but does not lie "
+                           "dense", (unsigned)id);
+    return RG_OK;
+}
+
 /* Costs as much as a slow run. */
 rg_status rg_code_verify(const rg_code *c, rg_err *err)
 {
-    rg_status st = check_lives(c, err);
+    rg_status st = check_shown(c, err);
+    if (!st)
+        st = check_lives(c, err);
     return st ? st : check_contents(c, err);
 }

@@ -161,14 +161,19 @@ static bool set_view(rg_code *c, uint32_t id, const rg_layout *s)
 
 /* ---- All of them ---------------------------------------------------------------------------- */
 
-/* Values that some consumer can only read dense. */
+/* Values that some consumer can only read dense, be it through views: only a slice of rows apart is
+ * rows apart again, and one that is shown lies dense. */
 static void mark_dense(const rg_code *c, uint8_t *dense)
 {
     const rg_prog *p = c->p;
-    for (uint32_t id = 1; id < p->n_node; id++)
-        for (uint32_t k = 0; k < p->node[id].n_in && c->form[id] != RG_VIEW; k++)
-            if (!rg_reads_rows(p, &p->node[id], k) && !rg_node_is_view(&p->node[id]))
-                dense[p->node[id].in[k]] = 1;
+    for (uint32_t id = p->n_node - 1; id > 0; id--) {
+        const rg_node *node = &p->node[id];
+        const bool view = c->form[id] == RG_VIEW;
+        const bool firm = view && (dense[id] || c->readable[id] || node->op != &rg_op_slice);
+        for (uint32_t k = 0; k < node->n_in; k++)
+            if (firm || !(rg_node_is_view(node) || rg_reads_rows(p, node, k)))
+                dense[node->in[k]] = 1;
+    }
 }
 
 /* A root may not live in memory that is not ours or that changes, nor in pieces. */

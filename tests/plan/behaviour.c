@@ -291,6 +291,39 @@ RGT_TEST(plan, a_view_waits_for_what_it_shows)
     rg_graph_destroy(&g);
 }
 
+/* z·V is added in place to column 2 of y·U; the last rows of the sum, shown, lie side by side. */
+RGT_TEST(plan, what_is_shown_lies_dense)
+{
+    enum { ROWS = 8, COLUMNS = 5 };
+    float ones[ROWS * COLUMNS];
+    const rg_plan_opts opts = { .threads = 1, .verify = true, .poison = true };
+    rg_graph *g;
+    rg_plan *plan;
+    rg_err err = { .status = RG_OK };
+    RGT_CHECK(!rg_graph_create(&g, NULL, NULL));
+    rg_val y = rg_input(g, "y", RG_F, RG_SHAPE(ROWS, 1));
+    rg_val U = rg_input(g, "U", RG_F, RG_SHAPE(1, COLUMNS));
+    rg_val z = rg_input(g, "z", RG_F, RG_SHAPE(ROWS, COLUMNS));
+    rg_val V = rg_input(g, "V", RG_F, RG_SHAPE(COLUMNS, 1));
+    for (size_t i = 0; i < ROWS * COLUMNS; i++)
+        ones[i] = 1;
+    rg_val sum = rg_add(rg_slice(rg_matmul(y, U), 1, 2, 3), rg_matmul(z, V));
+    const rg_val shown = rg_slice(sum, 0, 1, ROWS);
+    RGT_CHECK_MSG(!rg_plan_create(&plan, &shown, 1, &opts), "%s", rg_graph_message(g));
+    RGT_CHECK(!rg_plan_bind(plan, y, ones, ROWS * sizeof *ones));
+    RGT_CHECK(!rg_plan_bind(plan, U, ones, COLUMNS * sizeof *ones));
+    RGT_CHECK(!rg_plan_bind(plan, z, ones, sizeof ones));
+    RGT_CHECK(!rg_plan_bind(plan, V, ones, COLUMNS * sizeof *ones) && !rg_plan_run(plan));
+    for (size_t i = 0; i + 1 < ROWS; i++)
+        RGT_CHECK(((const float *)rg_plan_data(plan, shown))[i] == 1 + COLUMNS);
+    rg_code *c = (rg_code *)plan->exec;
+    static const int64_t apart[2] = { COLUMNS, 1 };
+    c->view[plan->prog.of_graph[shown.id]].stride = apart; /* and that is seen */
+    RGT_CHECK(rg_code_verify(c, &err) == RG_EINTERNAL && rgt_has(err.text, "dense"));
+    rg_plan_destroy(&plan);
+    rg_graph_destroy(&g);
+}
+
 RGT_TEST(plan, a_broken_program_is_caught)
 {
     net n;
