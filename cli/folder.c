@@ -137,6 +137,7 @@ int folder_open(folder *f, const char *path)
     return lock_it(f);
 }
 
+/* All of it, and onto the disk where there is one. */
 static int write_all(int fd, const char *text, size_t n)
 {
     for (size_t at = 0; at < n;) {
@@ -147,12 +148,30 @@ static int write_all(int fd, const char *text, size_t n)
             return -1;
         at += (size_t)done;
     }
-    return fsync(fd);
+    return fsync(fd) && errno != EINVAL ? -1 : 0;
+}
+
+/* What is no plain file stays what it is: a pipe or a device takes the text, a link is refused. */
+static int write_into(const char *path, mode_t mode, const char *text, size_t n)
+{
+    if (S_ISLNK(mode) || S_ISDIR(mode))
+        return fail(RUN_TIME, "%s: this is a %s; name a file", path,
+                    S_ISLNK(mode) ? "link" : "folder");
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return fail(RUN_TIME, "%s: %s", path, strerror(errno));
+    int bad = write_all(fd, text, n) ? errno : 0;
+    if (close(fd) && !bad)
+        bad = errno;
+    return bad ? fail(RUN_TIME, "%s: %s", path, strerror(bad)) : DONE;
 }
 
 int file_replace(const char *path, const char *text, size_t n)
 {
+    struct stat old;
     char part[PATH_BYTES + 32];
+    if (lstat(path, &old) == 0 && !S_ISREG(old.st_mode))
+        return write_into(path, old.st_mode, text, n);
     (void)snprintf(part, sizeof part, "%s.part", path);
     int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0)

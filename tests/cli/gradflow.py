@@ -158,6 +158,21 @@ def an_exploding_gradient_is_told_before_it_is_no_number():
 
 
 @case
+def a_picture_takes_no_pipes_and_no_links_place():
+    pathlib.Path("old").write_text("old")
+    os.symlink("old", "link")
+    os.mkfifo("pipe")
+    small = ["gradflow", "--cell", "rnn", "--hidden", 4, "--seq-len", 8, "--svg"]
+    done = run(*small, "link")
+    assert done.returncode == 1 and "link: this is a link; name a file" in done.stderr, done.stderr
+    assert os.path.islink("link") and pathlib.Path("old").read_text() == "old"
+    writes = start(*small, "pipe")
+    text = pathlib.Path("pipe").read_text()
+    assert writes.wait(timeout=20) == 0 and text.startswith("<svg"), text[:99]
+    assert pathlib.Path("pipe").is_fifo() and not os.path.exists("pipe.part")
+
+
+@case
 def mistakes_are_told():
     train("r", "--steps", 6)
     refused(2, "says what the model is", "gradflow", "r", "--cell", "gru")
