@@ -1,5 +1,6 @@
 /* cli/checkpoint.c -- a run's checkpoints: everything that goes on, nothing that a clock says. */
 #define _POSIX_C_SOURCE 200809L
+#include "cli/net.h"
 #include "cli/session.h"
 
 #include <math.h>
@@ -86,8 +87,9 @@ static int check_text(const session *x)
     const char *data = meta_of(&file, "data");
     bool same = !data || strcmp(data, x->sha256) == 0;
     rg_file_destroy(&file);
-    return same ? DONE : fail(BAD_DATA, "%s: not the text that this run was started with "
-                              "(another fingerprint)", x->s->data);
+    return same ? DONE : fail(BAD_DATA, "%s: not the %s that this run was started with "
+                              "(another fingerprint); --data names it, or begin a new run",
+                              x->s->data, x->s->task == LM ? "text" : "data");
 }
 
 int session_resume(session *x)

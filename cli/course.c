@@ -11,15 +11,29 @@ enum { VALIDATED = 4096 }; /* rows of the validation part, so that it costs seco
 
 /* ---- Data ----------------------------------------------------------------------------------- */
 
+/* Is there a value in this part to be said? */
+static bool any_value(const lesson *l, int part, int64_t horizon)
+{
+    const rg_rows *rows = &l->part[part];
+    for (size_t i = 0; i < rows->n; i++)
+        for (int64_t k = 0; k < horizon * l->set.out.width; k++)
+            if (!isnan(((const float *)rows->y[i])[k]))
+                return true;
+    return false;
+}
+
 static int check_parts(const session *x, const lesson *l)
 {
     static const char *const name[] = { "", "training", "validation", "test" };
-    static const char *const option[] = { "", "", " (--valid takes a file)",
-                                          " (--test takes a file)" };
+    static const char *const option[] = { "", "", " (--valid takes a file, --split order shares)",
+                                          " (--test takes a file, --split order shares)" };
     for (int part = RG_PART_TRAIN; part <= RG_PART_TEST; part++)
         if (l->part[part].n == 0)
             return fail(BAD_DATA, "%s: none of the %zu rows is in the %s part%s", x->s->data,
                         l->set.n, name[part], option[part]);
+        else if (x->s->task == FORECAST && !any_value(l, part, x->s->horizon))
+            return fail(BAD_DATA, "%s: column '%s': every value of the %s part is missing",
+                        x->s->data, l->name[1], name[part]);
     if ((x->s->task == CLASSIFY || x->s->task == TAG) && l->set.out_vocab.n < 2)
         return fail(BAD_DATA, "%s: there is one class only, so there is nothing to tell apart",
                     x->s->data);

@@ -123,10 +123,16 @@ static int choose_columns(lesson *l, const settings *s, const rg_table *t)
     return l->name[0] && l->name[1] ? DONE : fail(RUN_TIME, "no memory");
 }
 
-/* Options that name what is not there are data's fault: the file is another than was meant. */
-static int refused(rg_status st, const rg_dataset *d)
+/* What the library says, with the options that change it. Options that name what is not there are
+ * data's fault: the file is another than was meant. */
+static int refused(rg_status st, const rg_dataset *d, const settings *s)
 {
-    return fail(st == RG_ESTATE || st == RG_ELIMIT ? BAD_DATA : exit_code(st), "%s", d->message);
+    const bool few = st == RG_ESTATE || st == RG_ELIMIT, arrays = kind_of(s->data) != TABLE;
+    const bool test = s->test && strncmp(d->message, "test", 4) == 0;
+    const char *remedy = few && s->task == FORECAST ? " (--seq-len, --horizon)"
+                       : st == RG_ESTATE ? " (--split order)" : "";
+    return fail(few ? BAD_DATA : exit_code(st), "%s%s%s%s", arrays ? test ? s->test : s->data : "",
+                arrays ? ": " : "", d->message, remedy);
 }
 
 static int from_tables(lesson *l, const settings *s, rg_table table[3], const net *known)
@@ -145,7 +151,7 @@ static int from_tables(lesson *l, const settings *s, rg_table table[3], const ne
                     s->valid ? "valid" : "test");
     rg_status st = s->task == FORECAST ? rg_dataset_series(&l->set, t[0], &o)
                                        : rg_dataset_table(&l->set, t[0], t[1], t[2], &o);
-    return st ? refused(st, &l->set) : DONE;
+    return st ? refused(st, &l->set, s) : DONE;
 }
 
 static int load_tables(lesson *l, const settings *s, const net *known)
@@ -186,6 +192,7 @@ static int load_array(file_arrays *f, int which, const char *path, bool needed)
     rg_array *a = &f->array[which];
     rg_status st = kind_of(path) == IMAGES ? rg_idx_load(a, path) : rg_npy_load(a, path);
     f->here[which] = st == RG_OK;
+    needed |= st != RG_EARG; /* the archive has no such member */
     return st && needed ? fail(exit_code(st), "%s", a->message) : DONE;
 }
 
@@ -226,7 +233,7 @@ static int from_arrays(lesson *l, const settings *s, const file_arrays *train,
     o.in.unit = RG_UNIT_NUMBER;
     o.in.scaling = kind_of(s->data) == IMAGES ? RG_SCALE_UNIT : RG_SCALE_STANDARD;
     rg_status st = rg_dataset_arrays(&l->set, &train->seen, NULL, test ? &test->seen : NULL, &o);
-    return st ? refused(st, &l->set) : DONE;
+    return st ? refused(st, &l->set, s) : DONE;
 }
 
 static int load_files(lesson *l, const settings *s, const net *known)
@@ -262,7 +269,8 @@ int lesson_load(lesson *l, const settings *s, const net *known)
 {
     *l = (lesson){ .sha256 = "" };
     if (s->labels && kind_of(s->data) == TABLE)
-        return fail(USAGE, "--labels goes with arrays and images; a table has --label-column");
+        return fail(USAGE, "--labels: %s is a table by its name, which has --label-column; images "
+                    "have 'ubyte' or 'idx' in theirs, arrays .npy or .npz", s->data);
     int code = kind_of(s->data) == TABLE ? load_tables(l, s, known) : load_files(l, s, known);
     for (int part = RG_PART_ALL; code == DONE && part <= RG_PART_TEST; part++)
         if (rg_dataset_rows(&l->part[part], &l->set, (rg_part)part))

@@ -51,15 +51,19 @@ static int read_symbols(asked *a, size_t bytes)
     return DONE;
 }
 
-/* A number, or a word for a missing one, up to the next comma, semicolon, tab or blank. */
-static bool read_number(double *x, const char **at)
+/* A number, or a word for a missing one, up to the next separator: a comma, a semicolon or a tab,
+ * perhaps among blanks; or blanks alone. @p more: a separator came, so a number follows. */
+static bool read_number(double *x, const char **at, bool *more)
 {
     static const char *const missing[] = { "NA", "NaN", "nan", "null", "?", "" };
     char word[64], *end;
+    *at += strspn(*at, " ");
     const size_t n = strcspn(*at, ",;\t ");
     (void)snprintf(word, sizeof word, "%.*s", n < 63 ? (int)n : 63, *at);
     *at += n;
-    *at += **at != '\0';
+    *at += strspn(*at, " ");
+    *more = **at != '\0';
+    *at += *more && strchr(",;\t", **at);
     *x = NAN;
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
         if (strcmp(word, missing[i]) == 0)
@@ -73,18 +77,23 @@ static int read_numbers(asked *a)
 {
     const net *n = a->m->net;
     const size_t I = n->columns[0];
+    const char *at = a->text;
     size_t count = 0;
-    for (const char *at = a->text; *at; count++) {
+    for (bool more = at[strspn(at, " ")] != '\0'; more; count++) {
         double x;
         int code = make_room(a, 2 * (count + 1) + 64);
         if (code)
             return code;
-        if (!read_number(&x, &at))
+        if (!read_number(&x, &at, &more))
             return fail(BAD_DATA, "line %llu: number %zu is none", a->line, count + 1);
         a->number[count] = (float)((x - n->shift[0][count % I]) * n->scale[0][count % I]);
+        if (isinf(a->number[count]))
+            return fail(BAD_DATA, "line %llu: number %zu, %g, is too large beside those of the "
+                        "training part", a->line, count + 1, x);
     }
     if (count == 0 || count % I)
-        return fail(BAD_DATA, "line %llu: %zu numbers, but a step has %zu", a->line, count, I);
+        return fail(BAD_DATA, "line %llu: %zu number%s, but a step has %zu", a->line, count,
+                    count == 1 ? "" : "s", I);
     a->length = (int32_t)(count / I);
     return DONE;
 }
@@ -246,6 +255,9 @@ int predict_main(settings *s)
     if (!m.net)
         code = fail(USAGE, "%s predicts characters: retrograd sample writes them, retrograd eval "
                     "scores them", m.path);
+    else if (s->beam > 1 && m.net->task != SEQ2SEQ)
+        code = fail(USAGE, "--beam goes with --task seq2seq, and %s is of %s", m.path,
+                    net_tasks[m.net->task]);
     else if (!in)
         code = fail(RUN_TIME, "%s: %s", s->data, strerror(errno));
     if (code == DONE)

@@ -127,7 +127,8 @@ static rg_status measure(rg_maker *m, rg_ragged *r, const rg_columns *c, const r
         while (rg_unit_next(f->unit, &at, end, &word, &n, &bad))
             length++;
         if (length > m->longest) {
-            rg_fail(&what, RG_ELIMIT, "%zu steps, more than %zu (`longest`)", length, m->longest);
+            rg_fail(&what, RG_ELIMIT, "%zu steps, more than %zu: cut it, or raise "
+                    "`longest`", length, m->longest);
             return refuse(m, &w, c, RG_ELIMIT, what.text);
         }
         r->start[w.i] = r->steps;
@@ -267,7 +268,8 @@ rg_status rg_columns_numbers(rg_maker *m, rg_ragged *r, const rg_columns *c, con
     double *column;
     rg_status st = RG_OK;
     if (c->n % width != 0)
-        return rg_fail(&m->err, RG_EARG, "%zu columns make no steps of %zu", c->n, width);
+        return rg_fail(&m->err, RG_EARG, "width: %zu columns make no steps of %zu", c->n,
+                       width);
     if (c->n > 0 && rows > SIZE_MAX / c->n)
         return rg_fail(&m->err, RG_ELIMIT, "%zu rows of %zu columns", rows, c->n);
     r->dtype = RG_F64;

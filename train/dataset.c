@@ -5,7 +5,9 @@
 #include "base/sha256.h"
 #include "io/vocab.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- Begin and end --------------------------------------------------------------------------- */
@@ -131,7 +133,8 @@ rg_status rg_maker_count(rg_maker *m)
         d->count[d->part[i]]++;
     d->count[RG_PART_ALL] = d->n;
     if (d->count[RG_PART_TRAIN] == 0)
-        return rg_fail(&m->err, RG_ESTATE, "none of the %zu items is in the training part", d->n);
+        return rg_fail(&m->err, RG_ESTATE, "none of the %zu items is in the training part: equal "
+                       "inputs share one (take them in order)", d->n);
     return RG_OK;
 }
 
@@ -146,18 +149,33 @@ rg_status rg_maker_sequences(rg_maker *m, rg_ragged *r, size_t n)
     return RG_OK;
 }
 
+/* Where item i is: "file:line" of a table's row. */
+static void place(char out[256], const rg_maker *m, size_t i)
+{
+    size_t row = i;
+    for (int k = 0; m->table && k < 3; k++) {
+        const rg_table *t = m->table[k];
+        if (t && row < t->rows) {
+            (void)snprintf(out, 256, "%.200s:%u", t->file, (unsigned)t->line[row]);
+            return;
+        }
+        row -= t ? t->rows : 0;
+    }
+    (void)snprintf(out, 256, "item %zu", i);
+}
+
 rg_status rg_maker_lengths(rg_maker *m, rg_ragged *r, const char *what)
 {
+    char where[256];
     r->longest = 0;
     for (size_t i = 0; i < r->n; i++)
         if (r->length[i] > r->longest)
             r->longest = r->length[i];
     for (size_t i = 0; i < r->n && (size_t)r->longest > m->longest; i++)
         if ((size_t)r->length[i] > m->longest) {
-            bool lines = m->d->line;
-            return rg_fail(&m->err, RG_ELIMIT, "%s %zu: %s of %d steps, more than %zu: raise "
-                           "`longest` or cut it", lines ? "line" : "item",
-                           lines ? (size_t)m->d->line[i] : i, what, r->length[i], m->longest);
+            place(where, m, i);
+            return rg_fail(&m->err, RG_ELIMIT, "%s: %s of %d steps, more than %zu: cut it, or "
+                           "raise `longest`", where, what, r->length[i], m->longest);
         }
     return RG_OK;
 }
@@ -211,11 +229,41 @@ static double one_over(double spread)
     return spread > 0 && isfinite(1 / spread) ? 1 / spread : 1;
 }
 
+/* No infinity, and no number whose square could lead to one. */
+static bool in_range(double x, const rg_ragged *r, size_t k, bool scaled)
+{
+    const double SQUARED = 1e140;
+    return scaled ? fabs((x - r->shift[k]) * r->scale[k]) <= (double)FLT_MAX : fabs(x) < SQUARED;
+}
+
+/* All numbers, as they are or as a model sees them. */
+static rg_status check_range(rg_maker *m, const rg_ragged *r, bool scaled)
+{
+    const size_t w = (size_t)r->width;
+    char where[256];
+    for (size_t i = 0; i < r->n && r->dtype != RG_U8; i++) {
+        size_t j = r->start[i] * w, end = j + (size_t)r->length[i] * w;
+        for (size_t k = 0; j < end; j++, k = k + 1 < w ? k + 1 : 0) {
+            double x = rg_ragged_number(r, j);
+            if (isnan(x) || in_range(x, r, k, scaled))
+                continue;
+            place(where, m, i);
+            return rg_fail(&m->err, RG_EFORMAT, isinf(x) ? "%s: %g is among its numbers; what is "
+                           "missing is NaN" : scaled ? "%s: %g is too large beside the numbers of "
+                           "the training part" : "%s: %g is too large to be scaled", where, x);
+        }
+    }
+    return RG_OK;
+}
+
 rg_status rg_maker_scale(rg_maker *m, rg_ragged *r, const rg_ragged *from, const uint8_t *part,
                          const rg_field *f)
 {
     size_t w = (size_t)r->width;
     sums s = { .low = INFINITY, .high = -INFINITY };
+    rg_status st = check_range(m, r, false);
+    if (st)
+        return st;
     if (!(r->shift = rg_maker_get(m, w, sizeof *r->shift)) ||
         !(r->scale = rg_maker_get(m, w, sizeof *r->scale)) ||
         !(s.sum = rg_maker_get(m, w, sizeof *s.sum)) ||
@@ -242,5 +290,5 @@ rg_status rg_maker_scale(rg_maker *m, rg_ragged *r, const rg_ragged *from, const
         r->shift[k] = f->shift[k];
     for (size_t k = 0; f->scale && k < w; k++)
         r->scale[k] = f->scale[k];
-    return RG_OK;
+    return check_range(m, r, true);
 }

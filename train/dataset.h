@@ -29,6 +29,7 @@ typedef struct rg_maker {
     rg_teller              teller;
     double                 valid, test;  /* shares to take from the first file */
     size_t                 longest;
+    rg_table *const       *table;        /* [3] whose rows are the items, or NULL */
 } rg_maker;
 
 /* Options checked, an empty data set; @p has: which of train, valid, test have their own files. */
@@ -49,7 +50,8 @@ rg_status rg_maker_count(rg_maker *m);
 rg_status rg_maker_sequences(rg_maker *m, rg_ragged *r, size_t n);
 /* r->longest, and that no item is longer than it may; @p line NULL = items have none. */
 rg_status rg_maker_lengths(rg_maker *m, rg_ragged *r, const char *what);
-/* Constants for r by the sequences of @p from whose part is RG_PART_TRAIN. */
+/* Constants for r by the sequences of @p from whose part is RG_PART_TRAIN. RG_EFORMAT: a number is
+ * infinite, as it is or by scaling. */
 rg_status rg_maker_scale(rg_maker *m, rg_ragged *r, const rg_ragged *from, const uint8_t *part,
                          const rg_field *f);
 

@@ -123,15 +123,16 @@ static rg_status place(rg_maker *m, const source *s, size_t i, size_t *start, in
         return rg_fail(&m->err, RG_EINDEX, "%s.lengths: item %zu has length %lld, not 0 to %zu",
                        s->name, i, (long long)*length, s->steps);
     if (a->offsets && (begin < 0 || *length < begin || *length > (int64_t)s->steps ||
-                       (i == 0 && begin != 0)))
+                       (i == 0 && begin != 0) ||
+                       (i + 1 == s->n && *length != (int64_t)s->steps)))
         return rg_fail(&m->err, RG_EINDEX, "%s.offsets: item %zu reaches from %lld to %lld; they "
                        "rise from 0 to %zu", s->name, i, (long long)begin, (long long)*length,
                        s->steps);
     *length -= begin;
     *start = a->offsets ? (size_t)begin : i * s->steps;
     if (*length > (int64_t)m->longest)
-        return rg_fail(&m->err, RG_ELIMIT, "%s: item %zu has %lld steps, more than %zu "
-                       "(`longest`)", s->name, i, (long long)*length, m->longest);
+        return rg_fail(&m->err, RG_ELIMIT, "%s: item %zu has %lld steps, more than %zu: cut "
+                       "it, or raise `longest`", s->name, i, (long long)*length, m->longest);
     return RG_OK;
 }
 

@@ -17,14 +17,15 @@ static rg_status measure(rg_maker *m, windows *w, const rg_table *t)
         return rg_fail(&m->err, RG_ELIMIT, "steps or horizon is more than %zu (`longest`)",
                        m->longest);
     if (w->rows < w->steps + w->horizon)
-        return rg_fail(&m->err, RG_ELIMIT, "%zu rows are fewer than a window of %zu and its "
-                       "target %zu ahead", w->rows, w->steps, w->horizon);
+        return rg_fail(&m->err, RG_ELIMIT, "%s: %zu rows are fewer than a window of %zu and its "
+                       "target %zu ahead", t->file, w->rows, w->steps, w->horizon);
     m->d->n = w->rows - w->steps - w->horizon + 1;
     w->border = m->valid > 0 ? rg_maker_border(m, RG_PART_VALID, w->rows)
               : m->test > 0 ? rg_maker_border(m, RG_PART_TEST, w->rows) : w->rows;
     if (w->border < w->steps + w->horizon)
-        return rg_fail(&m->err, RG_ESTATE, "the first %zu rows, to train on, are fewer than a "
-                       "window of %zu and its target %zu ahead", w->border, w->steps, w->horizon);
+        return rg_fail(&m->err, RG_ESTATE, "%s: the first %zu rows, to train on, are fewer than a "
+                       "window of %zu and its target %zu ahead", t->file, w->border, w->steps,
+                       w->horizon);
     return RG_OK;
 }
 
@@ -93,13 +94,13 @@ static rg_status targets(rg_maker *m, const windows *w, rg_table *const table[3]
     return st;
 }
 
-static rg_status make(rg_maker *m, rg_table *table)
+static rg_status make(rg_maker *m, rg_table *const one[3])
 {
     windows w;
     rg_columns c;
     rg_dataset *d = m->d;
     const rg_field *in = &m->opts->in, *out = &m->opts->out;
-    rg_table *const one[3] = { table, NULL, NULL };
+    const rg_table *table = one[0];
     if (!in->columns || !out->columns || in->unit != RG_UNIT_NUMBER)
         return rg_fail(&m->err, RG_EARG, "a series has columns of numbers (RG_UNIT_NUMBER) in, "
                        "and columns out");
@@ -124,9 +125,11 @@ static rg_status make(rg_maker *m, rg_table *table)
 rg_status rg_dataset_series(rg_dataset *dataset, rg_table *table, const rg_dataset_opts *opts)
 {
     rg_maker m;
+    rg_table *const one[3] = { table, NULL, NULL };
     const bool has[3] = { table != NULL, false, false };
     if (!dataset)
         return RG_EARG;
     rg_status st = rg_maker_begin(&m, dataset, opts, has);
-    return rg_maker_end(&m, st ? st : make(&m, table));
+    m.table = one;
+    return rg_maker_end(&m, st ? st : make(&m, one));
 }

@@ -127,5 +127,6 @@ rg_status rg_dataset_table(rg_dataset *dataset, rg_table *train, rg_table *valid
     if (!dataset)
         return RG_EARG;
     rg_status st = rg_maker_begin(&m, dataset, opts, has);
+    m.table = table;
     return rg_maker_end(&m, st ? st : make(&m, table));
 }

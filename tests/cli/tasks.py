@@ -3,6 +3,7 @@ asked line by line; on data so small that a run takes a blink."""
 import math
 import random
 import struct
+import zipfile
 
 from driver import *
 
@@ -250,6 +251,32 @@ def images_and_arrays_are_read_row_by_row():
 
 
 @case
+def arrays_that_cannot_be_trained_on_are_refused():
+    n, T = 90, 3
+    real = lambda *odd: struct.pack(f"<{n * T}f", *odd, *[i % 7 for i in range(n * T - len(odd))])
+    whole = lambda kind, k: struct.pack(f"<{k}{kind}", *[i % 2 for i in range(k)])
+    line = ["train", "--task", "classify", *small("--steps", 2), "--data", "a.npz"]
+
+    def refuses(code, says, x=real(), **more):
+        members = {"x": npy(x, "<f4", (n, T, 1)), "y": npy(whole("i", n), "<i4", (n,)), **more}
+        with zipfile.ZipFile("a.npz", "w") as z:
+            for name, data in members.items():
+                z.writestr(name + ".npy", data)
+        refused(code, says, *line)
+
+    refuses(2, "a.npz:lengths': type '<i2'", lengths=npy(whole("h", n), "<i2", (n,)))
+    refuses(2, "a.npz: train.lengths: N integers", lengths=npy(whole("f", n), "<f4", (n,)))
+    refuses(2, "a.npz: train.lengths: 89 entries", lengths=npy(whole("i", n - 1), "<i4", (n - 1,)))
+    refuses(3, "item 0 has length 4294967298, not 0 to 3",
+            lengths=npy(struct.pack("<q", 2**32 + 2) + whole("q", n - 1), "<i8", (n,)))
+    refuses(3, "a.npz: item 0: inf is among its numbers", real(math.inf))
+    refuses(3, "a.npz: none of the 90 rows is in the validation part (--valid takes a file, "
+            "--split order shares)", bytes(4 * n * T))
+    refused(2, "a.txt is a table by its name", *line[:-1], "a.txt", "--labels", "y.npy")
+    assert os.listdir() == ["a.npz"]
+
+
+@case
 def words_may_start_from_vectors_that_somebody_else_made():
     chance = random.Random(8)
     text = lambda k: " ".join([chance.choice(["good", "fine"] if k else ["bad", "poor"]), "film",
@@ -322,7 +349,15 @@ def tags_series_and_sequences_that_do_not_fit_are_refused():
     refused(3, "s.csv:3", "train", "--task", "forecast", "--data", "s.csv",
             "--seq-len", 1)
     series("short.csv", 10)
-    refused(3, "", "train", "--task", "forecast", "--data", "short.csv", "--seq-len", 64)
+    refused(3, "short.csv: 10 rows are fewer than a window of 64 and its target 1 ahead "
+            "(--seq-len, --horizon)", "train", "--task", "forecast", "--data", "short.csv", "--seq-len", 64)
+    for last, says in [("1e200", "big.csv:302: 1e+200 is too large to be scaled"),
+                       ("1e80", "big.csv:302: 1e+80 is too large beside the numbers")]:
+        pathlib.Path("big.csv").write_text("v\n" + "1\n2\n3\n" * 100 + last + "\n")
+        refused(3, says, "train", "--task", "forecast", "--data", "big.csv", "--seq-len", 4)
+    series("none.csv", 99, range(99))
+    refused(3, "column 'spots': every value of the training part is missing", "train", "--task",
+            "forecast", "--data", "none.csv", "--seq-len", 4)
     refused(2, "cut by time", "train", "--task", "forecast", "--data", series(), "--config",
             options_file(valid="series.csv"))
     refused(2, "bridge", *command("seq2seq"), "--decoder", 13, "--no-bridge")
@@ -348,7 +383,7 @@ def double_precision_empty_rows_and_a_budget_are_fine():
     line = ["train", "--task", "classify", "--data", "holes.tsv", "--split", "order"]
     good(*line, *small("--steps", 8, "--bidirectional"), "--run", "r")
     assert good("predict", "r", stdin=None, input="\n").stdout in ("de\n", "fr\n")
-    refused(3, "not the text", "train", "--resume", "r", "--data", names(), "--steps", 9)
+    refused(3, "not the data", "train", "--resume", "r", "--data", names(), "--steps", 9)
 
 
 @case
@@ -372,12 +407,26 @@ def the_last_value_is_that_of_the_column_that_is_said():
 
 
 @case
+def numbers_of_a_line_are_the_same_however_they_are_set_apart():
+    learn("forecast", "f", 4)
+    said = lambda text: good("predict", "f", stdin=None, input=text).stdout.split("\n")[:-1]
+    same = said("40,50,60\n40, 50, 60\n40 50 60\n 40  50\t60 \n40;50 ; 60\n")
+    assert len(same) == 5 and len(set(same)) == 1, same
+    holes = said("40,,60\n40, NA ,60\n40\t\t60\n")
+    assert len(set(holes)) == 1 and holes[0] != same[0], (same, holes)
+    ends = said("40,50,\n40,50,?\n40,50\n")
+    assert ends[0] == ends[1], ends
+
+
+@case
 def lines_that_mean_nothing_are_refused_with_their_number():
     learn("forecast", "f", 4)
     learn("classify", "c", 4)
     ask = lambda run_, text, says: refused(3, says, "predict", run_, stdin=None, input=text)
     ask("f", "1,2,x,4\n", "line 1: number 3 is none")
     ask("f", "\n", "line 1: 0 numbers")
+    ask("f", "1,2,1e300\n", "line 1: number 3, 1e+300, is too large")
+    refused(2, "--beam goes with --task seq2seq", "predict", "c", "--beam", 2)
     done = run("predict", "c", stdin=None, input="abmann\na\0b\n")
     assert done.returncode == 3 and "line 2" in done.stderr and done.stdout.count("\n") == 1
     train("lm", "--steps", 3)

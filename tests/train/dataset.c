@@ -198,6 +198,31 @@ RGT_TEST(dataset, arrays_are_cut_into_steps_and_keep_their_lengths)
     lengths[1] = 0;
 }
 
+RGT_TEST(dataset, numbers_that_no_float_holds_are_refused_with_their_place)
+{
+    static double numbers[3][2] = { { 1, 2 }, { 3, INFINITY }, { 5, 6 } };
+    static int64_t offsets[3] = { 0, 1, 3 };
+    rg_array x = { RG_F64, RG_SHAPE(3, 2), numbers, sizeof numbers, "" };
+    rg_array n = { RG_I64, RG_SHAPE(3), offsets, sizeof offsets, "" };
+    const rg_arrays a = { .x = &x, .offsets = &n };
+    const rg_dataset_opts opts = { .target = RG_TARGET_NONE, .valid = -1, .test = -1 };
+    rg_dataset d;
+    RGT_CHECK(rg_dataset_arrays(&d, &a, NULL, NULL, &opts) == RG_EFORMAT);
+    RGT_CHECK_MSG(!strcmp(d.message, "item 1: inf is among its numbers; what is missing is NaN"),
+                  "%s", d.message);
+    numbers[1][1] = 1e200;
+    RGT_CHECK(rg_dataset_arrays(&d, &a, NULL, NULL, &opts) == RG_EFORMAT);
+    RGT_CHECK_MSG(!strcmp(d.message, "item 1: 1e+200 is too large to be scaled"), "%s", d.message);
+    numbers[1][1] = NAN;
+    RGT_CHECK_MSG(rg_dataset_arrays(&d, &a, NULL, NULL, &opts) == RG_OK, "%s", d.message);
+    RGT_CHECK(isfinite(d.in.shift[1]) && isfinite(d.in.scale[1]));
+    rg_dataset_destroy(&d);
+    offsets[2] = 2; /* a step that belongs to nobody */
+    RGT_CHECK(rg_dataset_arrays(&d, &a, NULL, NULL, &opts) == RG_EINDEX);
+    RGT_CHECK_MSG(rgt_has(d.message, "item 1 reaches from 1 to 2; they rise from 0 to 3"), "%s",
+                  d.message);
+}
+
 RGT_TEST(dataset, arrays_of_ids_have_tags_and_ragged_ones_have_values)
 {
     static int64_t id[2][3] = { { 4, 1, 2 }, { 3, 9, 9 } }, offset[3] = { 0, 1, 3 };
