@@ -27,8 +27,8 @@ void folder_tell_seconds(const folder *f, double seconds);
 double folder_told_seconds(const folder *f);
 /* Path of a file in it. */
 const char *folder_file(char out[PATH_BYTES], const folder *f, const char *name);
-/* Write a file beside the old one, sync, rename; what is a pipe or a device is written into. DONE or
- * said why. */
+/* Write a file beside the old one, sync, rename; what is a pipe or a device is written into. DONE,
+ * or said why. */
 int file_replace(const char *path, const char *text, size_t n);
 /* Is it there? */
 bool file_exists(const char *path);

@@ -350,7 +350,8 @@ def tags_series_and_sequences_that_do_not_fit_are_refused():
             "--seq-len", 1)
     series("short.csv", 10)
     refused(3, "short.csv: 10 rows are fewer than a window of 64 and its target 1 ahead "
-            "(--seq-len, --horizon)", "train", "--task", "forecast", "--data", "short.csv", "--seq-len", 64)
+            "(--seq-len, --horizon)", "train", "--task", "forecast", "--data", "short.csv",
+            "--seq-len", 64)
     for last, says in [("1e200", "big.csv:302: 1e+200 is too large to be scaled"),
                        ("1e80", "big.csv:302: 1e+80 is too large beside the numbers")]:
         pathlib.Path("big.csv").write_text("v\n" + "1\n2\n3\n" * 100 + last + "\n")
