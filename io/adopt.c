@@ -56,7 +56,7 @@ static rg_status no_memory(const adopter *a)
 /* The layer's array in the file, or NULL. */
 static rg_tensor *part_of(adopter *a, const rg_layer_desc *d, const char *stem, rg_status *st)
 {
-    char *name = rg_layout_name(&a->layout->arena, d->torch, stem, d->layer);
+    char *name = rg_layout_name(&a->layout->arena, d->torch, stem, d->layer, d->reverse);
     if (!name)
         *st = no_memory(a);
     return name ? rg_tensors_find(a->file, name) : NULL;
@@ -108,7 +108,8 @@ static rg_status adopt_recurrent(adopter *a, const rg_layer_desc *d, const rg_la
         hh->shape.dim[0] % gates != 0 || ih->shape.dim[0] != hh->shape.dim[0] ||
         (hr && hr->shape.dim[0] != R))
         return no_layer(a, d);
-    int64_t filed = rg_layers_of_torch(&a->layout->filed, d->torch, d->layer);
+    int64_t filed = rg_layers_of_torch(&a->layout->filed, d->torch, d->layer,
+                                       d->reverse);
     rg_layer_bias bias = rg_layer_bias_find(filed < 0 ? NULL : a->layout->filed.desc[filed].bias);
     if (bias == RG_LAYER_BIASES || !b || !bh)
         bias = b && bh ? RG_LAYER_DOUBLE : b ? RG_LAYER_SINGLE : RG_LAYER_NONE;

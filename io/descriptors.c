@@ -28,28 +28,33 @@ static int by_group(const void *context, uint32_t a, uint32_t b)
     return strcmp(text_of(d[a].group), text_of(d[b].group));
 }
 
-static int compare_torch(const rg_layer_desc *d, const char *torch, int32_t index)
+static int compare_torch(const rg_layer_desc *d, const char *torch, int32_t index, bool reverse)
 {
     int c = strcmp(d->torch, torch);
-    return c ? c : d->layer < index ? -1 : d->layer > index;
+    return c ? c : d->layer != index ? (d->layer < index ? -1 : 1) : d->reverse - reverse;
 }
 
 static int by_torch(const void *context, uint32_t a, uint32_t b)
 {
     const rg_layer_desc *d = context;
-    return compare_torch(&d[a], d[b].torch, d[b].layer);
+    return compare_torch(&d[a], d[b].torch, d[b].layer, d[b].reverse);
 }
 
 const char *rg_layer_torch(rg_arena *arena, const rg_layer_desc *desc)
 {
-    char suffix[16];
+    static const char *const direction[2][2] = { { "", ".fwd" }, { ".bwd", ".bwd" } };
+    char suffix[20];
     if (desc->torch)
         return rg_arena_text(arena, desc->torch);
     char *text = rg_arena_text(arena, text_of(desc->group));
-    (void)snprintf(suffix, sizeof suffix, ".l%d", (int)desc->layer);
-    size_t n = text ? strlen(text) : 0, k = strlen(suffix);
-    if (n > k && strcmp(text + n - k, suffix) == 0)
-        text[n - k] = '\0';
+    const size_t n = text ? strlen(text) : 0;
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(suffix, sizeof suffix, ".l%d%s", (int)desc->layer,
+                       direction[desc->reverse][i]);
+        const size_t k = strlen(suffix);
+        if (n > k && strcmp(text + n - k, suffix) == 0)
+            text[n - k] = '\0';
+    }
     return text;
 }
 
@@ -112,12 +117,12 @@ int64_t rg_layers_of_group(const rg_layers *l, const char *name, size_t n)
     return -1;
 }
 
-int64_t rg_layers_of_torch(const rg_layers *l, const char *torch, int32_t index)
+int64_t rg_layers_of_torch(const rg_layers *l, const char *torch, int32_t index, bool reverse)
 {
     size_t low = 0, high = l->n;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        int c = compare_torch(&l->desc[l->by_torch[mid]], torch, index);
+        int c = compare_torch(&l->desc[l->by_torch[mid]], torch, index, reverse);
         if (c == 0)
             return l->by_torch[mid];
         if (c < 0)
@@ -141,6 +146,8 @@ void rg_layers_write(rg_text *out, const rg_layer *layer, size_t n)
         rg_text_add_json(out, y->torch);
         if (y->kind->gates)
             rg_text_printf(out, ",\"layer\":%d", (int)y->index);
+        if (y->reverse)
+            rg_text_printf(out, ",\"direction\":\"reverse\"");
         rg_text_printf(out, ",\"bias\":\"%s\"}", rg_layer_bias_text(y->bias));
     }
     rg_text_add(out, "]", 1);
@@ -159,6 +166,14 @@ static rg_status take_text(const char **out, rg_arena *arena, rg_json *j)
     return st;
 }
 
+static rg_status take_direction(bool *reverse, rg_json *j)
+{
+    rg_json_text text;
+    rg_status st = rg_json_string(j, &text);
+    *reverse = !st && rg_json_is(text, "reverse");
+    return st || *reverse ? st : rg_json_fail(j, "a direction is \"reverse\"");
+}
+
 static rg_status take_layer(rg_layer_desc *d, rg_arena *arena, rg_json *j)
 {
     bool more;
@@ -172,6 +187,10 @@ static rg_status take_layer(rg_layer_desc *d, rg_arena *arena, rg_json *j)
             if (!(st = rg_json_natural(j, &layer)) && layer > INT32_MAX)
                 st = rg_json_fail(j, "a layer's number is too large");
             d->layer = st ? 0 : (int32_t)layer;
+            continue;
+        }
+        if (rg_json_is(key, "direction")) {
+            st = take_direction(&d->reverse, j);
             continue;
         }
         const char **field = rg_json_is(key, "group") ? &d->group

@@ -42,6 +42,7 @@ typedef struct rg_layer {
     rg_layer_bias        bias;
     const char          *torch;
     int32_t              index;  /* the number in _l0 */
+    bool                 reverse;  /* _l0_reverse */
     bool                 said;   /* by the caller, not by names or a file */
 } rg_layer;
 
@@ -70,8 +71,9 @@ rg_status rg_layers_init(rg_layers *l, rg_arena *arena, const rg_layer_desc *des
                          bool strict, rg_err *err);
 /* By group; @p name need not end there. -1 = none. */
 int64_t rg_layers_of_group(const rg_layers *l, const char *name, size_t n);
-int64_t rg_layers_of_torch(const rg_layers *l, const char *torch, int32_t index);
-/* What desc.torch stands for: itself, or the group without a final ".l<layer>". NULL: no memory. */
+int64_t rg_layers_of_torch(const rg_layers *l, const char *torch, int32_t index, bool reverse);
+/* What desc.torch stands for: itself, or the group without a final ".l<layer>", and without the
+ * ".fwd" or ".bwd" of its direction behind that. NULL: no memory. */
 const char *rg_layer_torch(rg_arena *arena, const rg_layer_desc *desc);
 
 /* The list as JSON, and back. RG_EFORMAT, RG_ENOMEM. */

@@ -74,15 +74,23 @@ static rg_status add_plain(rg_layout *y, const rg_group *g)
     return st;
 }
 
-char *rg_layout_name(rg_arena *arena, const char *torch, const char *stem, int32_t index)
+char *rg_layout_name(rg_arena *arena, const char *torch, const char *stem, int32_t index,
+                     bool reverse)
 {
-    size_t n = strlen(torch), k = strlen(stem), room = n + k + 16;
+    size_t n = strlen(torch), k = strlen(stem), room = n + k + 24;
     char *name = rg_arena_get(arena, room);
     if (name && stem[k - 1] == 'l' && stem[k - 2] == '_')
-        (void)snprintf(name, room, "%s%s%s%d", torch, n ? "." : "", stem, (int)index);
+        (void)snprintf(name, room, "%s%s%s%d%s", torch, n ? "." : "", stem, (int)index,
+                       reverse ? "_reverse" : "");
     else if (name)
         (void)snprintf(name, room, "%s%s%s", torch, n ? "." : "", stem);
     return name;
+}
+
+/* The same of a layer of the list. */
+static char *name_of(rg_layout *y, const rg_layer *l, const char *stem)
+{
+    return rg_layout_name(&y->arena, l->torch, stem, l->index, l->reverse);
 }
 
 /* The blocks of all gates of one matrix or bias, one below the other. */
@@ -95,8 +103,7 @@ static rg_status add_gates(rg_layout *y, const rg_layer *l, const rg_group *g, c
     rg_shape s = part[0].slot->shape;
     if (how == RG_PART_TRANSPOSED)
         s = RG_SHAPE(s.dim[1], s.dim[0]);
-    return add(y, rg_layout_name(&y->arena, l->torch, file_stem, l->index), s, part,
-               l->kind->gates);
+    return add(y, name_of(y, l, file_stem), s, part, l->kind->gates);
 }
 
 /* bias_hh: our second bias; without one zeros, which may be added to the first bias, but for the
@@ -111,8 +118,7 @@ static rg_status add_second_bias(rg_layout *y, const rg_layer *l, const rg_group
         part[k].slot = bh ? bh : rg_group_slot(g, "b", gate);
         part[k].how = bh ? RG_PART_COPY : candidate ? RG_PART_ZERO : RG_PART_ADDED;
     }
-    return add(y, rg_layout_name(&y->arena, l->torch, "bias_hh_l", l->index), part[0].slot->shape,
-               part, l->kind->gates);
+    return add(y, name_of(y, l, "bias_hh_l"), part[0].slot->shape, part, l->kind->gates);
 }
 
 /* weight_hr: proj [H,P] as [P,H] */
@@ -120,8 +126,7 @@ static rg_status add_projection(rg_layout *y, const rg_layer *l, const rg_group 
 {
     rg_part part = { rg_group_slot(g, "proj", ""), RG_PART_TRANSPOSED };
     rg_shape s = part.slot->shape;
-    return add(y, rg_layout_name(&y->arena, l->torch, "weight_hr_l", l->index),
-               RG_SHAPE(s.dim[1], s.dim[0]), &part, 1);
+    return add(y, name_of(y, l, "weight_hr_l"), RG_SHAPE(s.dim[1], s.dim[0]), &part, 1);
 }
 
 static rg_status add_recurrent(rg_layout *y, const rg_layer *l, const rg_group *g)
@@ -144,14 +149,31 @@ static rg_status add_simple(rg_layout *y, const rg_layer *l, const rg_group *g)
     rg_shape s = weight.slot->shape;
     if (dense)
         s = RG_SHAPE(s.dim[1], s.dim[0]);
-    rg_status st = add(y, rg_layout_name(&y->arena, l->torch, "weight", 0), s, &weight, 1);
+    rg_status st = add(y, name_of(y, l, "weight"), s, &weight, 1);
     if (st || l->bias == RG_LAYER_NONE)
         return st;
     rg_part bias = { rg_group_slot(g, "b", ""), RG_PART_COPY };
-    return add(y, rg_layout_name(&y->arena, l->torch, "bias", 0), bias.slot->shape, &bias, 1);
+    return add(y, name_of(y, l, "bias"), bias.slot->shape, &bias, 1);
 }
 
 /* ---- Groups ---------------------------------------------------------------------------------- */
+
+/* Number and direction of a recurrent layer by its group's name, which ends in ".l<k>", perhaps
+ * with ".fwd" or ".bwd" behind; false: it does not. */
+static bool read_number(rg_layer *l, const char *group, size_t n)
+{
+    const bool two = n > 4 && (!strcmp(group + n - 4, ".fwd") || !strcmp(group + n - 4, ".bwd"));
+    size_t end = two ? n - 4 : n, at = end;
+    int64_t number = 0, unit = 1;
+    for (; at > 0 && end - at < 9 && group[at - 1] >= '0' && group[at - 1] <= '9'; unit *= 10)
+        number += unit * (group[--at] - '0');
+    if (at == end || at < 3 || group[at - 1] != 'l' || group[at - 2] != '.' ||
+        (group[at] == '0' && end - at > 1))
+        return false;
+    l->index = (int32_t)number;
+    l->reverse = two && group[n - 3] == 'b';
+    return true;
+}
 
 static rg_status set_layer(rg_layout *y, rg_layer *l, const rg_group *g, const rg_layer_desc *d,
                            bool recurrent)
@@ -162,22 +184,17 @@ static rg_status set_layer(rg_layout *y, rg_layer *l, const rg_group *g, const r
         return no_memory(y);
     memcpy(group, name, g->name_bytes);
     l->group = group;
+    rg_layer_desc own = { .group = group };
     if (d) {
         l->index = d->layer;
-        return (l->torch = rg_layer_torch(&y->arena, d)) ? RG_OK : no_memory(y);
+        l->reverse = d->reverse;
+    } else if (recurrent && read_number(l, group, g->name_bytes)) {
+        own.layer = l->index;
+        own.reverse = l->reverse;
+    } else {
+        own.torch = group;
     }
-    /* a final ".l<digits>" is the layer's number */
-    size_t n = g->name_bytes, end = n;
-    int64_t number = 0, unit = 1;
-    for (; n > 0 && end - n < 9 && group[n - 1] >= '0' && group[n - 1] <= '9'; n--, unit *= 10)
-        number += unit * (group[n - 1] - '0');
-    bool numbered = recurrent && n < end && n >= 3 && group[n - 1] == 'l' &&
-                    group[n - 2] == '.' && (group[n] != '0' || end - n == 1);
-    rg_layer_desc desc = { .group = group, .layer = numbered ? (int32_t)number : 0 };
-    l->index = desc.layer;
-    if (!numbered)
-        desc.torch = group;
-    return (l->torch = rg_layer_torch(&y->arena, &desc)) ? RG_OK : no_memory(y);
+    return (l->torch = rg_layer_torch(&y->arena, d ? d : &own)) ? RG_OK : no_memory(y);
 }
 
 static rg_status does_not_fit(rg_layout *y, const rg_layer_desc *d)
@@ -214,7 +231,8 @@ static rg_status layer_of(rg_layout *y, rg_layer *l, bool *gru, const rg_group *
     if (!l->kind && !*gru)
         return RG_OK;
     rg_status st = set_layer(y, l, g, NULL, *gru || l->kind->gates > 0);
-    if (st || l->kind || (filed = rg_layers_of_torch(&y->filed, l->torch, l->index)) < 0)
+    filed = st || l->kind ? -1 : rg_layers_of_torch(&y->filed, l->torch, l->index, l->reverse);
+    if (filed < 0)
         return st;
     l->kind = rg_layer_kind_find(y->filed.desc[filed].kind); /* a gru under another group's name */
     if (l->kind && !rg_layer_fits(&l->bias, l->kind, g))
@@ -226,7 +244,7 @@ static rg_status layer_of(rg_layout *y, rg_layer *l, bool *gru, const rg_group *
 static rg_status in_torch_form(bool *is, rg_layout *y, const rg_layer *l, bool gru)
 {
     const char *stem = gru || l->kind->gates ? "weight_ih_l" : "weight";
-    char *name = rg_layout_name(&y->arena, l->torch, stem, l->index);
+    char *name = name_of(y, l, stem);
     *is = name && rg_tensors_find(y->file, name);
     return name ? RG_OK : no_memory(y);
 }
@@ -235,7 +253,7 @@ static rg_status in_torch_form(bool *is, rg_layout *y, const rg_layer *l, bool g
 static void compare_kinds(rg_layout *y, const rg_layer *l, const rg_group *g, bool gru, bool torch)
 {
     char quoted[RG_QUOTED];
-    int64_t d = torch ? rg_layers_of_torch(&y->filed, l->torch, l->index)
+    int64_t d = torch ? rg_layers_of_torch(&y->filed, l->torch, l->index, l->reverse)
                       : rg_layers_of_group(&y->filed, l->group, g->name_bytes);
     bool foreign = torch && d < 0 && (gru || l->kind->gates == 3);
     const rg_layer_kind *filed = foreign ? &rg_layer_gru_after

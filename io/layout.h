@@ -68,9 +68,11 @@ void rg_layout_init(rg_layout *y, const rg_alloc *alloc, rg_err *err);
 rg_status rg_layout_build(rg_layout *y, rg_params *const *stores, size_t n);
 void rg_layout_free(rg_layout *y);
 
-/* Name of PyTorch's array of a layer, "rnn.weight_ih_l0" or "out.weight", in the arena; NULL: no
- * memory. @p stem ends in "_l" where the layer's number follows. */
-char *rg_layout_name(rg_arena *arena, const char *torch, const char *stem, int32_t index);
+/* Name of PyTorch's array of a layer, "rnn.weight_ih_l0", "rnn.weight_ih_l0_reverse" or
+ * "out.weight", in the arena; NULL: no memory. @p stem ends in "_l" where the layer's number and
+ * direction follow. */
+char *rg_layout_name(rg_arena *arena, const char *torch, const char *stem, int32_t index,
+                     bool reverse);
 
 /* The record's bytes as the file has them. */
 void rg_record_gather(const rg_record *r, void *out);

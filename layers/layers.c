@@ -31,7 +31,8 @@ static bool layers_ok(rg_graph *g, const rg_cell *cells, size_t n, const rg_laye
 static rg_val layer(rg_val *last, const rg_cell *cell, size_t l, rg_val x, const rg_val *s0,
                     const double *zoneout, const rg_layers_opts *o)
 {
-    rg_unroll_opts run = { .mask = o->mask, .reset = o->reset, .zoneout = zoneout };
+    rg_unroll_opts run = { .mask = o->mask, .reset = o->reset, .zoneout = zoneout,
+                           .back = o->back };
     rg_graph *g = x.graph;
     char scope[24];
     (void)snprintf(scope, sizeof scope, "l%zu", l);

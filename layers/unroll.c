@@ -1,6 +1,6 @@
 /* layers/unroll.c -- recurrence is a loop: select x_t, call the cell's step, choose what to keep.
  *
- * In step t, in this order (docs/MATH.md 5.2):
+ * In step t, in this order (docs/MATH.md 5.2), after a cut of the gradient where one is due (16):
  *
  *     s  <- reset_t ? s_init : s          s', y = step(x_t, s)
  *     s' <- zoneout(s', s)
@@ -118,9 +118,19 @@ static void choose_states(rg_val *next, rg_val m, const rg_val *a, const rg_val 
         next[k] = rg_where(rg_mask_rows(m, rg_shape_of(a[k]).rank), a[k], b[k]);
 }
 
-static void one_step(struct run *r, int64_t t, bool first)
+/* The states as values: what made them gets no gradient. */
+static void cut(struct run *r)
+{
+    for (size_t k = 0; k < r->n; k++)
+        if (rg_kind_of(r->s[k]) == RG_F)
+            r->s[k] = rg_detach(r->s[k]);
+}
+
+static void one_step(struct run *r, int64_t t, bool first, bool apart)
 {
     rg_scope_push(r->g, r->cell->name, t);
+    if (apart)
+        cut(r);
     rg_val x = rg_select(r->X, 0, t);
     if (r->reset.graph && !first)
         choose_states(r->s, rg_select(r->reset, 0, t), r->start, r->s, r->n);
@@ -135,10 +145,11 @@ static void one_step(struct run *r, int64_t t, bool first)
 
 static void all_steps(struct run *r, const rg_unroll_opts *opts)
 {
-    bool reverse = opts && opts->reverse;
+    const bool reverse = opts && opts->reverse;
+    const int64_t back = opts && opts->back ? opts->back : r->T;
     for (int64_t i = 0; i < r->T && !r->g->status; i++) {
         int64_t t = reverse ? r->T - 1 - i : i;
-        one_step(r, t, i == 0);
+        one_step(r, t, i == 0, i > 0 && (r->T - i) % back == 0);
         if (opts && opts->states)
             memcpy(opts->states + (size_t)t * r->n, r->s, r->n * sizeof *r->s);
     }
@@ -179,6 +190,9 @@ static void prepare(struct run *r, const rg_val *s0, const rg_unroll_opts *opts)
         r->s[k] = r->start[k] = start_state(r->g, r->cell, s0, k, r->B);
     if (!opts)
         return;
+    if (opts->back < 0)
+        rg_poison(r->g, RG_EARG, "unroll: %lld steps of back-propagation; 0 is all of them",
+                  (long long)opts->back);
     r->reset = rg_mask_of(r->g, opts->reset, r->T, r->B, "unroll: reset");
     r->mask = rg_mask_of(r->g, opts->mask, r->T, r->B, "unroll: mask");
     if (r->mask.graph)

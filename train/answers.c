@@ -37,18 +37,16 @@ static rg_status build_encoder(void *user, rg_cached_plan *made)
     const rg_task_opts *o = a->model;
     rg_graph *g = made->graph;
     parts *p = made->data = rg_graph_alloc(g, sizeof *p);
-    rg_val *last = NULL;
-    size_t n;
     if (!p)
         return rg_graph_status(g);
     p->x = o->symbols ? rg_input(g, "x", RG_INT, RG_SHAPE(made->T, made->B))
                       : rg_input(g, "x", RG_F, RG_SHAPE(made->T, made->B, o->features));
     p->mask_in = rg_input(g, "mask", RG_BOOL, RG_SHAPE(made->T, made->B));
-    rg_val Y = rg_task_encode(&last, &n, p->x, p->mask_in, o);
-    a->D = rg_dim(Y, 2);
-    rg_attention over = rg_task_attention(Y, p->mask_in, o);
+    const rg_encoded from = rg_task_encode(p->x, p->mask_in, true, o);
+    a->D = rg_dim(from.Y, 2);
+    rg_attention over = rg_task_attention(from.Y, p->mask_in, o);
     rg_task_decoder d = rg_task_decoder_with(g, &over, a->D, o);
-    p->before = rg_task_decoder_start(&d, last, n, o);
+    p->before = rg_task_decoder_start(&d, &from, o);
     if (!p->before)
         return rg_graph_status(g);
     p->memory = over.memory;
@@ -115,8 +113,8 @@ static rg_status build_step(void *user, rg_cached_plan *made)
     rg_task_decoder d = rg_task_decoder_with(g, &over, a->D, o);
     if (!declare_states(p, g, &d, R))
         return rg_graph_status(g) ? rg_graph_status(g) : RG_EARG;
-    rg_step(p->after, &d.cell, rg_task_embed(p->id, "target", o->outputs, o->embed), p->before, 0);
-    p->logits = rg_dense(p->after[d.attends ? 0 : rg_cell_output(&d.cell)], "out", o->outputs);
+    rg_step(p->after, &d.cell, rg_task_feed(p->id, o), p->before, 0);
+    p->logits = rg_task_out(p->after[d.attends ? 0 : rg_cell_output(&d.cell)], o);
     p->weights = d.attends ? p->after[p->n] : RG_NONE;
     const rg_val first[] = { p->logits, p->weights };
     return plan_of(made, a, first, 2, p->after, p->n);

@@ -2,7 +2,7 @@
 #ifndef RG_TRAIN_LM_H
 #define RG_TRAIN_LM_H
 
-#include <retrograd/train.h>
+#include "train/body.h"
 
 #include "base/error.h"
 
@@ -16,9 +16,6 @@ typedef struct rg_lm_form {
 } rg_lm_form;
 
 rg_status rg_lm_build(rg_lm *lm, rg_params *params, const rg_lm_opts *opts, rg_lm_form *form);
-/* The learned states, declared; memory of the graph. */
-rg_val *rg_lm_learned(const rg_lm *lm, const rg_cell *cell);
-
 /* A plan for evaluation of a value and of what the next run continues from. */
 rg_status rg_lm_plan(rg_plan **plan, const rg_lm *lm, rg_val value, const rg_plan_opts *opts,
                      rg_err *err);
@@ -28,11 +25,7 @@ rg_status rg_lm_bind(rg_plan *plan, const rg_lm *lm, void *x, void *y, size_t by
 rg_status rg_lm_start(rg_plan *plan, const rg_lm *lm, const rg_params *params,
                       const rg_lm_opts *opts, uint64_t step);
 
-/* Layers for saving and loading: room for layers + 2. Names lie in @p names. */
-enum { RG_LM_LAYERS = 64 };
-typedef struct rg_lm_names {
-    char group[RG_LM_LAYERS][16];
-} rg_lm_names;
-size_t rg_lm_layers(rg_layer_desc *out, rg_lm_names *names, const rg_lm_opts *opts);
+/* Layers for saving and loading. */
+size_t rg_lm_layers(rg_layer_desc *out, rg_body_names *names, const rg_lm_opts *opts);
 
 #endif

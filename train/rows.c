@@ -14,7 +14,8 @@ static rg_status build(void *user, rg_cached_plan *made)
     const rg_feeder *f = user;
     rg_task_model m;
     rg_plan_opts opts = f->plan;
-    rg_status st = rg_task_build(&m, made->graph, &f->model, made->T, made->B);
+    rg_status st = rg_task_build(&m, made->graph, &f->model,
+                                 (rg_task_form){ made->T, made->B, !f->train });
     const rg_val v[] = { m.x, m.mask, m.y, m.counts, m.z, m.each, m.loss };
     memcpy(made->v, v, sizeof v);
     if (st)

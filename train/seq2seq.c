@@ -31,24 +31,30 @@ rg_task_decoder rg_task_decoder_with(rg_graph *g, const rg_attention *a, int64_t
 {
     const int64_t H = width_of(o), E = o->embed ? o->embed : o->outputs;
     const bool bahdanau = o->attention == RG_ATTEND_ADDITIVE;
+    const rg_body body = rg_task_body(o);
     rg_task_decoder d = { .attends = o->attention != RG_ATTEND_NONE };
     const int64_t I = !d.attends ? E : E + (bahdanau ? D : H);
-    d.cell = d.inner = (o->cell ? o->cell : rg_lstm)(g, "dec", I, H, o->cell_opts);
+    d.inner = rg_body_cell(g, "dec", I, H, &body);
+    const double *p = rg_body_zoneout(g, &body, d.inner.n_state, 1);
+    if (p)
+        d.inner = rg_zoneout(g, &d.inner, p);
+    d.cell = d.inner;
     if (d.attends)
         d.cell = bahdanau ? rg_bahdanau(g, &d.inner, a, E)
                           : rg_luong(g, "luong", &d.inner, a, H);
     return d;
 }
 
-rg_val *rg_task_decoder_start(const rg_task_decoder *d, const rg_val *last, size_t n,
+rg_val *rg_task_decoder_start(const rg_task_decoder *d, const rg_encoded *from,
                               const rg_task_opts *o)
 {
+    const rg_val *last = from->last;
     rg_graph *g = last ? last[0].graph : NULL;
     rg_val *s0 = g ? rg_graph_alloc(g, (d->inner.n_state + d->cell.n_state) * sizeof *s0) : NULL;
     if (!s0)
         return NULL;
     rg_scope_push(g, "bridge", RG_NO_STEP);
-    rg_bridge(s0, &d->inner, last, o->bidirectional ? last + n : NULL, n,
+    rg_bridge(s0, &d->inner, last, o->bidirectional ? last + from->n : NULL, from->n,
               o->no_bridge ? NULL : "bridge");
     rg_scope_pop(g);
     if (!d->attends)
@@ -57,15 +63,19 @@ rg_val *rg_task_decoder_start(const rg_task_decoder *d, const rg_val *last, size
     return s0 + d->inner.n_state;
 }
 
-rg_val rg_task_teach(const rg_val *last, size_t n, rg_val Y, rg_val mask, rg_val y,
-                     const rg_task_opts *o)
+rg_val rg_task_feed(rg_val id, const rg_task_opts *o)
 {
-    rg_graph *g = Y.graph;
-    const rg_attention a = rg_task_attention(Y, mask, o);
-    const rg_task_decoder d = rg_task_decoder_with(g, &a, rg_dim(Y, 2), o);
-    const rg_val *s0 = rg_task_decoder_start(&d, last, n, o);
+    const rg_body body = rg_task_body(o);
+    return rg_body_read(id, "target", o->outputs, &body);
+}
+
+rg_val rg_task_teach(const rg_encoded *from, rg_val mask, rg_val y, const rg_task_opts *o)
+{
+    rg_graph *g = from->Y.graph;
+    const rg_attention a = rg_task_attention(from->Y, mask, o);
+    const rg_task_decoder d = rg_task_decoder_with(g, &a, rg_dim(from->Y, 2), o);
+    const rg_val *s0 = rg_task_decoder_start(&d, from, o);
     if (!s0)
         return (rg_val){ .graph = g };
-    rg_val X = rg_task_embed(rg_shift_in(y, o->begin), "target", o->outputs, o->embed);
-    return rg_unroll(NULL, &d.cell, X, s0, NULL);
+    return rg_unroll(NULL, &d.cell, rg_task_feed(rg_shift_in(y, o->begin), o), s0, NULL);
 }

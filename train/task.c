@@ -6,89 +6,79 @@
 
 #include <retrograd/ops.h>
 
-#include <stdio.h>
 #include <string.h>
 
-static int64_t layers_of(const rg_task_opts *opts)
+rg_body rg_task_body(const rg_task_opts *o)
 {
-    return opts->layers ? opts->layers : 1;
+    return (rg_body){ .cell = o->cell, .cell_opts = o->cell_opts, .embed = o->embed,
+                      .hidden = o->hidden, .layers = o->layers, .both = o->bidirectional,
+                      .dropout = o->dropout, .kinds = o->dropout_kinds,
+                      .zoneout = { o->zoneout[0], o->zoneout[1] }, .start = o->start };
+}
+
+static const char *decoder_fault(const rg_task_opts *o)
+{
+    return o->task != RG_SEQ2SEQ ? NULL
+         : o->attention > RG_ATTEND_NONE || o->decoder < 0
+             ? "no such attention, or a negative width of the decoder"
+         : o->begin < 0 || o->begin >= o->outputs || o->end < 0 || o->end >= o->outputs
+             ? "begin and end are symbols below outputs" : NULL;
+}
+
+static const char *back_fault(const rg_task_opts *o)
+{
+    return !o->back ? NULL
+         : o->back < 0 ? "back must be 0 or more"
+         : o->task == RG_CLASSIFY || o->task == RG_SEQ2SEQ
+             ? "back is for tags and forecasts: a class and a sequence are said of whole rows, "
+               "which end at different steps" : NULL;
 }
 
 const char *rg_task_fault(const rg_task_opts *o)
 {
-    return !o ? "no options"
-         : o->task > RG_SEQ2SEQ ? "no such task"
+    if (!o)
+        return "no options";
+    const rg_body body = rg_task_body(o);
+    const char *wrong = o->task > RG_SEQ2SEQ ? "no such task"
          : o->symbols < 0 || o->features < 0 || (o->symbols > 0) == (o->features > 0)
              ? "inputs are either symbols or features, at least 1"
          : o->embed < 0 || (o->embed && !o->symbols) ? "embed is a width of symbols' vectors"
          : o->outputs < 1 || o->hidden < 1 ? "outputs and hidden must be at least 1"
-         : o->layers < 0 || o->layers > RG_TASK_LAYERS ? "layers must be 1 to 64"
          : o->readout > RG_READ_ATTENTION ? "no such readout"
          : o->readout && (o->task == RG_TAG || o->task == RG_SEQ2SEQ)
-             ? "only a class and a forecast have a readout"
-         : o->task == RG_SEQ2SEQ && (o->attention > RG_ATTEND_NONE || o->decoder < 0)
-             ? "no such attention, or a negative width of the decoder"
-         : o->task == RG_SEQ2SEQ && (o->begin < 0 || o->begin >= o->outputs || o->end < 0 ||
-                                     o->end >= o->outputs)
-             ? "begin and end are symbols below outputs"
-         : !(o->dropout >= 0 && o->dropout < 1) ? "dropout must lie in [0, 1)" : NULL;
+             ? "only a class and a forecast have a readout" : decoder_fault(o);
+    wrong = wrong ? wrong : back_fault(o);
+    return wrong ? wrong : rg_body_fault(&body);
 }
 
 /* ---- Layers --------------------------------------------------------------------------------- */
 
-/* `rnn.l<k>`, or with a direction behind it. */
-static void group_name(char out[16], int64_t layer, const rg_task_opts *opts, bool backward)
-{
-    (void)snprintf(out, 16, "rnn.l%d%s", (int)layer,
-                   !opts->bidirectional ? "" : backward ? ".bwd" : ".fwd");
-}
-
-/* The cells of all layers, each layer's directions side by side; widths of what they read follow
- * from the cells below. */
-static rg_cell *declare_cells(rg_graph *g, const rg_task_opts *opts, int64_t I)
-{
-    const size_t directions = opts->bidirectional ? 2 : 1, n = (size_t)layers_of(opts) * directions;
-    rg_cell *cell = rg_graph_alloc(g, n * sizeof *cell);
-    char group[16];
-    for (size_t i = 0; cell && i < n; i++) {
-        group_name(group, (int64_t)(i / directions), opts, i % directions == 1);
-        cell[i] = (opts->cell ? opts->cell : rg_lstm)(g, group, I, opts->hidden, opts->cell_opts);
-        if (i % directions == directions - 1 && cell[i].width)
-            I = (int64_t)directions * cell[i].width[rg_cell_output(&cell[i])];
-    }
-    return cell;
-}
-
-rg_val rg_task_embed(rg_val id, const char *group, int64_t symbols, int64_t embed)
-{
-    rg_scope_push(id.graph, group, RG_NO_STEP);
-    rg_val X = embed ? rg_embedding(id, group, symbols, embed) : rg_one_hot(id, symbols);
-    rg_scope_pop(id.graph);
-    return X;
-}
-
-rg_val rg_task_encode(rg_val **last, size_t *n, rg_val x, rg_val mask, const rg_task_opts *o)
+rg_encoded rg_task_encode(rg_val x, rg_val mask, bool still, const rg_task_opts *o)
 {
     rg_graph *g = x.graph;
-    const size_t layers = (size_t)layers_of(o), directions = o->bidirectional ? 2 : 1;
-    rg_val X = o->symbols ? rg_task_embed(x, "embed", o->symbols, o->embed) : x;
-    rg_cell *cell = declare_cells(g, o, rg_dim(X, 2));
-    *n = cell ? cell[0].n_state : 0; /* all cells are of one kind */
-    rg_val *all = rg_graph_alloc(g, layers * directions * *n * sizeof *all);
+    const rg_body b = rg_task_body(o);
+    const size_t cells = rg_body_count(&b), directions = b.both ? 2 : 1;
+    rg_val X = rg_body_read(x, "embed", o->symbols, &b);
+    const rg_cell *cell = rg_body_cells(g, rg_dim(X, 2), &b);
+    const size_t n = cell ? cell[0].n_state : 0; /* all cells are of one kind */
+    rg_val *all = rg_graph_alloc(g, cells * n * sizeof *all);
     if (!cell || !all)
-        return (rg_val){ .graph = g };
-    *last = all + (layers - 1) * directions * *n;
-    return rg_layers(all, cell, layers, X, NULL,
-                     &(rg_layers_opts){ .mask = mask, .bidirectional = o->bidirectional,
-                                        .between = o->dropout });
+        return (rg_encoded){ .Y = { .graph = g } };
+    const rg_val *s0 = rg_body_start(g, &b, cell, cells, rg_dim(X, 1), still);
+    const rg_layers_opts run = { .mask = mask, .bidirectional = b.both, .back = o->back,
+                                 .between = rg_body_drop(&b, RG_DROP_BETWEEN),
+                                 .zoneout = rg_body_zoneout(g, &b, n, cells) };
+    rg_val Y = rg_layers(all, cell, cells / directions, X, s0, &run);
+    return (rg_encoded){ Y, all + (cells - directions) * n, n };
 }
 
 /* [B,D]: the topmost layer's final outputs, [fwd ; bwd]. */
-static rg_val final_state(const rg_val *last, size_t n, const rg_task_opts *opts)
+static rg_val final_state(const rg_encoded *from, const rg_task_opts *opts)
 {
+    const rg_val *last = from->last;
     if (!last)
         return RG_NONE;
-    return opts->bidirectional ? rg_concat((rg_val[]){ last[0], last[n] }, 2, -1) : last[0];
+    return opts->bidirectional ? rg_concat((rg_val[]){ last[0], last[from->n] }, 2, -1) : last[0];
 }
 
 /* [B,D] of the outputs Y [T,B,D]. */
@@ -127,30 +117,38 @@ static rg_val squared_error(const rg_task_model *m)
     return rg_square(rg_sub(rg_where(m->counts, m->z, zero), rg_where(m->counts, m->y, zero)));
 }
 
-/* Logits or values. */
-static rg_val outputs(const rg_task_model *m, const rg_task_opts *o)
+/* z = d(h)·W + b; without b over Luong's a_t. */
+rg_val rg_task_out(rg_val h, const rg_task_opts *o)
+{
+    rg_graph *g = h.graph;
+    const rg_body b = rg_task_body(o);
+    const bool luong = o->task == RG_SEQ2SEQ && o->attention != RG_ATTEND_ADDITIVE &&
+                       o->attention != RG_ATTEND_NONE;
+    h = rg_dropout(h, rg_body_drop(&b, RG_DROP_OUTPUT), "out");
+    if (!luong || !h.id)
+        return rg_dense(h, "out", o->outputs);
+    return rg_matmul(h, rg_param(g, "out", "W", RG_SHAPE(rg_dim(h, -1), o->outputs),
+                                 rg_init_glorot()));
+}
+
+static rg_val outputs(const rg_task_model *m, const rg_task_opts *o, bool still)
 {
     rg_graph *g = m->graph;
-    rg_val *last = NULL;
-    size_t n;
-    rg_val h = rg_task_encode(&last, &n, m->x, m->mask, o);
-    if (o->task == RG_SEQ2SEQ)
-        h = rg_task_teach(last, n, h, m->mask, m->y, o);
+    const rg_encoded from = rg_task_encode(m->x, m->mask, still, o);
+    rg_val h = o->task == RG_SEQ2SEQ ? rg_task_teach(&from, m->mask, m->y, o) : from.Y;
     rg_scope_push(g, "out", RG_NO_STEP);
     if (o->task == RG_CLASSIFY || o->task == RG_FORECAST)
-        h = read_out(h, final_state(last, n, o), m->mask, o);
-    if (o->dropout > 0)
-        h = rg_dropout(h, o->dropout, "out");
-    rg_val z = rg_dense(h, "out", o->outputs);
+        h = read_out(h, final_state(&from, o), m->mask, o);
+    rg_val z = rg_task_out(h, o);
     rg_scope_pop(g);
     return z;
 }
 
-rg_status rg_task_build(rg_task_model *m, rg_graph *g, const rg_task_opts *o, int64_t T, int64_t B)
+rg_status rg_task_build(rg_task_model *m, rg_graph *g, const rg_task_opts *o, rg_task_form form)
 {
     *m = (rg_task_model){ .graph = g };
-    declare_inputs(m, o, T, B);
-    m->z = outputs(m, o);
+    declare_inputs(m, o, form.T, form.B);
+    m->z = outputs(m, o, form.still);
     rg_scope_push(g, "loss", RG_NO_STEP);
     m->each = o->task == RG_FORECAST ? squared_error(m) : rg_softmax_cross_entropy(m->z, m->y);
     m->loss = rg_masked_mean(m->each, m->counts);
@@ -172,7 +170,7 @@ rg_status rg_task_create(rg_task_model *model, rg_params *params, const rg_task_
     rg_status st = rg_graph_create(&model->graph, params, NULL);
     if (st)
         return rg_fail(&params->err, st, "task model: no memory for a graph");
-    return rg_task_build(model, model->graph, opts, T, B);
+    return rg_task_build(model, model->graph, opts, (rg_task_form){ T, B, false });
 }
 
 void rg_task_destroy(rg_task_model *model)
@@ -185,38 +183,13 @@ void rg_task_destroy(rg_task_model *model)
 
 /* ---- For files ------------------------------------------------------------------------------ */
 
-const char *rg_cell_kind(rg_cell_fn *cell, const rg_cell_opts *opts)
+size_t rg_task_layers(rg_layer_desc *out, rg_body_names *names, const rg_task_opts *opts)
 {
-    static const rg_cell_opts none;
-    const rg_cell_opts *o = opts ? opts : &none;
-    if (!cell || cell == rg_lstm) /* PyTorch has the plain one, and the one with a projection */
-        return o->peephole || o->coupled || o->cell_clip > 0 || o->norm ? NULL
-             : o->proj ? "lstm-proj" : "lstm";
-    if (cell == rg_gru)
-        return o->reset_after ? "gru-after" : "gru";
-    if (cell == rg_rnn)
-        return o->nonlinearity == RG_RELU ? "rnn-relu" : "rnn";
-    return NULL;
-}
-
-size_t rg_task_layers(rg_layer_desc *out, rg_task_names *names, const rg_task_opts *opts)
-{
+    const rg_body body = rg_task_body(opts);
     const char *kind = rg_cell_kind(opts->cell, opts->cell_opts);
-    const int directions = opts->bidirectional ? 2 : 1;
-    size_t n = 0;
-    for (int64_t k = 0; kind && k < layers_of(opts); k++)
-        for (int d = 0; d < directions; d++) {
-            group_name(names->group[n], k, opts, d == 1);
-            (void)snprintf(names->torch[n], sizeof names->torch[n], "rnn%s",
-                           directions == 1 ? "" : d ? "_bwd" : "_fwd");
-            out[n] = (rg_layer_desc){ .group = names->group[n], .kind = kind,
-                                      .torch = names->torch[n], .layer = (int32_t)k };
-            n++;
-        }
+    size_t n = rg_body_layers(out, names, &body);
     if (kind && opts->task == RG_SEQ2SEQ)
         out[n++] = (rg_layer_desc){ .group = "dec", .kind = kind, .torch = "dec" };
-    if (opts->embed)
-        out[n++] = (rg_layer_desc){ .group = "embed", .kind = "embedding", .torch = "embed" };
     if (opts->embed && opts->task == RG_SEQ2SEQ)
         out[n++] = (rg_layer_desc){ .group = "target", .kind = "embedding", .torch = "target" };
     out[n++] = (rg_layer_desc){ .group = "out", .kind = "dense", .torch = "out" };

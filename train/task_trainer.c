@@ -11,7 +11,7 @@ typedef struct pupil {
     rg_rows       rows;
     rg_buckets    buckets;  /* of the epoch */
     uint64_t      epoch;
-    rg_task_names names;    /* of the layers, for saving */
+    rg_body_names names;    /* of the layers, for saving */
 } pupil;
 
 /* The batches of another epoch. */

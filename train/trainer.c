@@ -19,7 +19,7 @@ typedef struct streams {
     rg_cell_opts    cell_opts;
     rg_span         text;
     rg_lm           lm;
-    rg_lm_names     names;      /* of the layers, for saving */
+    rg_body_names     names;      /* of the layers, for saving */
     int32_t        *x, *y;      /* [back,B] */
     uint8_t        *mask;       /* the same; only with back > T */
     rg_plan        *plan;       /* of usual steps; it keeps what is carried */

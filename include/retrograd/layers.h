@@ -43,6 +43,8 @@ typedef struct rg_unroll_opts {
     bool    run_order;    /* with reverse: outputs in the order of running, y[0] from X[T-1] */
     const double *zoneout; /* [n_state] share of each state that a step leaves as it was, 0 .. 1:
                               drawn anew at every step, the mean in evaluation. NULL = none */
+    int64_t back;   /* truncated back-propagation: states go on, gradients do not, before the last
+                       `back` steps run, and before each `back` of the others. 0 = never */
     rg_val *states; /* receives every state: T·n_state values, states[t·n_state + k]. NULL = no */
 } rg_unroll_opts;
 
@@ -66,8 +68,8 @@ typedef struct rg_unroll_opts {
  * Masks      carry the state unchanged through masked steps, forward and backward; what X holds
  *            there, NaN included, changes no bit anywhere (docs/MATH.md 5.3)
  * Errors     RG_ESHAPE mask is not [T,B], a state changes shape between steps; RG_EARG a cell
- *            without step, or without width and s0; RG_EUSER a step left a state unset. All with
- *            the step's scope. Sticky; on a poisoned graph no step is called.
+ *            without step, or without width and s0, back < 0; RG_EUSER a step left a state unset.
+ *            All with the step's scope. Sticky; on a poisoned graph no step is called.
  * Cost       T times the nodes of a step; the plan merges what does not depend on the state
  * See also   rg_step(), for loops of your own; rg_stacked() for several layers
  */
@@ -282,6 +284,7 @@ typedef struct rg_layers_opts {
     double        between;        /* of what the second and later layers read, fresh, */
     double        output;         /* of the last layer's output, fresh */
     const double *zoneout;        /* of all states in order; NULL = none */
+    int64_t       back;           /* as in rg_unroll_opts, for every layer */
 } rg_layers_opts;
 
 /**

@@ -40,9 +40,10 @@ typedef enum rg_attending {
 } rg_attending;
 
 /* Cells `rnn.l0`, `rnn.l1`, ... (bidirectional: `rnn.l0.fwd`, `rnn.l0.bwd`, ..., each layer reading
- * [fwd ; bwd] of the one below), embedding `embed`, dense `out`. Dropout between the layers and
- * before `out`. A decoder is the cell `dec` (with `att`, `luong`) over an embedding `target` or
- * one-hot, and starts from the topmost layer's states through the bridge `bridge`. */
+ * [fwd ; bwd] of the one below), embedding `embed`, dense `out`. A decoder is the cell `dec` (with
+ * `att`, `luong`) over an embedding `target` or one-hot, and starts from the topmost layer's states
+ * through the bridge `bridge`. Dropout and zoneout are of its cell and its inputs as well; of
+ * Luong's attention, logits have no bias. docs/MATH.md 8.3. */
 typedef struct rg_task_opts {
     rg_task_kind        task;
     rg_cell_fn         *cell;       /* NULL = rg_lstm; yours is as good */
@@ -56,6 +57,13 @@ typedef struct rg_task_opts {
     bool                bidirectional;
     rg_readout          readout;    /* not for tags, nor seq2seq */
     double              dropout;
+    unsigned            dropout_kinds; /* where: RG_DROP_..., or-ed; 0 = between and output */
+    double              zoneout[2]; /* of each cell's first state, and of its others */
+    rg_start            start;      /* of every row: nothing is carried from one to another, so
+                                       RG_START_CARRIED is RG_START_ZERO. Drawn states are
+                                       those of evaluation alike for all rows */
+    int64_t             back;       /* tag, forecast: steps that a loss is propagated back through,
+                                       rg_unroll_opts.back; 0 = all */
     /* seq2seq: */
     rg_attending        attention;
     int64_t             decoder;    /* width of its state; 0 = hidden */

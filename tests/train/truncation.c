@@ -304,7 +304,7 @@ RGT_TEST(truncation, refuses_what_cannot_be)
         { "character model: zoneout must lie in [0, 1]", 2 },
         { "character model: dropout_kinds has unknown bits", 3 },
         { "character model: start is no member of rg_start", 4 },
-        { "character model: zoneout of a second state, but the cell has one", 5 },
+        { "zoneout of a second state, but the cell has one", 5 },
         { "it has no products with the state to drop from", 6 },
     };
     rg_span t = some_text();
