@@ -1,5 +1,5 @@
-/* train/body.c -- layers of cells over vectors of symbols, with dropout, zoneout and initial states:
- * what every model of this folder is made of. Public layers only. */
+/* train/body.c -- layers of cells over vectors of symbols, dropout, zoneout, initial states: what
+ * every model of this folder is made of. Public layers only. */
 #include "train/body.h"
 
 #include "base/philox.h"

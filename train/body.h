@@ -27,8 +27,8 @@ double rg_body_drop(const rg_body *b, unsigned where);
 /* How many cells: layers, times two where both directions are read. */
 size_t rg_body_count(const rg_body *b);
 
-/* What cells read: rows of the embedding `group.E`, one-hot rows where embed is 0, or with 0 symbols
- * x itself; after dropout of whole rows, and of inputs. Scope and stream are those of the group. */
+/* What cells read: rows of the embedding `group.E`, one-hot rows where embed is 0, or with 0
+ * symbols x itself; after dropout of whole rows, and of inputs. In the scope of the group. */
 rg_val rg_body_read(rg_val x, const char *group, int64_t symbols, const rg_body *b);
 /* A cell with dropout inside. */
 rg_cell rg_body_cell(rg_graph *g, const char *group, int64_t I, int64_t H, const rg_body *b);
