@@ -145,6 +145,8 @@ typedef struct reach {
     double updates, seconds;
 } reach;
 reach reach_of(const study *st, size_t who);
+/* How many seeds ended before their last update, since their gradients were not finite. */
+int ended_early(const study *st, size_t who);
 /* Index of a contestant by cell, or -1. */
 int contestant_index(const study *st, const char *cell);
 const study *study_find(const comparison *c, const char *key);

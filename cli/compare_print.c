@@ -52,6 +52,10 @@ static void print_study(const study *st)
             printf(" %8.3f %8.3f", o->slope[0], o->slope[1]);
         printf("\n");
     }
+    for (size_t i = 0; i < st->n; i++)
+        if (ended_early(st, i))
+            printf("  %s: %d of %d ended early, their gradients not finite\n", st->who[i].label,
+                   ended_early(st, i), st->seeds);
 }
 
 static const char *verdict_word(const claim *cl)

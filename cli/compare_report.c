@@ -150,6 +150,11 @@ static void study_section(FILE *out, const study *st)
     for (size_t i = 0; i < st->n; i++)
         contestant_row(out, st, i);
     fputs("</tbody></table></div>\n", out);
+    for (size_t i = 0; i < st->n; i++)
+        if (ended_early(st, i))
+            fprintf(out, "<p>%s: %d of %d seeds ended early, their gradients not finite; the "
+                    "weights are those of before.</p>\n", st->who[i].label,
+                    ended_early(st, i), st->seeds);
 }
 
 static void published(FILE *out, const study *st)

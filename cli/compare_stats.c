@@ -69,6 +69,14 @@ double outcome_slope_after(const outcome *o)
     return o->n_lags[1] ? o->slope[1] : NAN;
 }
 
+int ended_early(const study *st, size_t who)
+{
+    int n = 0;
+    for (int k = 0; k < st->seeds; k++)
+        n += outcome_at(st, who, k)->updates < trial_updates(st, &st->who[who]);
+    return n;
+}
+
 reach reach_of(const study *st, size_t who)
 {
     reach r = { .n = 0 };

@@ -164,6 +164,8 @@ static int chars_train(outcome *out, rg_trainer *t, uint64_t updates, progress_f
         const double began = seconds();
         rg_status status = rg_trainer_step(t);
         out->seconds += took[k] = seconds() - began;
+        if (status == RG_ENONFINITE)
+            break;
         if (status || !progress(user, k + 1)) {
             free(took);
             return status ? fail(exit_code(status), "%s", rg_trainer_message(t)) : RUN_TIME;

@@ -16,6 +16,13 @@ static rg_val length(rg_val v)
     return rg_norm_over(v, 1, false);
 }
 
+/* The same direction in every row, its largest element ±1: Ω is one of directions, and squares of
+ * δ leave the range of f32 where δ has vanished. */
+static rg_val direction(rg_val delta)
+{
+    return rg_safe_div(delta, rg_detach(rg_max_over(rg_abs(delta), 1, true)));
+}
+
 /* δ'·∂h'/∂h of h' = tanh(x·U + h·W + b), all but W constant: (δ'∘(1 - h'²))·Wᵀ. */
 static rg_val through(rg_val h_next, rg_val delta, rg_val W)
 {
@@ -34,7 +41,7 @@ rg_val rg_omega(rg_val L, const rg_val *h, int64_t T, rg_val W)
         return RG_NONE;
     rg_grad(delta, L, h, (size_t)T);
     for (int64_t t = 1; t < T; t++) {
-        rg_val back, after = W.graph ? rg_detach(delta[t]) : delta[t];
+        rg_val back, after = direction(W.graph ? rg_detach(delta[t]) : delta[t]);
         if (W.graph)
             back = through(h[t], after, W);
         else

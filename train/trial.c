@@ -124,7 +124,8 @@ static rg_status update(run *r, uint64_t k)
     if (st == RG_OK)
         st = rg_optim_step(r->optim, r->plan);
     r->took[k] = rg_seconds() - began;
-    if (st)
+    out->nonfinite = st == RG_ENONFINITE;
+    if (st && !out->nonfinite)
         return rg_fail(&r->err, st, "%s", rg_plan_message(r->plan));
     const rg_optim_report facts = rg_optim_facts(r->optim);
     const double clip = r->o->optim.clip_norm;
@@ -173,7 +174,7 @@ static rg_status train(run *r)
         st = update(r, k);
         if (st == RG_OK && (k + 1) % r->every == 0 && k + 1 < o->updates)
             st = look(r, o->test_rows);
-        if (o->stop_there && r->out->enough_update)
+        if (r->out->nonfinite || (o->stop_there && r->out->enough_update))
             break;
     }
     if (st == RG_OK)

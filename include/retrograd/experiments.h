@@ -165,6 +165,7 @@ typedef struct rg_trial_opts {
 typedef struct rg_trial {
     rg_problem_score score;           /* of all test rows, at the end */
     uint64_t         updates, skipped, clipped;
+    bool             nonfinite;       /* ended early: no gradient of the last ten was finite */
     uint64_t         enough_update;   /* 0: the threshold was not reached */
     double           enough_seconds;  /* of training, tests not counted */
     double           seconds;
@@ -183,7 +184,8 @@ typedef struct rg_trial {
  * @param[out] out   rg_trial_destroy() frees it; a failed one holds a message only
  * @param params     the weights, new or trained before; afterwards the trained ones
  *
- * Errors     RG_EARG, RG_EUSER stopped, RG_ENOMEM; as rg_plan_create, rg_plan_run, rg_optim_step
+ * Errors     RG_EARG, RG_EUSER stopped, RG_ENOMEM; as rg_plan_create, rg_plan_run, rg_optim_step,
+ *            but that gradients which stay NaN or infinite end the trial: see `nonfinite`
  */
 RG_API rg_status rg_trial_run(rg_trial *out, rg_params *params, const rg_trial_opts *opts);
 RG_API void rg_trial_destroy(rg_trial *trial);

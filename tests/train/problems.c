@@ -210,6 +210,19 @@ RGT_TEST(trial, a_cell_and_a_problem_of_ones_own_and_both_precisions)
     rg_trial_destroy(&t[1]);
 }
 
+/* 1e39 is beyond f32. */
+RGT_TEST(trial, gradients_that_stay_infinite_end_it_and_leave_the_weights)
+{
+    rg_trial t;
+    rg_trial_opts o = short_order();
+    o.scale = 1e39;
+    o.optim.clip_norm = 0;
+    run_trial(&t, &o);
+    RGT_CHECK(t.nonfinite && t.updates == 10 && t.skipped == 10 && t.n_points == 2);
+    RGT_CHECK(fabs(t.score.loss - t.point[0].test.loss) < 0.2 && isnan(t.norm_median));
+    rg_trial_destroy(&t);
+}
+
 static bool stop_at_7(void *user, uint64_t update)
 {
     *(uint64_t *)user = update;
@@ -338,6 +351,31 @@ RGT_TEST(omega, its_gradient_is_proven)
     rg_verdict v = rg_gradcheck(&report, total, x, k, &(rg_gradcheck_opts){ .order = 1 });
     RGT_CHECK_MSG(v == RG_PASS, "%s", report ? report->message : "no report");
     rg_gradcheck_destroy(&report);
+    destroy(&n);
+}
+
+/* f32 knows no square of 1e-30. */
+RGT_TEST(omega, is_that_of_directions_however_small_gradients_are)
+{
+    net n;
+    build(&n, RG_TANH);
+    for (int paper = 0; paper < 2; paper++) {
+        rg_val root[4], omega[2];
+        for (int small = 0; small < 2; small++) {
+            rg_val L = rg_scale(n.L, small ? 1e-30 : 1);
+            omega[small] = rg_omega(L, n.h, TO, paper ? n.W : RG_NONE);
+            rg_grad(&root[2 * small + 1], omega[small], &n.W, 1);
+            root[2 * small] = omega[small];
+        }
+        rg_plan *plan;
+        RGT_CHECK(!rg_plan_create(&plan, root, 4, &(rg_plan_opts){ .real = RG_F32 }));
+        RGT_CHECK(!rg_plan_run(plan));
+        RGT_CHECK(fabs(rg_plan_scalar(plan, root[0]) / rg_plan_scalar(plan, root[2]) - 1) < 1e-5);
+        const float *d = rg_plan_data(plan, root[1]), *small = rg_plan_data(plan, root[3]);
+        for (size_t i = 0; i < HO * HO; i++)
+            RGT_CHECK_MSG(fabs(d[i] - small[i]) < 1e-3, "%g, %g", d[i], small[i]);
+        rg_plan_destroy(&plan);
+    }
     destroy(&n);
 }
 
