@@ -31,12 +31,18 @@ static rg_status check_plan(rg_optim *optim, rg_plan *plan, uint32_t *objective)
     if (!plan->has_run || plan->runs < 1)
         return rg_fail(&plan->err, RG_ESTATE, "step: the plan has not run since the last step, or "
                        "its last run failed");
-    for (size_t i = 0; i < plan->n_gradient && !plan->opts.objective.id; i++)
-        if (!*objective)
-            *objective = plan->gradient[i].objective;
-        else if (*objective != plan->gradient[i].objective)
-            return rg_fail(&plan->err, RG_EARG, "step: the roots are gradients of two objectives; "
-                           "set rg_plan_opts.objective");
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n_gradient; i++) {
+        const uint32_t of = plan->gradient[i].objective;
+        *objective = *objective ? *objective : of;
+        n += of == *objective;
+    }
+    if (!n)
+        return rg_fail(&plan->err, RG_EARG, "step: no root of the plan is a gradient of its "
+                       "objective");
+    if (n < plan->n_gradient && !plan->opts.objective.id)
+        return rg_fail(&plan->err, RG_EARG, "step: the roots are gradients of two objectives; "
+                       "set rg_plan_opts.objective");
     return RG_OK;
 }
 

@@ -28,6 +28,8 @@ static rg_status check_options(rg_graph *g, const rg_plan_opts *o)
                              MAX_THREADS);
     if (o->portable && o->real == RG_F64)
         return rg_graph_fail(g, RG_EARG, "plan: portable is for f32 plans");
+    if (o->objective.graph && (o->objective.graph != g || !rg_node_of(o->objective)))
+        return rg_graph_fail(g, RG_EARG, "plan: the objective lives in another graph, or is unset");
     return rg_pipeline_check(g, o->disable);
 }
 
@@ -75,7 +77,8 @@ static bool replaced(const rg_prog *p, const rg_node *node, uint32_t k)
 }
 
 /* What an integer value may hold follows from its consumers: from the op that uses it as an index,
- * or from ops that only pass integers on. */
+ * or from ops that only pass integers on. Of several that allow the same, the first is named: the
+ * one in the forward half. */
 static rg_status index_bounds(const rg_prog *p, int64_t *bound, const rg_op **by, rg_err *err)
 {
     rg_sig *sig = NULL;
@@ -95,7 +98,7 @@ static rg_status index_bounds(const rg_prog *p, int64_t *bound, const rg_op **by
                 continue;
             if (node->op->index && node->op->index(node->attr, sig, k, &b) == RG_OK)
                 who = node->op;
-            if (b < bound[node->in[k]]) {
+            if (b <= bound[node->in[k]]) {
                 bound[node->in[k]] = b;
                 by[node->in[k]] = who;
             }
@@ -189,10 +192,23 @@ static rg_status find_gradients(rg_plan *plan, const rg_graph *g, const rg_val *
 
 static rg_status make_sums(rg_plan *plan, rg_err *err)
 {
-    for (size_t i = 0; i < plan->n_gradient && plan->opts.accumulate; i++)
-        if (!(plan->gradient[i].sum =
-                  rg_arena_get(&plan->arena, rg_plan_bytes(plan, plan->gradient[i].id))))
+    for (size_t i = 0; i < plan->n_gradient && plan->opts.accumulate; i++) {
+        const size_t bytes = rg_plan_bytes(plan, plan->gradient[i].id);
+        plan->sum_bytes += bytes;
+        if (!plan->opts.dry_run && !(plan->gradient[i].sum = rg_arena_get(&plan->arena, bytes)))
             return no_memory(err);
+    }
+    return RG_OK;
+}
+
+rg_status rg_plan_fits(rg_plan *plan, size_t bytes, rg_err *err)
+{
+    const size_t budget = plan->opts.budget_bytes;
+    if (!rg_add_size(bytes, plan->sum_bytes, &plan->report.arena_bytes))
+        return rg_fail(err, RG_ELIMIT, "plan: its values do not fit the address space");
+    if (budget && plan->report.arena_bytes > budget)
+        return rg_fail(err, RG_ELIMIT, "plan: a run needs %zu bytes, the budget is %zu",
+                       plan->report.arena_bytes, budget);
     return RG_OK;
 }
 

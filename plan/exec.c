@@ -78,7 +78,6 @@ static void report(rg_plan *plan, const rg_code *c)
         plan->report.flop += c->step[i].flop;
         plan->report.moved_bytes += c->step[i].bytes;
     }
-    plan->report.arena_bytes = c->arena_bytes + (size_t)plan->threads * c->scratch_bytes;
 }
 
 /* How many threads: what was asked for, if the work is worth it and they can live. What each of
@@ -185,12 +184,8 @@ static rg_status setup(rg_plan *plan, rg_err *err)
         return st;
     choose_threads(plan, c);
     report(plan, c);
-    if (plan->opts.budget_bytes && plan->report.arena_bytes > plan->opts.budget_bytes)
-        return rg_fail(err, RG_ELIMIT, "plan: a run needs %zu bytes, the budget is %zu",
-                       plan->report.arena_bytes, plan->opts.budget_bytes);
-    if (plan->opts.dry_run)
-        return RG_OK;
-    if ((st = take_memory(plan, c)))
+    st = rg_plan_fits(plan, c->arena_bytes + (size_t)plan->threads * c->scratch_bytes, err);
+    if (st || plan->opts.dry_run || (st = take_memory(plan, c)))
         return st;
     fix_addresses(plan, c);
     return RG_OK;

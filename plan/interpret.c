@@ -16,8 +16,9 @@ struct interpreter {
     rg_shape      *in_shape;   /* operands of one node */
     const void   **in;
     void         **scratch;    /* operands spread to the result's shape, converted; [n_in] = out */
-    char          *memory;
-    size_t         memory_bytes, most;
+    char          *memory;     /* of the scratch: n_block blocks */
+    size_t         memory_bytes, block, n_block;
+    size_t         most;       /* operands of a node */
 };
 
 rg_kernel_fn *rg_plan_kernel(const rg_op *op, rg_dtype real, bool *convert)
@@ -42,19 +43,22 @@ static bool has_memory(const rg_plan *plan, uint32_t id)
     return node->op != &rg_op_input;
 }
 
-static rg_status place(rg_plan *plan, rg_err *err)
+/* Bytes of all values; false: more than there can be. */
+static bool count(const rg_plan *plan, size_t *total)
 {
-    size_t total = 0;
+    *total = 0;
     for (uint32_t id = 1; id < plan->prog.n_node; id++)
-        if (has_memory(plan, id) && !rg_add_size(total, rounded(rg_plan_bytes(plan, id)), &total))
-            return rg_fail(err, RG_ELIMIT, "plan: its values do not fit the address space");
-    plan->report.arena_bytes = total;
-    if (plan->opts.dry_run)
-        return RG_OK;
-    if (!(plan->memory = rg_get(&plan->alloc, total)))
-        return rg_fail(err, RG_ENOMEM, "plan: no memory for %zu bytes of values", total);
-    plan->memory_bytes = total;
-    total = 0;
+        if (has_memory(plan, id) && !rg_add_size(*total, rounded(rg_plan_bytes(plan, id)), total))
+            return false;
+    return true;
+}
+
+static rg_status place(rg_plan *plan, size_t bytes, rg_err *err)
+{
+    if (!(plan->memory = rg_get(&plan->alloc, bytes)))
+        return rg_fail(err, RG_ENOMEM, "plan: no memory for %zu bytes of values", bytes);
+    plan->memory_bytes = bytes;
+    bytes = 0;
     for (uint32_t id = 1; id < plan->prog.n_node; id++) {
         const rg_node *node = &plan->prog.node[id];
         if (!has_memory(plan, id)) {
@@ -62,8 +66,8 @@ static rg_status place(rg_plan *plan, rg_err *err)
                 plan->value[id] = ((const rg_attr_param *)node->attr)->slot->data;
             continue;
         }
-        plan->value[id] = plan->memory + total;
-        total += rounded(rg_plan_bytes(plan, id));
+        plan->value[id] = plan->memory + bytes;
+        bytes += rounded(rg_plan_bytes(plan, id));
         if (rg_node_is_constant(node))
             rg_plan_fill_constant(plan->value[id], node, plan->opts.real);
     }
@@ -83,65 +87,79 @@ rg_status rg_plan_check_kernels(const rg_plan *plan, rg_err *err)
     return RG_OK;
 }
 
-/* Scratch for the widest node: each operand spread or converted, and the result converted. */
-static rg_status make_scratch(rg_plan *plan, struct interpreter *it, rg_err *err)
+/* Scratch for the widest node: each operand spread or converted, and the result converted. Only
+ * elementwise nodes spread operands; only f64 kernels in f32 plans convert. Both are rare beyond
+ * two or three operands, so there is scratch for as many as need it. */
+static bool count_scratch(const rg_plan *plan, struct interpreter *it)
 {
-    size_t elements = 0, block;
+    size_t elements = 0;
     for (uint32_t id = 1; id < plan->prog.n_node; id++) {
         const rg_node *node = &plan->prog.node[id];
-        size_t n = (size_t)rg_shape_count(*node->shape);
-        elements = n > elements ? n : elements;
-        it->most = node->n_in > it->most ? node->n_in : it->most;
-    }
-    it->in_shape = rg_arena_get(&plan->arena, it->most * sizeof *it->in_shape);
-    it->in = rg_arena_get(&plan->arena, it->most * sizeof *it->in);
-    it->scratch = rg_arena_get(&plan->arena, (it->most + 1) * sizeof *it->scratch);
-    if (!it->in_shape || !it->in || !it->scratch || !rg_mul_size(elements, sizeof(double), &block))
-        return rg_fail(err, RG_ENOMEM, "plan: no memory");
-    /* Only elementwise nodes spread operands; only f64 kernels in f32 plans convert. Both are rare
-     * beyond two or three operands, so scratch is made for as many as need it. */
-    size_t need = 0;
-    for (uint32_t id = 1; id < plan->prog.n_node; id++) {
-        const rg_node *node = &plan->prog.node[id];
+        const size_t n = (size_t)rg_shape_count(*node->shape), n_in = node->n_in;
         bool convert = false;
         if (!rg_node_is_leaf(node))
             (void)rg_plan_kernel(node->op, plan->opts.real, &convert);
-        if ((convert || node->op->flags & RG_OP_ELEMENTWISE) && node->n_in + 1 > need)
-            need = (size_t)node->n_in + 1;
+        elements = n > elements ? n : elements;
+        it->most = n_in > it->most ? n_in : it->most;
+        if ((convert || node->op->flags & RG_OP_ELEMENTWISE) && n_in + 1 > it->n_block)
+            it->n_block = n_in + 1;
     }
-    block = rounded(block);
-    if (!rg_mul_size(block, need, &it->memory_bytes) ||
+    if (!rg_mul_size(elements, sizeof(double), &it->block))
+        return false;
+    it->block = rounded(it->block);
+    return rg_mul_size(it->block, it->n_block, &it->memory_bytes);
+}
+
+static rg_status make_scratch(rg_plan *plan, struct interpreter *it, rg_err *err)
+{
+    it->in_shape = rg_arena_get(&plan->arena, it->most * sizeof *it->in_shape);
+    it->in = rg_arena_get(&plan->arena, it->most * sizeof *it->in);
+    it->scratch = rg_arena_get(&plan->arena, (it->most + 1) * sizeof *it->scratch);
+    if (!it->in_shape || !it->in || !it->scratch ||
         !(it->memory = rg_get(&plan->alloc, it->memory_bytes)))
-        return rg_fail(err, RG_ENOMEM, "plan: no memory for %zu bytes of scratch", block);
-    for (size_t k = 0; k < need; k++)
-        it->scratch[k] = it->memory + k * block;
+        return rg_fail(err, RG_ENOMEM, "plan: no memory for %zu bytes of scratch",
+                       it->memory_bytes);
+    for (size_t k = 0; k < it->n_block; k++)
+        it->scratch[k] = it->memory + k * it->block;
     return RG_OK;
+}
+
+static void report(rg_plan *plan)
+{
+    for (uint32_t id = 1; id < plan->prog.n_node; id++)
+        if (!rg_node_is_leaf(&plan->prog.node[id])) {
+            plan->report.steps++;
+            plan->report.flop += rg_node_flop(&plan->prog, &plan->prog.node[id]);
+            plan->report.moved_bytes += rg_node_bytes(plan, id);
+        }
 }
 
 static rg_status setup(rg_plan *plan, rg_err *err)
 {
     struct interpreter *it = rg_arena_get(&plan->arena, sizeof *it);
+    size_t values, bytes;
     rg_status st;
     if (!it)
         return rg_fail(err, RG_ENOMEM, "plan: no memory");
     it->exec.how = &rg_interpreter;
     plan->exec = &it->exec;
     plan->threads = 1;
-    for (uint32_t id = 1; id < plan->prog.n_node; id++) {
-        plan->report.steps += !rg_node_is_leaf(&plan->prog.node[id]);
-        plan->report.flop += rg_node_flop(&plan->prog, &plan->prog.node[id]);
-        if (!rg_node_is_leaf(&plan->prog.node[id]))
-            plan->report.moved_bytes += rg_node_bytes(plan, id);
-    }
-    if ((st = rg_plan_check_kernels(plan, err)) || (st = place(plan, err)))
+    report(plan);
+    if ((st = rg_plan_check_kernels(plan, err)))
         return st;
-    return plan->opts.dry_run ? RG_OK : make_scratch(plan, it, err);
+    if (!count(plan, &values) || !count_scratch(plan, it) ||
+        !rg_add_size(values, it->memory_bytes, &bytes))
+        return rg_fail(err, RG_ELIMIT, "plan: its values do not fit the address space");
+    if ((st = rg_plan_fits(plan, bytes, err)) || plan->opts.dry_run)
+        return st;
+    st = place(plan, values, err);
+    return st ? st : make_scratch(plan, it, err);
 }
 
 static void destroy(rg_plan *plan)
 {
     struct interpreter *it = (struct interpreter *)plan->exec;
-    rg_release(&plan->alloc, it->memory, it->memory_bytes);
+    rg_release(&plan->alloc, it->memory, it->memory ? it->memory_bytes : 0);
 }
 
 /* ---- Running -------------------------------------------------------------------------------- */

@@ -62,6 +62,7 @@ struct rg_plan {
     uint8_t          *readable;    /* by program id: rg_plan_data() may show it */
     char             *memory;      /* of all values that are not elsewhere */
     size_t            memory_bytes;
+    size_t            sum_bytes;   /* of accumulated gradients */
 
     rg_plan_input    *input;
     size_t            n_input;
@@ -74,7 +75,8 @@ struct rg_plan {
     rg_params        *state;       /* "plan.run" and "plan.<carried input>" */
     rg_slot          *run;         /* number of the next run, RG_I64 */
 
-    rg_err            broken;      /* a bind or carry that failed: every run repeats it */
+    rg_err            bad_bind;    /* what failed: every run repeats it, until one succeeds */
+    rg_err            bad_carry;
     bool              has_run;     /* the last run succeeded */
     int64_t           runs;        /* successful ones since the optimizer's last step */
     const rg_plan_watch *watch;    /* NULL = none */
@@ -112,6 +114,10 @@ rg_status rg_plan_make(rg_plan **out, rg_graph *g, const rg_val *roots, size_t n
 /* The same within o->budget_bytes, with as little recomputing as does it. */
 rg_status rg_plan_within(rg_plan **out, rg_graph *g, const rg_val *roots, size_t n,
                          const rg_plan_opts *o, rg_err *err);
+
+/* For `setup`: values and scratch take so many bytes. Reports that, with what else runs need;
+ * RG_ELIMIT if it is over the budget. */
+rg_status rg_plan_fits(rg_plan *plan, size_t bytes, rg_err *err);
 
 /* Bytes of a program value. */
 size_t rg_plan_bytes(const rg_plan *plan, uint32_t id);

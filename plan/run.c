@@ -78,8 +78,8 @@ static rg_status check_ready(rg_plan *plan)
         return rg_fail(&plan->err, RG_ESTATE, "run: the plan is running already");
     if (plan->opts.dry_run)
         return rg_fail(&plan->err, RG_ESTATE, "run: the plan was made with dry_run");
-    if (plan->broken.status) {
-        plan->err = plan->broken;
+    if (plan->bad_bind.status || plan->bad_carry.status) {
+        plan->err = plan->bad_bind.status ? plan->bad_bind : plan->bad_carry;
         return plan->err.status;
     }
     if (plan->pid != rg_process_id())

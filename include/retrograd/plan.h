@@ -114,7 +114,8 @@ RG_API void rg_plan_destroy(rg_plan **plan);
  * Ownership  borrowed until rebound or the plan is destroyed; never written. Any alignment that
  *            suits the type
  * Errors     RG_EARG NULL, not an input; RG_EGRAPH another graph; RG_ESHAPE bytes (the message says
- *            what they would fit). The input is then unbound, and the next run repeats the message.
+ *            what they would fit). The input is then unbound; runs repeat the message until a bind
+ *            succeeds
  * Threads    not while the plan runs
  */
 RG_API rg_status rg_plan_bind(rg_plan *plan, rg_val input, const void *data, size_t bytes);
@@ -159,8 +160,8 @@ RG_API double rg_plan_scalar(rg_plan *plan, rg_val v);
  *
  * Gradient   ends at `to`, which is an input
  * Cost       none where the plan can swap buffers, else one copy
- * Errors     RG_EARG from is no root, to no input; RG_ESHAPE; RG_EDTYPE. The next run repeats the
- *            message.
+ * Errors     RG_EARG from is no root, to no input; RG_ESHAPE; RG_EDTYPE. Runs repeat the message
+ *            until a carry succeeds
  */
 RG_API rg_status rg_plan_carry(rg_plan *plan, const rg_val *from, const rg_val *to, size_t n);
 
@@ -176,7 +177,7 @@ RG_API const char *rg_plan_message(const rg_plan *plan);
 
 typedef struct rg_plan_report {
     size_t nodes, steps;       /* of the graph's part, of the program */
-    size_t arena_bytes;        /* all memory of a run but parameters and bound data */
+    size_t arena_bytes;        /* all memory of a run but parameters, bound and carried data */
     double flop, moved_bytes;  /* of one run */
     int    threads;
     rg_mode mode;

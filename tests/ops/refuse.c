@@ -251,6 +251,13 @@ static rg_val gather_of_a_part(rg_val table, rg_val rows)
 {
     return rg_gather(table, rg_select(rg_reshape(rows, RG_SHAPE(2, 2)), 0, 1));
 }
+/* Its gradient reads the classes as well, by an operation that no user knows. */
+static rg_val loss_and_gradient(rg_val table, rg_val rows)
+{
+    rg_val loss = rg_sum(rg_softmax_cross_entropy(table, rows)), d;
+    rg_grad(&d, loss, &table, 1);
+    return rg_add(loss, rg_sum(d));
+}
 
 RGT_TEST(refuse, indices_out_of_range_when_a_plan_runs)
 {
@@ -260,6 +267,8 @@ RGT_TEST(refuse, indices_out_of_range_when_a_plan_runs)
     RGT_CHECK_MSG(rgt_has(says, "holds 4 at [2]; gather allows 0 .. 3"), "%s", says);
     RGT_CHECK(run_with(rg_gather, -1, says) == RG_EINDEX);
     RGT_CHECK(run_with(rg_softmax_cross_entropy, 3, says) == RG_EINDEX);
+    RGT_CHECK_MSG(rgt_has(says, "softmax_cross_entropy allows 0 .. 2"), "%s", says);
+    RGT_CHECK(run_with(loss_and_gradient, 3, says) == RG_EINDEX);
     RGT_CHECK_MSG(rgt_has(says, "softmax_cross_entropy allows 0 .. 2"), "%s", says);
     RGT_CHECK(run_with(scatter, 3, says) == RG_EINDEX);
     RGT_CHECK(run_with(one_hot, 3, says) == RG_EINDEX);

@@ -163,6 +163,23 @@ RGT_TEST(plan, what_is_wrong_is_said)
     net_end(&n);
 }
 
+RGT_TEST(plan, a_carry_that_failed_is_not_forgotten_by_a_bind)
+{
+    net n;
+    net_begin(&n, NULL);
+    rg_plan *plan = net_plan(&n, NULL);
+    RGT_CHECK(rg_plan_carry(plan, &n.loss, &n.h0, 1) == RG_ESHAPE);
+    RGT_CHECK(rg_plan_bind(plan, n.x, n.data, sizeof n.data) == RG_OK);
+    refuse_run(plan, RG_ESHAPE, "carry: input 'h0' has shape [37,33], the root []");
+    RGT_CHECK(rg_plan_bind(plan, n.loss, n.data, 4) == RG_EARG);
+    RGT_CHECK(rg_plan_carry(plan, &n.last, &n.h0, 1) == RG_OK);
+    refuse_run(plan, RG_EARG, "is not an input");
+    RGT_CHECK(rg_plan_bind(plan, n.x, n.data, sizeof n.data) == RG_OK);
+    RGT_CHECK(rg_plan_run(plan) == RG_OK);
+    rg_plan_destroy(&plan);
+    net_end(&n);
+}
+
 /* y = x, unless the plan says otherwise: 7 at its second run. */
 static int moody_f64(const rg_kernel_args *k)
 {

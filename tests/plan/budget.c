@@ -215,6 +215,36 @@ RGT_TEST(budget, what_cannot_be_met_is_refused_with_both_numbers)
     net_free(n);
 }
 
+/* Plans that compute nothing again have a budget too, and what runs add up is part of it. */
+RGT_TEST(budget, holds_for_every_kind_of_plan)
+{
+    static const rg_plan_opts kinds[] = {
+        { .effort = RG_INTERPRET }, { .disable = "steps" }, { .disable = "recompute" },
+        { .keep = true }, { .real = RG_F64 }, { .disable = "recompute", .accumulate = true },
+    };
+    net *n = net_new("lstm", 1, WEIGHTS);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int dry = 0; dry < 2; dry++) {
+            rg_plan *plan;
+            rg_plan_opts opts = kinds[k];
+            char text[64];
+            opts.dry_run = dry;
+            RGT_CHECK(rg_plan_create(&plan, n->root, n->n_root, &opts) == RG_OK);
+            const size_t bytes = rg_plan_facts(plan).arena_bytes;
+            rg_plan_destroy(&plan);
+            opts.budget_bytes = bytes;
+            RGT_CHECK(rg_plan_create(&plan, n->root, n->n_root, &opts) == RG_OK);
+            rg_plan_destroy(&plan);
+            opts.budget_bytes = bytes - 1;
+            (void)snprintf(text, sizeof text, "needs %zu bytes, the budget is %zu", bytes,
+                           bytes - 1);
+            RGT_CHECK(rg_plan_create(&plan, n->root, n->n_root, &opts) == RG_ELIMIT && !plan);
+            RGT_CHECK_MSG(rgt_has(rg_graph_message(n->graph), text), "kind %zu: %s", k,
+                          rg_graph_message(n->graph));
+        }
+    net_free(n);
+}
+
 RGT_TEST(budget, without_memory_it_says_so_and_leaves_nothing)
 {
     net *n = net_new("gru", 1, INPUT);

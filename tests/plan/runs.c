@@ -158,6 +158,47 @@ RGT_TEST(accumulate, gradients_of_runs_add_up_until_a_step_takes_them)
     net_end(&n);
 }
 
+RGT_TEST(accumulate, the_sums_are_memory_of_a_run)
+{
+    net n;
+    size_t bytes[2];
+    net_begin(&n);
+    for (int on = 0; on < 2; on++) {
+        rg_plan *plan = planned(&n, &n.dw, 1, (rg_plan_opts){ .accumulate = on, .dry_run = true });
+        bytes[on] = rg_plan_facts(plan).arena_bytes;
+        rg_plan_destroy(&plan);
+    }
+    RGT_CHECK(bytes[1] == bytes[0] + N * N * sizeof(double));
+    net_end(&n);
+}
+
+/* ---- Objectives ----------------------------------------------------------------------------- */
+
+/* A step for an objective that no root was made for would leave every weight as it is. */
+RGT_TEST(objectives, one_that_no_root_is_for_is_refused)
+{
+    net n, other;
+    rg_plan *plan;
+    rg_optim *optim;
+    net_begin(&n);
+    net_begin(&other);
+    rg_plan_opts opts = { .real = RG_F64, .objective = other.loss };
+    RGT_CHECK(rg_plan_create(&plan, &n.dw, 1, &opts) == RG_EARG && !plan);
+    RGT_CHECK(rgt_has(rg_graph_message(n.graph), "objective lives in another graph"));
+    RGT_CHECK(rg_optim_create(&optim, n.params, &(rg_optim_opts){ .lr = 1e-3 }) == RG_OK);
+    const rg_val objective[] = { n.kept, n.loss, RG_NONE };
+    for (int k = 0; k < 3; k++) {
+        plan = planned(&n, &n.dw, 1, (rg_plan_opts){ .objective = objective[k] });
+        run(plan, &n, 0.3);
+        RGT_CHECK(rg_optim_step(optim, plan) == (k ? RG_OK : RG_EARG));
+        RGT_CHECK(k || rgt_has(rg_plan_message(plan), "no root of the plan is a gradient of its"));
+        rg_plan_destroy(&plan);
+    }
+    rg_optim_destroy(&optim);
+    net_end(&other);
+    net_end(&n);
+}
+
 /* ---- Forks ---------------------------------------------------------------------------------- */
 
 enum { HUNG = 99, SECONDS = 20 };
