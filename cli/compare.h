@@ -153,9 +153,9 @@ const study *study_find(const comparison *c, const char *key);
 
 /* compare_claims.c: the lecture's tables as claims, each beside what was measured. */
 typedef struct claim {
-    const char *topic, *left, *right;  /* in our words: what is said of both */
-    char        found[640];            /* what was measured */
-    enum { UNKNOWN, NOT, YES, FACT } verdict;  /* not measured, not confirmed, confirmed, a fact */
+    const char *topic, *left, *right;     /* in our words: what is said of both */
+    char        found[MAX_STUDIES * 192]; /* what was measured; "; " between studies */
+    enum { UNKNOWN, NOT, YES, FACT } verdict; /* not measured, not confirmed, confirmed, a fact */
 } claim;
 enum { MAX_CLAIMS = 8 };
 size_t claims_of(claim *out, const comparison *c, const char *other);

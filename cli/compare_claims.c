@@ -44,8 +44,9 @@ static int better(claim *cl, const pair *p)
     const spread a = spread_of(p->st, p->lstm, outcome_value);
     const spread b = spread_of(p->st, p->other, outcome_value);
     const spread d = spread_between(p->st, p->lstm, p->other, outcome_value);
-    say(cl, "%s%s: %s %.3g against %.3g, difference %.2g ± %.2g (guessing %.3g)",
-        *cl->found ? "; " : "", p->st->row->title, measure_name(m), a.mean, b.mean, d.mean, d.half,
+    say(cl, "%s%s: %s %.3g (%s) against %.3g (%s), difference %.2g ± %.2g (guessing %.3g)",
+        *cl->found ? "; " : "", p->st->row->title, measure_name(m), a.mean,
+        p->st->who[p->lstm].label, b.mean, p->st->who[p->other].label, d.mean, d.half,
         p->st->blind);
     /* equal differences of counts are chance */
     if (!(fabs(d.mean) > d.half) || !(d.sd > 1e-6 * fabs(d.mean)))
@@ -80,8 +81,8 @@ static void cell(claim *cl, const comparison *c, const char *other)
     if (!pair_of(&p, c, c->study[0].row->key, other))
         return;
     const double a = outcome_at(p.st, p.lstm, 0)->flop, b = outcome_at(p.st, p.other, 0)->flop;
-    say(cl, "the equations: retrograd info --cell lstm and --cell %s; %s: %.3g and %.3g operations "
-        "an update", other, p.st->row->title, a, b);
+    say(cl, "the equations: retrograd info --cell lstm and --cell %s; %s: %.0f and %.0f million "
+        "operations an update", other, p.st->row->title, a / 1e6, b / 1e6);
     cl->verdict = FACT;
 }
 
@@ -123,8 +124,8 @@ static void memory_gru(claim *cl, const comparison *c, const char *other)
 static void say_threshold(claim *cl, const study *st, size_t who)
 {
     const reach r = reach_of(st, who);
-    say(cl, "; %s %s %.3g: %d of %d seeds", st->who[who].label, measure_name(st->row->measure),
-        st->row->enough, r.n, st->seeds);
+    say(cl, "; %s reaches %s %.3g: %d of %d seeds", st->who[who].label,
+        measure_name(st->row->measure), st->row->enough, r.n, st->seeds);
     if (r.n)
         say(cl, ", after %.2g s", r.seconds);
 }
@@ -230,7 +231,7 @@ static void which(claim *cl, const comparison *c, const char *other)
             wins += b > 0;
             losses += b < 0;
         }
-    say(cl, ". LSTM clearly better in %d of %d, clearly worse in %d; the rest the seeds cannot "
+    say(cl, "; LSTM clearly better in %d of %d, clearly worse in %d, the rest the seeds cannot "
         "tell", wins, n, losses);
     judge(cl, wins, n);
 }

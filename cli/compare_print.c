@@ -49,7 +49,8 @@ static void print_study(const study *st)
                (long long)st->who[i].hidden, (long long)st->weights[i], spread_text, st->ms[i],
                enough);
         if (o->n_lags[0])
-            printf(" %8.3f %8.3f", o->slope[0], o->slope[1]);
+            printf(" %8.3f %8.3f", spread_of(st, i, outcome_slope_before).mean,
+                   spread_of(st, i, outcome_slope_after).mean);
         printf("\n");
     }
     for (size_t i = 0; i < st->n; i++)

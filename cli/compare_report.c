@@ -14,34 +14,47 @@ static const char head[] =
     ":root{color-scheme:light dark}\n"
     "body{font:16px/1.5 sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;"
     "background:#fff}\n"
-    "h1,h2,h3{line-height:1.2}h2{margin-top:2.5rem}table{border-collapse:collapse;width:100%;"
+    "h1,h2,h3{line-height:1.2}h2,h3{margin-top:2.5rem}table{border-collapse:collapse;width:100%;"
     "font-size:.9rem}\n"
     "th,td{border-bottom:1px solid #bbb;padding:.35rem .6rem;text-align:left;vertical-align:top}\n"
+    "tbody th{font-weight:normal}.claims th,.said{min-width:7rem}.claims p{margin:0 0 .3rem}\n"
     "td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     ".yes,.no,.fact{white-space:nowrap;font-weight:bold}.fact{font-weight:normal}\n"
-    ".no{text-decoration:underline}.small{font-size:.85rem}svg{max-width:100%;height:auto}\n"
-    "figure{margin:1rem 0}.wide{overflow-x:auto}\n"
-    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#17171a}"
-    "th,td{border-color:#555}a{color:#8bf}}\n"
+    ".no{text-decoration:underline}.small{font-size:.85rem}\n"
+    ".wide,figure{overflow-x:auto}figure{margin:1rem 0}"
+    "svg{display:block;max-width:100%;min-width:40rem;height:auto}\n"
+    "@media(max-width:46rem){.claims thead{display:none}.claims tr{display:grid;padding:.5rem 0;"
+    "grid-template-columns:1fr auto;border-bottom:1px solid #bbb}"
+    ".claims th,.claims td{border:0;padding:.1rem 0}.claims tbody th{font-weight:bold}"
+    ".claims td{grid-column:1/3}.claims .verdict{grid-area:1/2}"
+    ".said::before{content:attr(data-of) \": \"}}\n"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#1b1b1f}"
+    "th,td,.claims tr{border-color:#555}a{color:#8bf}}\n"
     "</style></head><body>\n";
 
 /* Text with what HTML does not allow replaced. */
-static void put(FILE *out, const char *text)
+static void put_part(FILE *out, const char *text, size_t n)
 {
-    for (const char *p = text; *p; p++)
-        switch (*p) {
+    for (size_t i = 0; i < n; i++)
+        switch (text[i]) {
         case '&': fputs("&amp;", out); break;
         case '<': fputs("&lt;", out); break;
         case '>': fputs("&gt;", out); break;
-        default: fputc(*p, out);
+        default: fputc(text[i], out);
         }
 }
 
-static void cell(FILE *out, const char *text)
+static void put(FILE *out, const char *text)
 {
-    fputs("<td>", out);
+    put_part(out, text, strlen(text));
+}
+
+/* What a row is of. */
+static void topic(FILE *out, const char *text)
+{
+    fputs("<th scope=\"row\">", out);
     put(out, text);
-    fputs("</td>", out);
+    fputs("</th>", out);
 }
 
 /* ---- The lecture's tables ------------------------------------------------------------------- */
@@ -52,22 +65,43 @@ static void verdict(FILE *out, const claim *cl)
         [UNKNOWN] = { "fact", "not measured" }, [NOT] = { "no", "✗ not confirmed" },
         [YES] = { "yes", "✓ confirmed" }, [FACT] = { "fact", "a fact" },
     };
-    fprintf(out, "<td class=\"%s\">%s</td>", said[cl->verdict].style, said[cl->verdict].text);
+    fprintf(out, "<td class=\"verdict %s\">%s</td>", said[cl->verdict].style,
+            said[cl->verdict].text);
+}
+
+/* What is said of a cell; on a narrow screen its name stands before it. */
+static void said_of(FILE *out, const char *name, const char *text)
+{
+    fprintf(out, "<td class=\"said\" data-of=\"%s\">", name);
+    put(out, text);
+    fputs("</td>", out);
+}
+
+/* What was found, a line for each study. */
+static void found(FILE *out, const char *text)
+{
+    fputs("<td><p>", out);
+    for (const char *end; (end = strstr(text, "; ")); text = end + 2) {
+        put_part(out, text, (size_t)(end - text));
+        fputs("</p><p>", out);
+    }
+    put(out, text);
+    fputs("</p></td>", out);
 }
 
 static void claims(FILE *out, const comparison *c, const char *other, const char *name)
 {
     claim list[MAX_CLAIMS];
     const size_t n = claims_of(list, c, other);
-    fprintf(out, "<h2>LSTM against %s</h2>\n<div class=\"wide\"><table><thead><tr><th></th>"
-            "<th>LSTM, it is said</th><th>%s, it is said</th><th>what was measured (LSTM first)"
-            "</th><th></th></tr></thead><tbody>\n", name, name);
+    fprintf(out, "<h2>LSTM against %s</h2>\n<div class=\"wide\"><table class=\"claims\"><thead>"
+            "<tr><td></td><th>LSTM, it is said</th><th>%s, it is said</th>"
+            "<th>what was measured (LSTM first)</th><td></td></tr></thead><tbody>\n", name, name);
     for (size_t i = 0; i < n; i++) {
         fputs("<tr>", out);
-        cell(out, list[i].topic);
-        cell(out, list[i].left);
-        cell(out, list[i].right);
-        cell(out, list[i].found);
+        topic(out, list[i].topic);
+        said_of(out, "LSTM", list[i].left);
+        said_of(out, name, list[i].right);
+        found(out, list[i].found);
         verdict(out, &list[i]);
         fputs("</tr>\n", out);
     }
@@ -118,7 +152,7 @@ static void contestant_row(FILE *out, const study *st, size_t i)
                  after = spread_of(st, i, outcome_slope_after), clip = spread_of(st, i, clip_share),
                  ratio = spread_of(st, i, norm_ratio);
     fputs("<tr>", out);
-    cell(out, st->who[i].label);
+    topic(out, st->who[i].label);
     fprintf(out, "<td class=\"n\">%lld</td><td class=\"n\">%lld</td>",
             (long long)st->who[i].hidden, (long long)st->weights[i]);
     number(out, &value, 4);
@@ -138,15 +172,19 @@ static void study_section(FILE *out, const study *st)
     fprintf(out, "; %llu updates, %d seed%s. Guessing without looking: %s %.4f.</p>\n",
             (unsigned long long)st->updates, st->seeds, st->seeds > 1 ? "s" : "",
             measure_name(st->row->measure), st->blind);
-    fprintf(out, "<div class=\"wide\"><table><thead><tr><th></th><th class=\"n\">width</th>"
+    fprintf(out, "<div class=\"wide\"><table><thead><tr><td></td><th class=\"n\">width</th>"
             "<th class=\"n\">weights</th><th class=\"n\">%s, %s</th>",
             measure_name(st->row->measure),
             measure_falls(st->row->measure) ? "less is better" : "more is better");
-    fprintf(out, "<th class=\"n\">reached %.4g</th><th class=\"n\">ms an<br>update</th>"
+    if (st->row->enough > 0)
+        fprintf(out, "<th class=\"n\">reached %.4g</th>", st->row->enough);
+    else
+        fputs("<th class=\"n\">reached</th>", out);
+    fputs("<th class=\"n\">ms an<br>update</th>"
             "<th class=\"n\">Mflop an<br>update</th><th class=\"n\">planned<br>MiB</th>"
             "<th class=\"n\">slope<br>before</th><th class=\"n\">slope<br>after</th>"
             "<th class=\"n\">clipped</th><th class=\"n\">norm, max<br>to median</th></tr></thead>"
-            "<tbody>\n", st->row->enough);
+            "<tbody>\n", out);
     for (size_t i = 0; i < st->n; i++)
         contestant_row(out, st, i);
     fputs("</tbody></table></div>\n", out);
@@ -163,14 +201,15 @@ static void published(FILE *out, const study *st)
         { "lstm", .0105 }, { "gru", .0129 }, { "rnn", .386 },
     };
     fputs("<p>Published at equal size (\"LSTM Time Capsule\" model card, about 4500 weights, "
-          "T = 100), beside ours:</p>\n<table><thead><tr><th></th><th class=\"n\">published</th>"
+          "T = 100), beside ours:</p>\n<table><thead><tr><td></td><th class=\"n\">published</th>"
           "<th class=\"n\">here</th></tr></thead><tbody>\n", out);
     for (size_t i = 0; i < 3; i++) {
         const int k = contestant_index(st, table[i].cell);
         if (k < 0)
             continue;
         const spread s = spread_of(st, (size_t)k, outcome_value);
-        fprintf(out, "<tr><td>%s</td><td class=\"n\">%.4f</td>", table[i].cell, table[i].rmse);
+        fprintf(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%.4f</td>", table[i].cell,
+                table[i].rmse);
         number(out, &s, 4);
         fputs("</tr>\n", out);
     }
@@ -219,6 +258,16 @@ static void introduction(FILE *out, const comparison *c)
     fputs("</p>\n", out);
 }
 
+/* The studies, to jump to. */
+static void list(FILE *out, const comparison *c)
+{
+    fputs("<ul>\n", out);
+    for (size_t k = 0; k < c->n; k++)
+        fprintf(out, "<li><a href=\"#%s\">%s</a></li>\n", c->study[k].row->key,
+                c->study[k].row->title);
+    fputs("</ul>\n", out);
+}
+
 static void write_all(FILE *out, const comparison *c)
 {
     fputs(head, out);
@@ -228,6 +277,7 @@ static void write_all(FILE *out, const comparison *c)
     fputs("<h2>What was run</h2>\n<p>Slope: of the logarithm of the gradient's norm against the "
           "lag, per step, of the state whose gradient lasts longest; 0 neither fades nor grows. It "
           "is the gradient of the last state's product with a random vector.</p>\n", out);
+    list(out, c);
     for (size_t k = 0; k < c->n; k++) {
         study_section(out, &c->study[k]);
         pictures(out, &c->study[k]);

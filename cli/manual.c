@@ -101,7 +101,7 @@ static const char manual_tail[] =
 void help_manual(FILE *out)
 {
     fputs(".Dd November 25, 2026\n.Dt RETROGRAD 1\n.Os\n.Sh NAME\n.Nm retrograd\n"
-          ".Nd character models from recurrent cells, differentiated automatically\n"
+          ".Nd recurrent networks by automatic differentiation\n"
           ".Sh SYNOPSIS\n", out);
     for (size_t i = 0; i < n_commands; i++) {
         fprintf(out, ".Nm\n.Cm %s\n", commands[i].name);

@@ -72,6 +72,9 @@ def a_comparison_leaves_a_report_and_its_figures():
     for part in ("LSTM against RNN", "LSTM against GRU", "vanishing gradient", "which to use",
                  "not measured", "guessing", "Temporal order, L = 100", "prefers-color-scheme"):
         assert part in said or part in text, part
+    last = next(c for c in claims if c["topic"] == "which to use")["found"].split("; ")
+    assert len(last) == 4 and last[3].startswith("LSTM clearly better in "), last
+    assert all(line in said for line in last), "a line for each study"
     pictures = re.findall(r"<svg.*?</svg>", text, re.S)
     assert len(pictures) == 10, len(pictures)
     for picture in pictures:
