@@ -20,15 +20,15 @@ static const study_row rows[] = {
     { "copy-50", COPY, "Copy, T = 50", 50, LOSS, 64, 0, 32, 1e-3, { 1000, 5000 }, { 2, 5 },
       { false, true }, 0.2822, "10 of 8 symbols, new rows at every update, batch 32, Adam 0.001, "
       "clip 1; threshold 5 % below guessing" },
-    { "copy-30", COPY, "Copy, T = 30", 30, LOSS, 64, 0, 32, 2e-3, { 1000, 10000 }, { 2, 3 },
+    { "copy-30", COPY, "Copy, T = 30", 30, LOSS, 64, 0, 32, 2e-3, { 1000, 10000 }, { 2, 5 },
       { false, true }, 0.2079, "as above, Adam 0.002; threshold half of guessing" },
     { "order-20", ORDER, "Temporal order, L = 20", 20, ERRORS, 0, 50, 20, 1e-2, { 2000, 20000 },
       { 2, 5 }, { false, true }, 0.01, "50 units, batch 20; rnn: SGD 0.01, U and W from N(0, "
       "0.1²); gru and lstm: 3 000 updates of Adam 0.001, clip 1" },
     { "order-60", ORDER, "Temporal order, L = 60", 60, ERRORS, 0, 50, 20, 1e-2, { 2000, 20000 },
-      { 2, 3 }, { false, false }, 0.01, "as L = 20" },
+      { 2, 5 }, { false, false }, 0.01, "as L = 20" },
     { "order-100", ORDER, "Temporal order, L = 100", 100, ERRORS, 0, 50, 20, 1e-2, { 2000, 20000 },
-      { 2, 3 }, { false, true }, 0.01, "as L = 20" },
+      { 2, 5 }, { false, true }, 0.01, "as L = 20" },
     { "exploding-50", EXPLODING, "Exploding gradients, L = 50", 50, LOSS, 0, 50, 20, 1e-2,
       { 1000, 5000 }, { 2, 10 }, { false, true }, 0, "temporal order, 50 units, W of spectral "
       "radius 1.5, U from N(0, 0.1²), batch 20, SGD 0.01" },

@@ -359,7 +359,7 @@ const option_spec options[] = {
     { "cells", "cell models", 0, TEXT, AT(cells), 0, 0, "NAMES", "rnn gru lstm", what,
       "who takes part in adding, copy, digits and chars", COMPARE, 0 },
     { "seeds", "repeats", 0, WHOLE, AT(seeds), 1, 20, "N", NULL, what,
-      "trials of each cell [2; with --full 3 to 10]", COMPARE, 0 },
+      "trials of each cell [2; with --full 5, exploding 10]", COMPARE, 0 },
     { "updates", "steps iterations", 0, WHOLE, AT(updates), 1, 1e6, "N", NULL, what,
       "of every trial [by task]", COMPARE, 0 },
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,

@@ -2,7 +2,8 @@
  *
  * Lives are counted in intervals, not steps, since the steps of an interval run at the same time: a
  * buffer may take over memory that died in an earlier interval. Walking through the intervals, what
- * died is given back and what is born takes the tightest fit, the largest first.
+ * died is given back and what is born takes the tightest fit, the largest first. Where that leaves
+ * many gaps, as a few large buffers do, those are laid out beforehand, knowing all their lives.
  *
  * The intervals of a region may run at the same time too, but row by row in order. What dies in
  * one goes, until its end, only to what lies exactly there and has the same lines (regions.c): a
@@ -12,6 +13,8 @@
 #include "base/checked.h"
 #include "plan/fit.h"
 #include "plan/passes/products.h"
+
+#include <string.h>
 
 /* ---- Lives ---------------------------------------------------------------------------------- */
 
@@ -97,8 +100,12 @@ uint32_t rg_buffer_new(rg_code *c, size_t bytes, uint32_t birth, uint32_t death)
 
 /* ---- Offsets -------------------------------------------------------------------------------- */
 
-/* Sizes whose buffers serve again within a region. */
-enum { MOST_SIZES = 16 };
+enum {
+    MOST_SIZES = 16,   /* sizes whose buffers serve again within a region */
+    MOST_LARGE = 64,   /* buffers that are laid out beforehand */
+    A_LARGE_ONE = 64   /* is at least this part of all that lives at once */
+};
+#define TOO_MANY_GAPS 1.08 /* of the arena, over what lives at once */
 
 /* Buffers by the interval in which they are born, and in which they are given back. */
 struct place {
@@ -110,6 +117,7 @@ struct place {
     uint32_t *sorted;                 /* those of one interval, the larger first */
     uint64_t *key;
     uint32_t  n;
+    size_t    large;                  /* bytes from which on a buffer is laid out beforehand */
     uint32_t  idle[1 + MOST_SIZES];   /* died in this region, by next_dead: [0] for nobody yet */
     size_t    size[1 + MOST_SIZES];
     int       n_size;
@@ -140,7 +148,7 @@ static void list_buffers(struct place *p)
     rg_code *c = p->c;
     for (uint32_t i = p->n; i-- > 1;) {
         const rg_buffer *b = &c->buffer[i];
-        if (!b->bytes || b->constant || b->same_as)
+        if (!b->bytes || b->constant || b->same_as || b->bytes >= p->large)
             continue;
         p->next_born[i] = p->born[b->birth];
         p->born[b->birth] = i;
@@ -207,9 +215,72 @@ static void give_back(struct place *p, uint32_t t)
     p->n_size = 0;
 }
 
+/* ---- Large ones ----------------------------------------------------------------------------- */
+
+static bool is_large(const rg_buffer *b, size_t large)
+{
+    return b->bytes >= large && !b->constant && !b->same_as;
+}
+
+/* The last interval before which nobody may have a buffer's memory: what dies in a region is given
+ * back at its end. */
+static uint32_t last_of(const rg_code *c, const rg_buffer *b)
+{
+    const uint32_t region = b->death < c->n_interval ? c->region_of[b->death] : 0;
+    uint32_t t = b->death;
+    while (region && t + 1 < c->n_interval && c->region_of[t + 1] == region)
+        t++;
+    return t;
+}
+
+static bool meet(const rg_code *c, const rg_buffer *a, const rg_buffer *b)
+{
+    return a->birth <= last_of(c, b) && b->birth <= last_of(c, a);
+}
+
+/* The lowest place for list[k], given those before it, whose lives it may meet. */
+static size_t lowest_place(const rg_code *c, const uint32_t *list, size_t k)
+{
+    const rg_buffer *b = &c->buffer[list[k]];
+    size_t at = 0;
+    for (size_t i = 0; i < k; i++) {
+        const rg_buffer *o = &c->buffer[list[i]];
+        if (o->offset < at + b->bytes && at < o->offset + o->bytes && meet(c, o, b)) {
+            at = (o->offset + o->bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
+            i = SIZE_MAX; /* once more from the first */
+        }
+    }
+    return at;
+}
+
+/* The large ones, the largest first, each as low as may be. */
+static bool place_large(struct place *p)
+{
+    rg_code *c = p->c;
+    size_t n = 0, bytes = 0;
+    for (uint32_t i = 1; i < p->n; i++) {
+        const rg_buffer *b = &c->buffer[i];
+        if (!is_large(b, p->large))
+            continue;
+        p->key[n] = UINT64_MAX - b->bytes;
+        p->sorted[n++] = i;
+    }
+    rg_sort_by(p->sorted, p->key, n);
+    for (size_t k = 0; k < n; k++) {
+        rg_buffer *b = &c->buffer[p->sorted[k]];
+        b->offset = lowest_place(c, p->sorted, k);
+        bytes = b->offset + b->bytes > bytes ? b->offset + b->bytes : bytes;
+    }
+    return n == 0 || rg_fit_take(&p->fit, bytes) != 0; /* the first piece, at 0 */
+}
+
+/* ---- All of them ---------------------------------------------------------------------------- */
+
 static bool place_all(struct place *p)
 {
     rg_code *c = p->c;
+    if (!place_large(p))
+        return false;
     for (uint32_t i = 1; i < p->n; i++)
         if (c->buffer[i].bytes && c->buffer[i].constant && !take(p, i))
             return false;
@@ -232,25 +303,71 @@ static bool place_all(struct place *p)
     return true;
 }
 
+static bool are_few(const rg_code *c, size_t large)
+{
+    size_t n = 0;
+    for (uint32_t i = 1; i < c->n_buffer; i++)
+        n += is_large(&c->buffer[i], large);
+    return n <= MOST_LARGE;
+}
+
+/* Bytes that live at once, at most. */
+static size_t most_alive(const rg_code *c, uint64_t *alive)
+{
+    uint64_t now = 0, most = 0;
+    memset(alive, 0, ((size_t)c->n_interval + 1) * sizeof *alive);
+    for (uint32_t i = 1; i < c->n_buffer; i++) {
+        const rg_buffer *b = &c->buffer[i];
+        if (!b->bytes || b->same_as)
+            continue;
+        alive[b->constant ? 0 : b->birth] += b->bytes;
+        if (b->death < c->n_interval)
+            alive[b->death + 1] -= b->bytes; /* the sum is right, as sizes wrap */
+    }
+    for (uint32_t t = 0; t < c->n_interval; t++) {
+        now += alive[t];
+        most = now > most ? now : most;
+    }
+    return most;
+}
+
+/* Once through all intervals, with arrays in @p memory. */
+static bool place(rg_code *c, size_t large, uint32_t *memory, uint64_t *key)
+{
+    const size_t n = c->n_buffer, t = c->n_interval;
+    struct place p = { .c = c, .n = (uint32_t)n, .large = large, .key = key,
+                       .next_born = memory, .next_dead = memory + n, .piece = memory + 2 * n,
+                       .sorted = memory + 3 * n, .born = memory + 4 * n,
+                       .dead = memory + 4 * n + t };
+    memset(memory, 0, (4 * n + 2 * t) * sizeof *memory);
+    rg_fit_init(&p.fit, &c->alloc);
+    list_buffers(&p);
+    const bool ok = place_all(&p);
+    rg_fit_free(&p.fit);
+    return ok;
+}
+
+/* As they come; with many gaps, the large ones beforehand, if that is any better. */
+static bool place_well(rg_code *c, uint32_t *memory, uint64_t *key)
+{
+    const size_t alive = most_alive(c, key);
+    if (!place(c, SIZE_MAX, memory, key))
+        return false;
+    const size_t bytes = c->arena_bytes, large = alive / A_LARGE_ONE;
+    if ((double)bytes <= TOO_MANY_GAPS * (double)alive || !are_few(c, large))
+        return true;
+    return place(c, large, memory, key) &&
+           (c->arena_bytes <= bytes || place(c, SIZE_MAX, memory, key));
+}
+
 rg_status rg_code_place(rg_code *c)
 {
     const size_t n = c->n_buffer, t = c->n_interval, words = 4 * n + 2 * t;
+    const size_t keys = (n > t ? n : t) + 1;
     uint32_t *memory = rg_get(&c->alloc, words * sizeof *memory);
-    struct place p = { .c = c, .n = (uint32_t)n, .key = rg_get(&c->alloc, n * sizeof *p.key) };
-    bool ok = memory && p.key;
-    rg_fit_init(&p.fit, &c->alloc);
-    if (ok) {
-        p.next_born = memory;
-        p.next_dead = memory + n;
-        p.piece = memory + 2 * n;
-        p.sorted = memory + 3 * n;
-        p.born = memory + 4 * n;
-        p.dead = memory + 4 * n + t;
-        list_buffers(&p);
-        ok = place_all(&p);
-    }
-    rg_fit_free(&p.fit);
+    uint64_t *key = rg_get(&c->alloc, keys * sizeof *key);
+    const bool ok = memory && key && place_well(c, memory, key);
     rg_release(&c->alloc, memory, words * sizeof *memory);
-    rg_release(&c->alloc, p.key, n * sizeof *p.key);
+    rg_release(&c->alloc, key, keys * sizeof *key);
     return ok ? RG_OK : rg_fail(c->err, RG_ENOMEM, "plan: no memory to place %zu buffers", n);
 }
