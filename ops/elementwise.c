@@ -52,7 +52,7 @@
                                rg_where(rg_less_equal(b, a), gy, zero(a)),                        \
                                rg_where(rg_less_equal(b, a), zero(a), gy),              0, -3, 3) \
     _(binary_cross_entropy,                                                                       \
-                  K(positive_part)(a) - a * b + K(log_1_exp)(-K(absolute)(a)),                    \
+                  K(positive_part)(a) - a * b + K(log_1_exp)(K(minus_absolute)(a)),                \
                                rg_mul(gy, rg_sub(rg_sigmoid(a), b)),                              \
                                rg_neg(rg_mul(gy, a)),                                   0, .2, 3)
 
@@ -75,10 +75,16 @@ static WIDE K(positive_part)(WIDE x)
     return RE(x) <= 0 ? 0 : x;
 }
 
+/* -|x|, at 0 on the side on which max(x, 0) is constant: their sum is smooth there. */
+static WIDE K(minus_absolute)(WIDE x)
+{
+    return RE(x) <= 0 ? x : -x;
+}
+
 /* ln(1 + eˣ) = max(x, 0) + log1p(e^-|x|) */
 static WIDE K(log_1_exp)(WIDE x)
 {
-    const WIDE e = exp(-K(absolute)(x));
+    const WIDE e = exp(K(minus_absolute)(x));
     return K(positive_part)(x) + ALONG(e, log1p(RE(e)), 1 / (1 + RE(e)));
 }
 
