@@ -213,9 +213,11 @@ rg_val rg_reduce(rg_val l, rg_val w, rg_reduction how)
     rg_val counts, weight, none = { .graph = l.graph };
     if (!weigh(&counts, &weight, l, w))
         return none;
-    if (how < RG_MEAN_TOKENS || how > RG_MEAN_BATCH_MEAN_TIME)
+    if (how < RG_MEAN_TOKENS || how > RG_EACH)
         return rg_poison(l.graph, RG_EARG, "reduce: there is no reduction %d", (int)how);
     rg_val wl = rg_mul(rg_where(counts, l, rg_const(l.graph, 0)), weight);
+    if (how == RG_EACH)
+        return wl;
     if (how == RG_SUM)
         return rg_sum(wl);
     if (how == RG_MEAN_TOKENS)

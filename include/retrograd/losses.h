@@ -41,9 +41,39 @@ RG_API rg_val rg_hinge(rg_val z, rg_val t);
  */
 RG_API rg_val rg_ignore(rg_val *y, int32_t id, rg_val mask);
 
+/* ---- Labels without places ------------------------------------------------------------------ */
+
+typedef struct rg_ctc_opts {
+    int64_t blank;          /* the class that says nothing */
+    bool    zero_infinity;  /* a row whose labels cannot be said counts 0, not +∞ */
+} rg_ctc_opts;
+
+/**
+ * Connectionist temporal classification: -ln of the summed probabilities of all ways to say the
+ * labels y_0 … y_{n-1} in order, each over one step or several, with blanks anywhere between, and
+ * one at least between two equal labels.
+ *
+ * @param z      [T,B,V] logits
+ * @param mask   [T,B] RG_BOOL, 1 = real step: rg_length_mask(). RG_NONE = all real. What z holds
+ *               elsewhere, NaN included, changes no bit of anything
+ * @param y      [U,B] RG_INT classes other than the blank. Those from n on change nothing
+ * @param n      [B] RG_INT labels of each row, 0 … U (else RG_EINDEX at run time); RG_NONE = U
+ * @param opts   NULL = blank 0, +∞
+ * @return       [B] nats per row: rg_reduce(l, RG_NONE, RG_MEAN_TOKENS) is the mean of the rows
+ *
+ * Gradient   of any order; 0 for rows whose labels cannot be said: fewer steps than labels and
+ *            equal neighbours, or classes that the logits exclude (-∞)
+ * Cost       some 25 nodes a step; 2·T·B·V·U flop to choose what is read of z
+ * Errors     RG_ESHAPE, RG_EDTYPE, RG_EARG the blank is no class. Sticky. A label out of range
+ *            as rg_softmax_cross_entropy()
+ * Source     Graves, Fernández, Gomez, Schmidhuber, "Connectionist temporal classification", 2006
+ * See also   rg_decode_ctc_greedy(), rg_decode_ctc_beam()
+ */
+RG_API rg_val rg_ctc(rg_val z, rg_val mask, rg_val y, rg_val n, const rg_ctc_opts *opts);
+
 /* ---- Numbers ------------------------------------------------------------------------------- */
 
-/* [...,D] -> [...]: mean of ln cosh(y - t). */
+/* As rg_mse(), rg_mae() and rg_huber() in layers.h, [...,D] -> [...]: mean of ln cosh(y - t). */
 RG_API rg_val rg_logcosh(rg_val y, rg_val target);
 /* Elementwise ½·(ln v + (t - mean)²/v), v = softplus(s) + 1e-6: a Gaussian of predicted mean and
  * spread, without its constant. */
@@ -59,11 +89,12 @@ typedef enum rg_reduction {
     RG_MEAN_TOKENS = 0,       /* Σ w·l / Σ w: independent of padding */
     RG_SUM,                   /* Σ w·l */
     RG_MEAN_BATCH_SUM_TIME,   /* Σ w·l / rows: the gradient grows with the length */
-    RG_MEAN_BATCH_MEAN_TIME   /* mean over the rows of Σ_t w·l / Σ_t w: each row counts alike */
+    RG_MEAN_BATCH_MEAN_TIME,  /* mean over the rows of Σ_t w·l / Σ_t w: each row counts alike */
+    RG_EACH                   /* w·l where it stands, 0 where w = 0: no reduction */
 } rg_reduction;
 
 /**
- * One number of l [T,B] (or [B], as one step).
+ * One number of l [T,B] (or [B], as one step), or with RG_EACH all of them.
  *
  * @param w   RG_BOOL mask or real weights of l's shape; RG_NONE = all 1. Where w is 0, l may be
  *            NaN. Class weights: rg_gather(weights, y)

@@ -304,6 +304,27 @@ RGT_TEST(losses, reductions_weigh_what_counts_and_divide_by_tokens_or_rows)
     }
 }
 
+RGT_TEST(losses, not_reduced_are_weighed_and_zero_where_nothing_counts)
+{
+    lab l = { .seed = 31 };
+    rg_val root[3];
+    lab_open(&l, RG_F64);
+    rg_val v = lab_given(&l, "l", RG_SHAPE(3, 3), each);
+    root[0] = rg_reduce(v, lab_bits(&l, "m", RG_BOOL, RG_SHAPE(3, 3), real), RG_EACH);
+    root[1] = rg_reduce(v, lab_given(&l, "w", RG_SHAPE(3, 3), heavy), RG_EACH);
+    rg_grad(&root[2], rg_sum(root[1]), &v, 1);
+    lab_run(&l, root, 3);
+    for (int k = 0; k < 3; k++) {
+        double *got = lab_read(&l, root[k], NULL);
+        for (int i = 0; i < 9; i++) {
+            const double want = k == 2 ? heavy[i] : !real[i] ? 0 : k ? heavy[i] * each[i] : each[i];
+            RGT_CHECK_MSG(got[i] == want, "%d %d: %g, not %g", k, i, got[i], want);
+        }
+        free(got);
+    }
+    lab_close(&l);
+}
+
 static void refused(int which, rg_status status, const char *says)
 {
     lab l = { .seed = 31 };
