@@ -30,16 +30,6 @@ struct loop {
     int32_t        *id;       /* [R] read by the plan */
 };
 
-/* What the caller holds, and what lies behind it. */
-struct result {
-    rg_decoded     seen;
-    rg_alloc       alloc;
-    rg_hypothesis *best;
-    int32_t       *id;
-    float         *weights;
-    size_t         best_bytes, id_bytes, weight_bytes;
-};
-
 /* ---- Checks ---------------------------------------------------------------------------------- */
 
 static rg_status opts_fault(rg_search *s, bool beam)
@@ -236,11 +226,39 @@ static void release(struct loop *l)
     rg_release(&s->alloc, l->h.weights, l->h.cap[2] * sizeof *l->h.weights);
 }
 
+/* ---- What was found -------------------------------------------------------------------------- */
+
+rg_result *rg_result_create(rg_decoded **out)
+{
+    rg_alloc alloc;
+    *out = NULL;
+    (void)rg_alloc_resolve(&alloc, NULL);
+    rg_result *r = rg_get(&alloc, sizeof *r);
+    if (r) {
+        r->alloc = alloc;
+        *out = &r->seen;
+    }
+    return r;
+}
+
+bool rg_result_room(rg_result *r, size_t rows, size_t ids, size_t weights)
+{
+    if (!rg_mul_size(rows, sizeof *r->best, &r->best_bytes) ||
+        !rg_mul_size(ids, sizeof *r->id, &r->id_bytes) ||
+        !rg_mul_size(weights, sizeof *r->weights, &r->weight_bytes))
+        return false;
+    r->best = rg_get(&r->alloc, r->best_bytes);
+    r->id = rg_get(&r->alloc, r->id_bytes);
+    r->weights = rg_get(&r->alloc, r->weight_bytes);
+    r->seen.best = r->best;
+    return r->best && r->id && r->weights;
+}
+
 /* ---- Reading back ---------------------------------------------------------------------------- */
 
 /* The tokens of the sequence that ends in row r, from the last to the first, to the end of the
  * room for opts.steps of them. */
-static void read_back(struct result *out, const struct loop *l, int64_t r)
+static void read_back(rg_result *out, const struct loop *l, int64_t r)
 {
     const rg_search *s = &l->s;
     const rg_slot_state *slot = &s->slot[r];
@@ -263,28 +281,21 @@ static void read_back(struct result *out, const struct loop *l, int64_t r)
                                     .score = slot->score, .weights = weights };
 }
 
-static rg_status finish(struct result *out, struct loop *l)
+static rg_status finish(rg_result *out, struct loop *l)
 {
     rg_search *s = &l->s;
     const size_t R = (size_t)s->R, n = R * (size_t)l->h.steps;
-    out->best_bytes = R * sizeof *out->best;
-    out->id_bytes = n * sizeof *out->id;
-    out->weight_bytes = n * (size_t)s->S * sizeof *out->weights;
-    out->best = rg_get(&out->alloc, out->best_bytes);
-    out->id = rg_get(&out->alloc, out->id_bytes);
-    out->weights = rg_get(&out->alloc, out->weight_bytes);
-    if (!out->best || !out->id || !out->weights)
+    if (!rg_result_room(out, R, n, n * (size_t)s->S))
         return no_memory(s);
     for (int64_t r = 0; r < s->R; r++)
         read_back(out, l, r);
     out->seen.sources = s->B;
     out->seen.width = s->width;
     out->seen.S = s->S;
-    out->seen.best = out->best;
     return RG_OK;
 }
 
-static rg_status run(struct result *out, struct loop *l, const void *const *start, bool beam,
+static rg_status run(rg_result *out, struct loop *l, const void *const *start, bool beam,
                      rg_choose_fn *choose)
 {
     rg_search *s = &l->s;
@@ -304,16 +315,11 @@ static rg_status decode(rg_decoded **out, const rg_decoder *decoder, const void 
                         const rg_decode_opts *opts, bool beam, rg_choose_fn *choose)
 {
     struct loop l = { .s = { .decoder = decoder, .opts = opts } };
-    rg_alloc alloc;
     if (!out)
         return RG_EARG;
-    *out = NULL;
-    (void)rg_alloc_resolve(&alloc, NULL);
-    struct result *made = rg_get(&alloc, sizeof *made);
+    rg_result *made = rg_result_create(out);
     if (!made)
         return RG_ENOMEM;
-    made->alloc = alloc;
-    *out = &made->seen;
     rg_status st = run(made, &l, start, beam, choose);
     memcpy(made->seen.message, l.s.err.text, sizeof made->seen.message);
     return st;
@@ -339,7 +345,7 @@ rg_status rg_decode_beam(rg_decoded **out, const rg_decoder *decoder, const void
 
 void rg_decoded_destroy(rg_decoded **decoded)
 {
-    struct result *r = decoded && *decoded ? (struct result *)*decoded : NULL;
+    rg_result *r = decoded && *decoded ? (rg_result *)*decoded : NULL;
     if (!r)
         return;
     const rg_alloc alloc = r->alloc;

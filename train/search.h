@@ -8,6 +8,21 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+/* What the caller holds of sequences that were found, and what lies behind it. */
+typedef struct rg_result {
+    rg_decoded     seen;
+    rg_alloc       alloc;
+    rg_hypothesis *best;
+    int32_t       *id;
+    float         *weights;
+    size_t         best_bytes, id_bytes, weight_bytes;
+} rg_result;
+
+/* *out becomes the seen part; NULL: no memory. */
+rg_result *rg_result_create(rg_decoded **out);
+/* Room for so many hypotheses, tokens and weights, all 0; false: no memory. */
+bool rg_result_room(rg_result *r, size_t rows, size_t ids, size_t weights);
+
 /* What a row of the plan holds. */
 typedef struct rg_slot_state {
     bool    there, finished;

@@ -1,4 +1,5 @@
-/* retrograd/decode.h -- from a model of one step to whole sequences: greedy, drawn, beam search.
+/* retrograd/decode.h -- from a model of one step to whole sequences: greedy, drawn, beam search;
+ * from what a model says at every step, with blanks, to labels.
  *
  * Works for any graph of one step whose inputs are tokens and states and whose roots are logits and
  * the next states: a language model, a decoder with attention, yours. Meaning: docs/MATH.md 8.2. */
@@ -87,6 +88,41 @@ RG_API rg_status rg_decode_sample(rg_decoded **out, const rg_decoder *decoder,
  */
 RG_API rg_status rg_decode_beam(rg_decoded **out, const rg_decoder *decoder,
                                 const void *const *start, const rg_decode_opts *opts);
+
+/* ---- Labels without places: what rg_ctc() in losses.h trains --------------------------------- */
+
+/* What a model says at every step: classes, one of which is the blank. */
+typedef struct rg_frames {
+    const void    *z;        /* [T,B,V] logits, as rg_plan_data() returns them */
+    rg_dtype       real;     /* what they are: RG_F32 or RG_F64 */
+    int64_t        T, B, V;
+    const int32_t *steps;    /* [B] real steps, 0 … T; those after them are not read. NULL = T */
+    int64_t        blank;
+} rg_frames;
+
+/**
+ * The best path: the likeliest class of every step, of equals the lowest; of neighbours that are
+ * equal one stays, and blanks go.
+ *
+ * @param[out] out  as rg_decode_greedy(): width 1, `log_p` of that path alone, always finished
+ *
+ * Errors     RG_EARG no frames, extents, steps or blank out of range; RG_ENONFINITE a real step
+ *            that holds NaN or +∞, or nothing but -∞; RG_ENOMEM
+ */
+RG_API rg_status rg_decode_ctc_greedy(rg_decoded **out, const rg_frames *frames);
+
+/**
+ * Prefix beam search: at every step the @p width likeliest beginnings, each the sum over the paths
+ * that say it, as far as its own beginnings were kept. `log_p` is ln of that sum: -rg_ctc() of the
+ * labels where the beam dropped nothing. Ties: the better beginning before, then the lower label.
+ *
+ * Errors     as rg_decode_ctc_greedy(); RG_EARG width below 1 or above 65536
+ * Cost       T·width·V, and T·width² to find beginnings of each other
+ * Source     Graves and Jaitly, "Towards end-to-end speech recognition with recurrent neural
+ *            networks", 2014, without a language model
+ */
+RG_API rg_status rg_decode_ctc_beam(rg_decoded **out, const rg_frames *frames, int64_t width);
+
 RG_API void rg_decoded_destroy(rg_decoded **decoded);
 
 #ifdef __cplusplus
