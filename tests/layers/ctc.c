@@ -106,7 +106,8 @@ RGT_TEST(ctc, of_nothing_read_is_certain_to_say_nothing)
     static const uint8_t unread[2] = { 0, 0 };
     lab l = { .seed = 51 };
     lab_open(&l, RG_F64);
-    rg_val z = lab_drawn(&l, "z", RG_SHAPE(1, 2, V)), no = rg_input(l.g, "0", RG_F, RG_SHAPE(0, 2, V));
+    rg_val z = lab_drawn(&l, "z", RG_SHAPE(1, 2, V));
+    rg_val no = rg_input(l.g, "0", RG_F, RG_SHAPE(0, 2, V));
     rg_val m = lab_bits(&l, "m", RG_BOOL, RG_SHAPE(1, 2), unread);
     rg_val yy = lab_bits(&l, "y", RG_INT, RG_SHAPE(1, 2), y);
     rg_val n = lab_bits(&l, "n", RG_INT, RG_SHAPE(2), some);
@@ -200,7 +201,8 @@ RGT_TEST(ctc, a_class_that_the_logits_exclude_cannot_be_said)
 static bool run_case(golden_trial *c, const char *line, rg_effort how)
 {
     enum { GT = 12, GB = 5, GV = 6, GU = 4 };
-    static const int32_t golden_steps[GB] = { 12, 9, 7, 3, 2 }, golden_count[GB] = { 4, 4, 0, 1, 3 };
+    static const int32_t golden_steps[GB] = { 12, 9, 7, 3, 2 };
+    static const int32_t golden_count[GB] = { 4, 4, 0, 1, 3 };
     int32_t said[GU * GB];
     unsigned long long seed;
     int blank, scale;
@@ -298,7 +300,8 @@ RGT_TEST(ctc, a_row_that_cannot_be_said_is_infinite_or_zero_and_has_no_gradient)
         lab_run(&l, (const rg_val[]){ each, d, mean }, 3);
         double *got = lab_read(&l, each, NULL), *slope = lab_read(&l, d, NULL);
         for (int b = 0; b < B; b++)
-            RGT_CHECK_MSG(b == 2 ? got[b] > 0 : got[b] == (zero ? 0 : INFINITY), "%d: %g", b, got[b]);
+            RGT_CHECK_MSG(b == 2 ? got[b] > 0 : got[b] == (zero ? 0 : INFINITY), "%d: %g", b,
+                          got[b]);
         for (int i = 0; i < T * B * V; i++)
             RGT_CHECK_MSG(i / V % B == 2 && i / V / B < 3 ? slope[i] != 0 : slope[i] == 0, "%d: %g",
                           i, slope[i]);
