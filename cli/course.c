@@ -111,7 +111,7 @@ static void say_baselines(const course *c, const net *n)
 
 int course_predictor(rg_predictor **out, const model *m, const settings *s, int64_t rows)
 {
-    const rg_predictor_opts opts = { .B = rows, .width = s->beam,
+    const rg_predictor_opts opts = { .B = rows, .grain = net_grain(m->net), .width = s->beam,
                                      .plan = { .real = m->real, .threads = (int)s->threads } };
     rg_status st = rg_predictor_create(out, m->params, &m->net->opts, &opts);
     return st ? fail(exit_code(st), "%s", rg_params_message(m->params)) : DONE;
@@ -126,6 +126,7 @@ static int build(session *x)
         return code;
     const rg_task_trainer_opts opts = {
         .model = x->m.net->opts, .optim = session_optim(x), .B = s->batch,
+        .grain = net_grain(x->m.net),
         .plan = { .real = x->m.real, .threads = (int)s->threads,
                   .budget_bytes = (size_t)s->memory_budget },
     };

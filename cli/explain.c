@@ -1,4 +1,5 @@
 /* cli/explain.c -- numerical trouble in words: what was seen, what it means, what to try. */
+#include "cli/net.h"
 #include "cli/session.h"
 
 #include <math.h>
@@ -109,7 +110,7 @@ static void growing(session *x, const rg_gradflow_report *r)
 static void cut(session *x, const rg_gradflow_report *r)
 {
     const rg_flow_state *s = worst_layer(r);
-    if (x->warned.cut)
+    if (x->warned.cut || (x->s->task != LM && x->s->tbptt)) /* as was asked for */
         return;
     x->warned.cut = true;
     warn("layer %s: no gradient arrives before time step %lld of a window: nothing there is "

@@ -112,7 +112,7 @@ int model_new(model *m, const settings *s, const rg_corpus *corpus)
     memcpy(m->symbol, corpus->symbol, corpus->V * sizeof *m->symbol);
     int code = fits(m, s->batch, s->tbptt > s->seq_len ? s->tbptt : s->seq_len);
     if (code == DONE)
-        code = regular_read(&m->lm, s, cell_states(m->cell));
+        code = regular_read(regular_lm(&m->lm), s, cell_states(m->cell), false);
     if (code == DONE && rg_params_create(&m->params, (uint64_t)s->seed,
                                          &(rg_params_opts){ .real = m->real }))
         code = fail(RUN_TIME, "no memory");
@@ -164,8 +164,9 @@ char *model_description(const model *m)
                           "symbols", m->bytes ? "bytes" : "characters");
     if (o && m->opts.proj)
         json_object_set_new(o, "proj", json_integer((json_int_t)m->opts.proj));
-    char *text = o && regular_describe(o, &m->lm) == 0 ? json_dumps(o, JSON_REAL_PRECISION(17))
-                                                       : NULL;
+    rg_lm_opts lm = m->lm;
+    char *text = o && regular_describe(o, regular_lm(&lm)) == 0
+                     ? json_dumps(o, JSON_REAL_PRECISION(17)) : NULL;
     json_decref(o);
     return text;
 }
@@ -238,7 +239,7 @@ static int read_description(model *m, const char *text)
                                 &proj);
     bad = bad || cell_index(cell) < 0 || hidden < 1 || hidden > 65536 || layers < 1 ||
           layers > 64 || proj < 0 || proj > 65536 || embed < 0 || embed > 65536 ||
-          !(m->lm.dropout >= 0 && m->lm.dropout < 1) || !regular_recall(&m->lm, o);
+          !(m->lm.dropout >= 0 && m->lm.dropout < 1) || !regular_recall(regular_lm(&m->lm), o);
     if (!bad) {
         m->lm.hidden = hidden;
         use_cell(m, cell_index(cell), proj);

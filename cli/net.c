@@ -1,6 +1,7 @@
 /* cli/net.c -- models of labels, tags, series and sequences: made for data, described, in words. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/net.h"
+#include "cli/regular.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ static rg_task_opts opts_of(const settings *s, const rg_dataset *d, const rg_cel
         .outputs = forecast ? d->out.width * s->horizon : (int64_t)d->out_vocab.n,
         .hidden = s->hidden, .layers = s->layers, .bidirectional = s->bidirectional,
         .readout = s->task == CLASSIFY || forecast ? (rg_readout)s->readout : RG_READ_LAST,
-        .dropout = s->dropout, .attention = (rg_attending)s->attention, .decoder = s->decoder,
+        .back = s->tbptt, .attention = (rg_attending)s->attention, .decoder = s->decoder,
         .no_bridge = s->no_bridge, .begin = d->begin < 0 ? 0 : d->begin,
         .end = d->end < 0 ? 0 : d->end,
     };
@@ -128,6 +129,11 @@ int net_declare(model *m)
     return exit_code(st);
 }
 
+int64_t net_grain(const net *n)
+{
+    return n->task == FORECAST;
+}
+
 /* Would training it fit this machine? Gates are four at most; what a step of a row keeps is some
  * twenty numbers a unit. */
 static int fits(const net *n, const settings *s, int32_t longest, rg_dtype real)
@@ -159,7 +165,9 @@ int net_new(model *m, const settings *s, const rg_dataset *d, const char *const 
     n->horizon = s->horizon;
     n->window = s->seq_len;
     n->width = s->width;
-    int code = copy_vocab(&n->in, &d->in_vocab);
+    int code = regular_read(regular_task(&n->opts), s, cell_states(s->cell), !d->in.id);
+    if (code == DONE)
+        code = copy_vocab(&n->in, &d->in_vocab);
     if (code == DONE)
         code = copy_vocab(&n->out, &d->out_vocab);
     if (code == DONE)

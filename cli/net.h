@@ -31,6 +31,8 @@ rg_unit net_label_unit(const settings *s);
  * --embedding read. DONE or said why. */
 int  net_new(model *m, const settings *s, const rg_dataset *d, const char *const name[2]);
 void net_close(net *n);
+/* What lengths are padded to multiples of, 0 as ever: a forecast's rows are of one length. */
+int64_t net_grain(const net *n);
 /* As JSON, to be freed; NULL without memory. */
 char *net_description(const model *m);
 char *net_vocabulary(const model *m);

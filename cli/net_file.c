@@ -1,6 +1,7 @@
 /* cli/net_file.c -- models of tasks to and from the metadata of checkpoints. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/net.h"
+#include "cli/regular.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ static int find(const char *const *list, const json_t *o, const char *key)
 char *net_description(const model *m)
 {
     const net *n = m->net;
+    rg_task_opts regulated = n->opts;
     const rg_task_opts *o = &n->opts;
     json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:b, s:I, s:I, s:s}",
                           "task", net_tasks[n->task], "cell", cells[m->cell].name,
@@ -44,6 +46,7 @@ char *net_description(const model *m)
                     "begin", (int)o->begin, "end", (int)o->end);
     if (more)
         json_object_update(j, more);
+    (void)regular_describe(j, regular_task(&regulated));
     if (decoder)
         json_object_update(j, decoder);
     for (int side = 0; side < 2; side++)
@@ -215,7 +218,8 @@ int net_read(model *m, const char *description, const char *vocabulary)
         m->real = strcmp(dtype, "f64") == 0 ? RG_F64 : RG_F32;
         n->opts.cell = cells[m->cell].make;
         n->opts.cell_opts = &m->opts;
-        good = read_sizes(m, o) && read_decoder(n, o) && read_names(n, o);
+        good = read_sizes(m, o) && read_decoder(n, o) && read_names(n, o) &&
+               regular_recall(regular_task(&n->opts), o);
         m->opts = cell_opts(m->cell, json_integer_value(json_object_get(o, "proj")),
                             n->opts.hidden);
     }

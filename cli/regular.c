@@ -1,5 +1,5 @@
-/* cli/regular.c -- what keeps a character model from learning its text by heart, and what its
- * windows start with: options and checkpoints say it in the same words. */
+/* cli/regular.c -- what keeps a model from learning its data by heart, and what states it starts
+ * with: options and checkpoints say it in the same words. */
 #include "cli/regular.h"
 
 #include <stdio.h>
@@ -51,57 +51,56 @@ static bool shares_of(double p[2], const char *text)
     return ok && !*end && p[0] >= 0 && p[0] <= 1 && p[1] >= 0 && p[1] <= 1;
 }
 
-static int check(const rg_lm_opts *lm, const settings *s)
+/* Kinds of dropout that this model has nothing for. */
+static void check_kinds(const settings *s, unsigned bits, bool numbers)
 {
-    if (s->dropout > 0 && lm->dropout_kinds == RG_DROP_BETWEEN && s->layers == 1)
-        warn("--dropout-kind between drops nothing with one layer");
-    if (s->tbptt && s->tbptt < s->seq_len)
-        return fail(USAGE, "--tbptt %lld is less than --seq-len %lld: a window goes back at least "
-                    "through itself", (long long)s->tbptt, (long long)s->seq_len);
-    if (s->tbptt > s->seq_len && lm->start)
-        return fail(USAGE, "--tbptt beyond --seq-len needs --h0 carried");
-    return DONE;
+    const unsigned idle = (s->layers == 1 ? RG_DROP_BETWEEN : 0) |
+                          (numbers ? RG_DROP_EMBEDDING : 0);
+    if (s->dropout > 0 && (bits & ~idle) == 0)
+        warn("--dropout-kind %s drops nothing %s", s->dropout_kind,
+             bits & RG_DROP_EMBEDDING ? "of inputs that are numbers" : "with one layer");
 }
 
-int regular_read(rg_lm_opts *lm, const settings *s, size_t states)
+int regular_read(regular r, const settings *s, size_t states, bool numbers)
 {
-    lm->dropout = s->dropout;
-    lm->start = (rg_start)s->h0;
-    lm->dropout_kinds = kinds_of(s->dropout_kind ? s->dropout_kind : "between,output");
-    if (!lm->dropout_kinds)
+    *r.dropout = s->dropout;
+    *r.start = (rg_start)s->h0;
+    *r.kinds = kinds_of(s->dropout_kind ? s->dropout_kind : "between,output");
+    if (!*r.kinds)
         return fail(USAGE, "--dropout-kind %s: some of between, input, recurrent, candidate, "
                     "weight, embedding, output, with commas", s->dropout_kind);
-    if (s->zoneout && !shares_of(lm->zoneout, s->zoneout))
+    if (s->zoneout && !shares_of(r.zoneout, s->zoneout))
         return fail(USAGE, "--zoneout %s: a share from 0 to 1, or two with a comma, for h and c",
                     s->zoneout);
     if (states < 2 && s->zoneout && strchr(s->zoneout, ','))
         return fail(USAGE, "--zoneout %s: the cell has one state, so one share", s->zoneout);
     if (states < 2)
-        lm->zoneout[1] = 0;
-    return check(lm, s);
+        r.zoneout[1] = 0;
+    check_kinds(s, *r.kinds, numbers);
+    return DONE;
 }
 
-int regular_describe(json_t *o, const rg_lm_opts *lm)
+int regular_describe(json_t *o, regular r)
 {
     char text[96];
-    kinds_text(text, lm->dropout_kinds);
+    kinds_text(text, *r.kinds);
     return json_object_set_new(o, "dropout_kind", json_string(text)) ||
-           json_object_set_new(o, "zoneout", json_pack("[f,f]", lm->zoneout[0], lm->zoneout[1])) ||
-           json_object_set_new(o, "h0", json_string(starts[lm->start]));
+           json_object_set_new(o, "zoneout", json_pack("[f,f]", r.zoneout[0], r.zoneout[1])) ||
+           json_object_set_new(o, "h0", json_string(starts[*r.start]));
 }
 
 /* What an older checkpoint does not name is as it was then. */
-bool regular_recall(rg_lm_opts *lm, json_t *o)
+bool regular_recall(regular r, json_t *o)
 {
     const char *kind = "between,output", *h0 = "carried";
     size_t k = 0;
-    if (json_unpack(o, "{s?s, s?[F,F], s?s}", "dropout_kind", &kind, "zoneout", &lm->zoneout[0],
-                    &lm->zoneout[1], "h0", &h0))
+    if (json_unpack(o, "{s?s, s?[F,F], s?s}", "dropout_kind", &kind, "zoneout", &r.zoneout[0],
+                    &r.zoneout[1], "h0", &h0))
         return false;
     while (k < STARTS && strcmp(starts[k], h0) != 0)
         k++;
-    lm->start = (rg_start)k;
-    lm->dropout_kinds = kinds_of(kind);
-    return k < STARTS && lm->dropout_kinds && lm->zoneout[0] >= 0 && lm->zoneout[0] <= 1 &&
-           lm->zoneout[1] >= 0 && lm->zoneout[1] <= 1;
+    *r.start = (rg_start)k;
+    *r.kinds = kinds_of(kind);
+    return k < STARTS && *r.kinds && r.zoneout[0] >= 0 && r.zoneout[0] <= 1 &&
+           r.zoneout[1] >= 0 && r.zoneout[1] <= 1;
 }

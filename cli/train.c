@@ -55,9 +55,9 @@ static int check_task(const settings *s)
 {
     enum { ROWS = 1 << CLASSIFY | 1 << TAG | 1 << SEQ2SEQ, NOT_LM = ROWS | 1 << FORECAST };
     static const struct { const char *option; unsigned tasks; const char *names; } only[] = {
-        { "bytes", 1 << LM, "lm" }, { "tbptt", 1 << LM, "lm" }, { "zoneout", 1 << LM, "lm" },
-        { "dropout-kind", 1 << LM, "lm" }, { "h0", 1 << LM, "lm" },
-        { "sample-length", 1 << LM, "lm" },
+        { "bytes", 1 << LM, "lm" }, { "sample-length", 1 << LM, "lm" },
+        { "tbptt", 1 << LM | 1 << TAG | 1 << FORECAST, "lm, tag and forecast: a class and a "
+          "sequence are said of whole rows, back to their first steps" },
         { "seq-len", 1 << LM | 1 << FORECAST, "lm and forecast" },
         { "valid", ROWS, "classify, tag and seq2seq" },
         { "test", ROWS, "classify, tag and seq2seq" },
@@ -83,10 +83,37 @@ static int check_task(const settings *s)
     return DONE;
 }
 
+/* How far back, and from what states; both mean something else for rows than for a stream. */
+static int check_course(settings *s)
+{
+    const bool stream = s->task == LM;
+    if (!stream && s->h0 == RG_START_CARRIED && from_line(s, "h0"))
+        return fail(USAGE, "--h0 carried goes with --task lm: rows are no stream, so one leaves "
+                    "nothing to the next (zero, learned or random)");
+    if (!stream && s->h0 == RG_START_CARRIED)
+        s->h0 = RG_START_ZERO;
+    if (stream && s->tbptt && s->tbptt < s->seq_len)
+        return fail(USAGE, "--tbptt %lld is less than --seq-len %lld: a window goes back at least "
+                    "through itself", (long long)s->tbptt, (long long)s->seq_len);
+    if (stream && s->tbptt > s->seq_len && s->h0 != RG_START_CARRIED)
+        return fail(USAGE, "--tbptt beyond --seq-len needs --h0 carried");
+    if (s->task == FORECAST && s->tbptt > s->seq_len)
+        return fail(USAGE, "--tbptt %lld is more than --seq-len %lld: a forecast reads no more "
+                    "rows, so there is nothing to go back to", (long long)s->tbptt,
+                    (long long)s->seq_len);
+    if (s->task == FORECAST && s->tbptt && s->tbptt < s->seq_len && s->h0 == RG_START_LEARNED &&
+        s->readout == RG_READ_LAST)
+        return fail(USAGE, "--h0 learned is out of reach: the gradient goes back --tbptt %lld of "
+                    "--seq-len %lld rows", (long long)s->tbptt, (long long)s->seq_len);
+    return DONE;
+}
+
 /* Defaults that depend on other settings. */
 static int settle(settings *s)
 {
     int code = check_task(s);
+    if (code == DONE)
+        code = check_course(s);
     if (code)
         return code;
     if (option_origin(s, "weight-decay") == FROM_DEFAULT && s->optimizer == RG_ADAMW)

@@ -132,6 +132,31 @@ def a_run_stopped_and_resumed_is_the_whole_run():
 
 
 @case
+def what_keeps_a_model_from_learning_by_heart_is_resumed_to_the_same_bits():
+    """Every option, with every task; what an evaluation says does not depend on chance."""
+    dropped = ["--dropout", "0.2", "--dropout-kind",
+               "between,input,recurrent,candidate,weight,embedding,output", "--layers", 2]
+    kinds = ([*dropped, "--zoneout", "0.2", "--h0", "random"], ["--zoneout", "0.1", "--h0",
+             "learned"], ["--h0", "random", "--tbptt", 3])
+    for task in TASKS:
+        for i, given in enumerate(kinds):
+            if "--tbptt" in given and task in ("classify", "seq2seq"):
+                continue
+            run_ = f"{task}{i}"
+            learn(task, f"{run_}-whole", 9, *given, "--eval-every", 3, "--threads", 2)
+            learn(task, run_, 4, *given, "--eval-every", 3, "--threads", 1)
+            good("train", "--resume", run_, "--steps", 9)
+            assert checkpoint(run_) == checkpoint(f"{run_}-whole"), run_
+            again = [good("eval", run_, "--json").stdout for _ in range(2)]
+            assert again[0] == again[1], again
+            refused(2, "cannot go on with", "train", "--resume", run_, "--steps", 12, "--h0", "zero")
+    assert "drops nothing of inputs that are numbers" in good(*command("forecast"), "--dropout",
+        0.1, "--dropout-kind", "embedding", "--dry-run").stderr
+    assert "drops nothing with one layer" in good(*command("tag"), "--dropout", 0.1,
+        "--dropout-kind", "between", "--dry-run").stderr
+
+
+@case
 def a_run_without_gain_stops_early():
     done = learn("classify", "r", 10**6, "--patience", 2, "--optimizer", "sgd", "--lr",
                  "1e-12")
@@ -367,7 +392,18 @@ def tags_series_and_sequences_that_do_not_fit_are_refused():
                           ("--attention", "dot")]:
         more = [option] if value is None else [option, value]
         refused(2, f"{option} goes with --task", "train", "--data", "x", *more)
-    refused(2, "--tbptt goes with --task lm", *command("tag"), "--tbptt", 8)
+    for task in ("classify", "seq2seq"):
+        refused(2, "said of whole rows, back to their first", *command(task), "--tbptt", 8)
+    forecast = [*command("forecast"), "--tbptt"]
+    refused(2, "reads no more rows", *forecast, 13)
+    refused(2, "out of reach", *forecast, 4, "--h0", "learned")
+    refused(2, "rows are no stream", *command("tag"), "--h0", "carried")
+    refused(2, "one share", *command("tag"), "--zoneout", "0.1,0.2")
+    refused(2, "some of between", *command("tag"), "--dropout-kind", "inside")
+    refused(2, "no products with the state", *command("tag", "--cell", "mingru"), "--dropout", 0.1,
+            "--dropout-kind", "weight")
+    refused(2, "drop_candidate is for", *command("tag", "--cell", "rnn"), "--dropout", 0.1,
+            "--dropout-kind", "candidate")
 
 
 def options_file(**options):
