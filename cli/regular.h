@@ -1,4 +1,4 @@
-/* cli/regular.h -- dropout, zoneout and initial states of a model, as options and in checkpoints. */
+/* cli/regular.h -- dropout, zoneout, initial states of a model, as options and in checkpoints. */
 #ifndef RG_CLI_REGULAR_H
 #define RG_CLI_REGULAR_H
 
