@@ -173,7 +173,7 @@ static double baseline(const session *x, char label[64])
     int best = 0;
     for (int k = 1; k < ORDERS; k++)
         best = x->baseline[1][k] < x->baseline[1][best] ? k : best;
-    (void)snprintf(label, 64, "count model, order %d", best + 1);
+    (void)snprintf(label, 64, "counts, order %d", best + 1);
     return x->baseline[1][best];
 }
 

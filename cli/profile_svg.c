@@ -56,8 +56,8 @@ static void begin(FILE *out, const profile *p, int height)
             height);
     fprintf(out, "<style>text{fill:#222}.head{font-weight:bold}.title{font-size:15px}"
             ".all{fill:#557}.forward{fill:#2878b5}.backward{fill:#c4622d}.rest{fill:#888}"
-            "@media(prefers-color-scheme:dark){text{fill:#ddd}rect.back{fill:#1b1b1f}}"
-            "rect.back{fill:#fff}</style>\n");
+            ".back{fill:#fff}@media(prefers-color-scheme:dark){text{fill:#ddd}.back{fill:#1b1b1f}"
+            ".all{fill:#88a}}</style>\n");
     fprintf(out, "<rect class=\"back\" width=\"%d\" height=\"%d\"/>\n", WIDTH, height);
     fprintf(out, "<text class=\"title\" x=\"20\" y=\"26\">Where a training step goes: %s</text>\n",
             escaped(safe, sizeof safe, model_title(text, sizeof text, &p->m)));

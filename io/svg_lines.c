@@ -90,7 +90,7 @@ static void line_run(pen *p, size_t a, size_t b)
     }
     line_column(p, first, last, low, high);
     if (a == b)
-        rg_out_printf(p->out, "h0"); /* a dot */
+        rg_out_printf(p->out, "m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0"); /* a dot */
 }
 
 /* One border of a band from a to b, or from b back to a; sign 1: the highest, -1: the lowest. */

@@ -155,7 +155,7 @@ def picture(data, threads):
     """Bars: share of the peak, by row and program."""
     programs = list(dict.fromkeys(d["program"] for d in data))
     names = list(dict.fromkeys(d["row"] for d in data))
-    height = 90 + sum(14 * sum(d["row"] == n for d in data) + 14 for n in names)
+    height = 70 + sum(14 * sum(d["row"] == n for d in data) + 14 for n in names)
     yield (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {height}" width="760" '
            f'height="{height}" font-family="sans-serif" font-size="11">')
     yield ('<style>text{fill:#222}.back{fill:#fff}@media(prefers-color-scheme:dark)'
@@ -163,20 +163,17 @@ def picture(data, threads):
            f'<rect class="back" width="760" height="{height}"/>')
     yield (f'<text x="16" y="24" font-size="15">Share of the FMA peak of {threads} '
            f'core{"s" * (threads > 1)}</text>')
-    for k, program in enumerate(programs):
-        yield (f'<rect x="{16 + 148 * k}" y="36" width="10" height="10" fill="{COLORS[k % 5]}"/>'
-               f'<text x="{30 + 148 * k}" y="45">{escape(program)}</text>')
-    y = 64
+    y = 44
     for name in names:
         of = [d for d in data if d["row"] == name]
         first = of[0]
         yield (f'<text x="16" y="{y + 11}">{escape(name)}: {first["cell"]} {first["T"]}, '
                f'{first["B"]}, {first["I"]}, {first["H"]}</text>')
         for d in of:
-            yield (f'<rect x="230" y="{y + 1}" width="{400 * d["f_peak"]:.1f}" height="12" '
+            yield (f'<rect x="190" y="{y + 1}" width="{360 * d["f_peak"]:.1f}" height="12" '
                    f'fill="{COLORS[programs.index(d["program"]) % 5]}"/>'
-                   f'<text x="{236 + 400 * d["f_peak"]:.1f}" y="{y + 11}">{d["f_peak"]:.2f} · '
-                   f'{d["ms_min"]:.3f} ms</text>')
+                   f'<text x="{196 + 360 * d["f_peak"]:.1f}" y="{y + 11}">{d["f_peak"]:.2f} · '
+                   f'{d["ms_min"]:.3f} ms · {escape(d["program"])}</text>')
             y += 14
         y += 14
     yield "</svg>"
