@@ -118,24 +118,17 @@ static int32_t most(const uint64_t *count, size_t K)
     return (int32_t)best;
 }
 
-/* The same answer everywhere; a target sequence: once for every step that is read. */
+/* The same answer everywhere; as a target sequence, once. */
 static bool always(grade *g, int32_t answer)
 {
     for (size_t i = 0; i < g->rows->n; i++) {
         const int32_t *y = g->rows->y[i];
-        const int32_t steps = g->n->task == CLASSIFY ? 1 : g->rows->length[i];
+        const int32_t steps = g->n->task == TAG ? g->rows->length[i] : 1;
+        if (g->n->task == SEQ2SEQ &&
+            rg_edits_add(&g->edits, (rg_tokens){ &answer, 1 }, truth_of(g, i)) != RG_OK)
+            return false;
         for (int32_t t = 0; g->n->task != SEQ2SEQ && t < steps; t++)
             add_class(g, y[t], answer);
-        if (g->n->task != SEQ2SEQ)
-            continue;
-        int32_t *said = malloc((size_t)(steps + 1) * sizeof *said);
-        for (int32_t t = 0; said && t < steps; t++)
-            said[t] = answer;
-        const bool good = said && rg_edits_add(&g->edits, (rg_tokens){ said, (size_t)steps },
-                                               truth_of(g, i)) == RG_OK;
-        free(said);
-        if (!good)
-            return false;
     }
     return true;
 }
@@ -218,8 +211,8 @@ static int answer_names(baseline out[BASELINES], const net *n, const rg_rows *tr
         net_put_word(f, &n->out, *frequent);
     if (f)
         (void)fclose(f);
-    (void)snprintf(out[0].name, sizeof out[0].name, n->task == CLASSIFY ? "always %.40s"
-                   : n->task == FORECAST ? "last value" : "always %.40s, every step",
+    (void)snprintf(out[0].name, sizeof out[0].name, n->task == FORECAST ? "last value"
+                   : n->task == TAG ? "always %.40s, every step" : "always %.40s",
                    word ? word : "");
     (void)snprintf(out[1].name, sizeof out[1].name, n->task == FORECAST
                    ? "mean of the training part" : "most frequent tag of each symbol");

@@ -45,7 +45,7 @@ def arguments(doc, name, sums):
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) == 2 else home / name
     if all((folder / n).exists() and sum_of((folder / n).read_bytes()) == s
            for n, s in sums.items()) and (folder / "manifest.json").exists():
-        for fact in json.loads((folder / "manifest.json").read_text())["facts"]:
+        for fact in json.loads((folder / "manifest.json").read_text()).get("facts", ()):
             print(fact, file=sys.stderr)
         print(folder)
         sys.exit(0)
