@@ -148,6 +148,12 @@ static int run_pack(const rg_machine *m, const rg_task *s, int64_t first, int64_
     return 0;
 }
 
+int64_t rg_packed_from(const rg_task *s)
+{
+    const struct pack *d = s->run == run_pack ? s->detail : NULL;
+    return d ? d->part.n0 + d->part.k0 : -1;
+}
+
 enum { NEAR = 1 << 20 };  /* bytes that lie in a cache: they move at four times the speed */
 
 /* Parameters or constants, and nothing else? */

@@ -19,5 +19,7 @@ bool rg_own_kernel(const rg_code *c);
 rg_packed *rg_find_packed(const rg_code *c, const rg_node *node);
 /* The packing steps, in the interval before the first use. */
 rg_status rg_lower_pack(rg_code *c, rg_packed *p, const struct rg_extents *e, uint32_t interval);
+/* Of a step that packs: where its part begins along the axis of parts; of another: -1. */
+int64_t rg_packed_from(const rg_task *s);
 
 #endif

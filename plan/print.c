@@ -5,6 +5,7 @@
 #include "base/philox.h"
 #include "ops/ops.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- Effort interpret: every node is a step ------------------------------------------------- */
@@ -238,10 +239,10 @@ static void print_meetings(const rg_out *out, const rg_plan *plan)
         rg_out_printf(out, "threads meet %zu times in a run\n", n);
 }
 
-/* Blocks do not reach over the ends of regions. */
+/* Blocks do not reach over the ends of regions; one thread alone has none. */
 static void find_blocks(printer *p, const rg_code *c)
 {
-    const rg_region *r = c->region, *last = r + c->n_region;
+    const rg_region *r = c->region, *last = r + (p->sp.plan->threads > 1 ? c->n_region : 0);
     for (size_t i = 0, times; i < c->n_step;) {
         if (r < last && r->end == i)
             r++;
@@ -270,20 +271,110 @@ static void print_all(printer *p, const rg_code *c)
     }
 }
 
-static const char columns[] =
+/* ---- What words mean ------------------------------------------------------------------------ */
+
+static const char guide[] =
     "\n"
-    "A line is a step: its interval, its kernel, operations, bytes of operands and results, and\n"
-    "what it does. Steps of one interval do not depend on each other; between intervals the\n"
-    "threads meet where one needs what another made. In a region that is run by rows each\n"
-    "takes its rows through all steps of it. x is an input or a parameter (+N: N bytes into it),\n"
-    "@N byte N of the arena, A' is A transposed, += adds to what is there, vN is a value that the\n"
-    "step names for itself; on the right of = a place holds what it held before the step. In\n"
-    "brackets: where (or: in one of the places where) the code was that asked for it, t being its\n"
-    "time step; grad: for its gradient. Lines with | repeat: @N:+M is M bytes further each time,\n"
-    "@N:.. moves irregularly, t-1 is the time step before the counted one. Of rounds, which do\n"
-    "the same in other places and at other times, the first is told.\n"
-    "\n"
-    "   at kernel      flop bytes  what\n";
+    "A line is a step: the interval in which it runs, its kernel, operations, bytes of operands\n"
+    "and results, and what it does. Steps of one interval do not depend on each other.\n"
+    "x[4,8] is an input or a parameter of shape [4,8], x+N what lies N bytes into it, @N what\n"
+    "lies at byte N of the arena, 0[4,8] zeros. A' is A transposed, += adds to what is there, vN\n"
+    "is a value that the step names for itself; on the right of = a place holds what it held\n"
+    "before the step. In brackets: where (or: in one of the places where) the code was that asked\n"
+    "for it, t being its time step; grad: for its gradient. Lines with | repeat: @N:+M is M bytes\n"
+    "further each time, @N:.. moves irregularly, t-1 is the time step before the counted one. Of\n"
+    "rounds, which do the same in other places and at other times, the first is told.\n";
+
+static const char of_threads[] =
+    "Between intervals threads meet, where one needs what another made. In a region rows stay\n"
+    "apart: run by rows, each thread takes panels of them through all its intervals and meets\n"
+    "nobody; run by columns, the threads share every step.\n";
+
+static const struct {
+    const char *kernel, *does;
+} glossary[] = {
+    { "product",     "matrix product, by a kernel of this library" },
+    { "blas",        "matrix product, by OpenBLAS" },
+    { "pack",        "a right operand of products, copied into the order in which they read it" },
+    { "tile",        "the formulas below it in one loop: by element, or row by row" },
+    { "copy",        "elements brought to where a later step wants them, or zeros" },
+    { "sum_columns", "sums of columns" },
+};
+enum { N_GLOSSARY = sizeof glossary / sizeof *glossary };
+
+/* Of the kernels that are not called like operations, those that the plan has. */
+static void print_glossary(const rg_out *out, const rg_code *c)
+{
+    for (size_t k = 0; k < N_GLOSSARY; k++) {
+        size_t i = 0;
+        while (i < c->n_step && strcmp(c->step[i].name, glossary[k].kernel) != 0)
+            i++;
+        if (i < c->n_step)
+            rg_out_printf(out, "%-11s %s\n", glossary[k].kernel, glossary[k].does);
+    }
+}
+
+static void print_guide(const rg_out *out, const rg_plan *plan)
+{
+    print_meetings(out, plan);
+    rg_out_printf(out, "%s%s\n", guide, plan->threads > 1 ? of_threads : "");
+    print_glossary(out, (const rg_code *)plan->exec);
+    rg_out_printf(out, "\n   at kernel      flop bytes  what\n");
+}
+
+/* ---- What is left --------------------------------------------------------------------------- */
+
+enum { MOST_TOLD = 12 };  /* roots that are no gradients of parameters */
+
+/* Where root @p id lies; then what it is. */
+static void print_root(printer *p, uint32_t id, const char *what, const char *of)
+{
+    p->line.n = 0;
+    rg_say_value(&p->line, &p->sp, id, NULL);
+    rg_out_printf(&p->out, "  ");
+    for (const char *c = p->line.failed ? "" : p->line.text; *c;) {
+        const size_t plain = strcspn(c, "\1\2"), n = plain < 800 ? plain : 800;
+        rg_out_printf(&p->out, "%.*s", (int)n, c);
+        c += n;
+        if (*c == RG_MARK_PLACE || *c == RG_MARK_SHIFT) {
+            print_place(p, *c, &(motion){ .place = rg_words_place(c) });
+            c += 1 + RG_MARK_DIGITS;
+        }
+    }
+    rg_out_printf(&p->out, "  %s%s\n", what, of);
+}
+
+static bool is_gradient(const rg_plan *plan, uint32_t id)
+{
+    size_t i = 0;
+    while (i < plan->n_gradient && plan->gradient[i].id != id)
+        i++;
+    return i < plan->n_gradient;
+}
+
+static void print_roots(printer *p, const rg_plan *plan)
+{
+    const rg_prog *g = &plan->prog;
+    const rg_val aim = plan->opts.objective;
+    const uint32_t loss = aim.graph && aim.id < g->n_of_graph ? g->of_graph[aim.id] : 0;
+    size_t told = 0, more = 0;
+    rg_out_printf(&p->out, "\nWhat a run leaves, in the order of the plan's roots:\n");
+    for (size_t i = 0; i < g->n_root; i++) {
+        char what[RG_NUMBER_TEXT + 16];
+        (void)snprintf(what, sizeof what, "root %zu", i);
+        if (is_gradient(plan, g->root[i]))
+            continue;
+        if (told++ < MOST_TOLD)
+            print_root(p, g->root[i], what, g->root[i] == loss ? ", the objective" : "");
+        else
+            more++;
+    }
+    if (more)
+        rg_out_printf(&p->out, "  and %zu more\n", more);
+    const char *what = plan->opts.accumulate ? "added to the gradient of " : "gradient of ";
+    for (size_t i = 0; i < plan->n_gradient; i++)
+        print_root(p, plan->gradient[i].id, what, plan->gradient[i].slot->name);
+}
 
 void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user)
 {
@@ -295,13 +386,14 @@ void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user)
     p.block = rg_get(&plan->alloc, c->n_step * sizeof *p.block);
     p.whole = rg_get(&plan->alloc, c->n_step * sizeof *p.whole);
     const bool ok = p.pattern && p.block && p.whole;
-    print_meetings(&p.out, plan);
-    rg_out_printf(&p.out, "%s", columns);
+    print_guide(&p.out, plan);
     for (size_t i = 0; ok && i < c->n_step; i++)
         p.pattern[i] = pattern_of(&p.line, &p.sp, &c->step[i]);
     if (ok) {
         find_blocks(&p, c);
         print_all(&p, c);
+        p.margin = "";
+        print_roots(&p, plan);
     }
     if (!ok || p.line.failed || p.other.failed)
         rg_out_printf(&p.out, "no memory for the steps\n");

@@ -2,6 +2,7 @@
 #include "plan/words.h"
 
 #include "base/checked.h"
+#include "plan/lower_product.h"
 #include "plan/made.h"
 #include "plan/passes/fusible.h"
 
@@ -79,8 +80,7 @@ static rg_ref ref_of(const rg_speaker *sp, uint32_t id)
                                                                p->real) };
 }
 
-/* A value that no member of the cluster computes: a number, a leaf, a place. */
-static void say_value(rg_words *out, const rg_speaker *sp, uint32_t id, const rg_shape *usual)
+void rg_say_value(rg_words *out, const rg_speaker *sp, uint32_t id, const rg_shape *usual)
 {
     const rg_node *node = &sp->plan->prog.node[id];
     char text[RG_SHAPE_TEXT], number[RG_NUMBER_TEXT];
@@ -150,7 +150,7 @@ static void say_operand(rg_words *out, const rg_speaker *sp, uint32_t id, uint32
     const rg_node *node = &sp->plan->prog.node[id];
     const uint32_t in = node->in[k], i = sp->nth[in];
     if (!same_cluster(sp, id, in)) {
-        say_value(out, sp, in, node->shape);
+        rg_say_value(out, sp, in, node->shape);
     } else if (sp->named[i]) {
         rg_words_add(out, "v%u", (unsigned)i);
     } else {
@@ -281,10 +281,30 @@ static void say_product(rg_words *out, const rg_speaker *sp, const rg_task *s)
     }
 }
 
+/* A part of a right operand: "@640[4,48], columns 16 .. 31 = cell.Ui". */
+static void say_pack(rg_words *out, const rg_speaker *sp, const rg_task *s, int64_t from)
+{
+    const rg_prog *p = &sp->plan->prog;
+    const rg_shape *whole = p->node[p->node[s->node].in[1]].shape;
+    char text[RG_SHAPE_TEXT];
+    rg_words_add(out, "%s", rg_shape_text(text, whole));
+    for (int axis = 0; axis < 2; axis++)
+        if (s->shape->dim[axis] != whole->dim[axis])
+            rg_words_add(out, ", %s %lld .. %lld", axis ? "columns" : "rows", (long long)from,
+                         (long long)(from + s->shape->dim[axis] - 1));
+    rg_words_add(out, " = ");
+    say_ref(out, sp, &s->arg[0]);
+}
+
 static void say_others(rg_words *out, const rg_speaker *sp, const rg_task *s)
 {
     const rg_node *node = &sp->plan->prog.node[s->node];
+    const int64_t packed_from = rg_packed_from(s);
     char text[RG_SHAPE_TEXT];
+    if (packed_from >= 0) {
+        say_pack(out, sp, s, packed_from);
+        return;
+    }
     rg_words_add(out, "%s = ", rg_shape_text(text, s->shape ? s->shape : node->shape));
     for (uint32_t k = 0; k < s->n_in; k++) {
         rg_words_add(out, k ? ", " : "");

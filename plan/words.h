@@ -35,6 +35,8 @@ typedef struct rg_speaker {
 void rg_speaker_create(rg_speaker *sp, const rg_plan *plan);
 void rg_speaker_destroy(rg_speaker *sp);
 
+/* A number, a leaf, a place; with its shape, unless that is the usual one. Appends. */
+void rg_say_value(rg_words *out, const rg_speaker *sp, uint32_t id, const rg_shape *usual);
 /* What a step does: "@640[8,64] = x[8,4] · enc.W[4,64]"; a tile program's formulas are lines of
  * their own. Appends. */
 void rg_say_step(rg_words *out, const rg_speaker *sp, const rg_task *step);
