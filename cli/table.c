@@ -63,7 +63,7 @@ const command commands[] = {
       "model; with --full also copying, temporal order, exploding gradients, with more updates and "
       "seeds. Writes report.html and results.json: each row of two tables of claims beside what "
       "was measured. Finished trials stay in the folder, so the same command goes on where it was "
-      "stopped. A minute on two cores; --full some twenty." },
+      "stopped. A minute on two cores; --full some seventeen." },
     { "data", data_main, "FILE", true,
       "what is in a file, and how far one gets without a model",
       "retrograd data names.tsv --task classify",
