@@ -277,8 +277,8 @@ static void apply_rule(struct sweep *s, uint32_t id, rg_val gy)
     rg_graph *g = s->g;
     const rg_node *node = rg_node_at(g, id);
     rg_val few[FEW] = { { .graph = NULL } }, *in = few;
-    if (!leads_on(s, node))
-        return;
+    if (node->op->flags & RG_OP_BLOCK || !leads_on(s, node))
+        return; /* a blocked value may be asked for itself */
     if (!node->op->vjp) {
         rg_poison(g, RG_ENOGRAD, "op '%s' has no gradient; it lies between the result and '%s'",
                   node->op->name, target_below(s, id));

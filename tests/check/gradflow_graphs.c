@@ -132,6 +132,26 @@ RGT_TEST(gradflow, a_path_that_is_cut_names_the_time_step)
     close_bed(&b);
 }
 
+RGT_TEST(gradflow, a_state_that_is_a_detached_value_cuts_there)
+{
+    struct bed b = open_bed();
+    rg_graph *g = b.g;
+    rg_gradflow_report *r;
+    rg_val X = rg_input(g, "x", RG_F, RG_SHAPE(12, 2, 3)), h = rg_zeros(g, RG_SHAPE(2, 4));
+    rg_gate gate = rg_gate_declare(g, "cell", "", 3, 4, 0);
+    for (int t = 0; t < 12; t++) {
+        rg_scope_push(g, "loop", t);
+        h = rg_tanh(rg_gate_sum(&gate, rg_select(X, 0, t), h));
+        h = t == 5 ? rg_detach(h) : h;
+        rg_scope_pop(g);
+    }
+    RGT_CHECK(rg_gradflow(&r, rg_mean(h), NULL) == RG_OK);
+    RGT_CHECK_MSG(r->verdict == RG_FLOW_CUT && r->layer[0].cut == 5, "%s", r->message);
+    RGT_CHECK(r->state[0].norm[6] > 0 && r->state[0].norm[7] == 0);
+    rg_gradflow_destroy(&r);
+    close_bed(&b);
+}
+
 RGT_TEST(gradflow, last_steps_without_loss_cut_nothing)
 {
     struct bed b = open_bed();

@@ -69,6 +69,22 @@ RGT_TEST(grad, a_gradient_no_path_and_a_blocked_path_are_told_apart)
     bed_drop(&b);
 }
 
+RGT_TEST(grad, a_detached_value_has_a_gradient_and_what_lies_behind_it_none)
+{
+    struct bed b = bed_make();
+    rg_val x = rg_input(b.g, "x", RG_F, RG_SHAPE(2)), h = rg_square(x), cut = rg_detach(h);
+    rg_val asked[3] = { cut, h, x }, d[3];
+    rg_grad(d, rg_sum(rg_square(cut)), asked, 3);
+    RGT_CHECK_MSG(!rg_graph_status(b.g), "%s", rg_graph_message(b.g));
+    RGT_CHECK(rg_outcome_of(d[0]) == RG_GRADIENT && rg_outcome_of(d[1]) == RG_BLOCKED);
+    RGT_CHECK(rg_outcome_of(d[2]) == RG_BLOCKED);
+    static const double X[2] = { 2, 3 }, want[6] = { 8, 18 };
+    double out[6];
+    evaluate(d, 3, &x, (const double *const[]){ X }, 1, out);
+    RGT_CHECK(!memcmp(out, want, sizeof want));
+    bed_drop(&b);
+}
+
 RGT_TEST(grad, fan_out_adds_in_a_fixed_order)
 {
     static const int uses[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 64, 1000 };
