@@ -166,7 +166,10 @@ const char *cell_size_text(char *out, size_t size, const cell_size *n)
     int at = 0;
     out[0] = '\0';
     for (size_t k = 0; k < sizeof term / sizeof *term && at >= 0 && (size_t)at < size; k++)
-        if (term[k].factor != 0)
+        if (term[k].factor == 1 && *term[k].of) /* H² for 1·H² */
+            at += snprintf(out + at, size - (size_t)at, "%s%s", at ? " + " : "",
+                           term[k].of + strlen("·"));
+        else if (term[k].factor != 0)
             at += snprintf(out + at, size - (size_t)at, "%s%.0f%s", at ? " + " : "",
                            term[k].factor, term[k].of);
     return out;

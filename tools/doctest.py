@@ -10,7 +10,8 @@ Reads README.md and docs/*.md. A fenced block of C carries a tag after its langu
     c add PATH       lines for that file; tests/ops/adding.py adds them to a copy
     sh run           commands, in an empty folder, with PROGRAM (retrograd) in PATH
 
-A block of C without a tag is a fault. Links to files of the repository must lead somewhere."""
+A block of C without a tag is a fault. Of all pages of the repository links to files must lead
+somewhere, those to a place on a page to a heading."""
 import os
 import re
 import subprocess
@@ -22,8 +23,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/hygiene")
 import tap  # noqa: E402
 
 FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.M | re.S)
-LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
+HEADING = re.compile(r"^#+ +(.*?)\s*$", re.M)
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
+
+
+def anchors(text):
+    """The places of a page that links can name, as GitHub makes them of headings."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in
+             HEADING.findall(FENCE.sub("", text)))
+    return {heading.replace(" ", "-") for heading in plain}
 
 
 class Book:
@@ -95,9 +104,16 @@ class Book:
             faults = self.block(m[1].strip(), m[2], output)
             if faults is not None:
                 yield f"{name}:{text[:m.start()].count(chr(10)) + 1}: {m[1].strip()}", faults
-        dead = [path for path in LINK.findall(FENCE.sub("", text))
-                if not (self.root / name).parent.joinpath(path.strip()).exists()]
-        yield f"{name}: links", [f"{path} leads nowhere" for path in dead]
+        yield f"{name}: links", self.dead(name, text)
+
+    def dead(self, name, text):
+        """The links that lead nowhere."""
+        for path, place in LINK.findall(FENCE.sub("", text)):
+            target = (self.root / name).parent.joinpath(path.strip()) if path else None
+            if target and not target.exists():
+                yield f"{path} leads nowhere"
+            elif place and place not in anchors(target.read_text() if target else text):
+                yield f"{path}#{place}: no such heading"
 
 
 BAD = """
@@ -120,7 +136,7 @@ no such line
 ```c
 int untagged;
 ```
-[nowhere](no/such/file.md)
+[nowhere](no/such/file.md) [no place](#of-this-page)
 """
 
 
@@ -129,11 +145,16 @@ def main():
     for page in [book.root / "README.md", *sorted((book.root / "docs").glob("*.md"))]:
         if page.is_file():
             for what, faults in book.page(str(page.relative_to(book.root)), page.read_text()):
-                tap.check(what, faults)
+                tap.check(what, list(faults))
+    for page in sorted({*book.root.glob("*.md"), *book.root.glob("*/README.md"),
+                        *book.root.glob("*/*/README.md")} - {book.root / "README.md"}):
+        name = str(page.relative_to(book.root))
+        tap.check(f"{name}: links", list(book.dead(name, page.read_text())))
     found = [fault for _, faults in book.page("bad.md", BAD) for fault in faults]
     for name, says in [("what does not compile", "undefined"), ("what fails", "exit 3"),
                        ("other output", "one"), ("lines of no file", "not in LICENSE"),
-                       ("a block without a tag", "needs `run`"), ("a dead link", "leads nowhere")]:
+                       ("a block without a tag", "needs `run`"), ("a dead link", "leads nowhere"),
+                       ("a dead place", "no such heading")]:
         tap.canary(name, found, says)
     tap.done()
 
