@@ -77,19 +77,26 @@ static rg_status load(session *x, const char *name)
     return rg_trainer_load(x->trainer, folder_file(path, &x->f, name), &opts);
 }
 
-/* The text must be the one that the run was started with. */
+/* The text, and a file of its words, must be those that the run was started with. */
 static int check_text(const session *x)
 {
-    char path[PATH_BYTES];
+    char path[PATH_BYTES], *now = x->s->vocab ? model_vocabulary(&x->m) : NULL;
     rg_file file;
-    if (rg_file_info(&file, folder_file(path, &x->f, "ckpt-last.safetensors")))
+    int code = DONE;
+    if (rg_file_info(&file, folder_file(path, &x->f, "ckpt-last.safetensors"))) {
+        free(now);
         return DONE; /* loading will say why */
-    const char *data = meta_of(&file, "data");
-    bool same = !data || strcmp(data, x->sha256) == 0;
+    }
+    const char *data = meta_of(&file, "data"), *words = meta_of(&file, "vocabulary");
+    if (data && strcmp(data, x->sha256) != 0)
+        code = fail(BAD_DATA, "%s: not the %s that this run was started with (another "
+                    "fingerprint); --data names it, or begin a new run", x->s->data,
+                    x->s->task == LM ? "text" : "data");
+    else if (now && words && strcmp(words, now) != 0)
+        code = fail(BAD_DATA, "%s: not the words that this run was started with", x->s->vocab);
     rg_file_destroy(&file);
-    return same ? DONE : fail(BAD_DATA, "%s: not the %s that this run was started with "
-                              "(another fingerprint); --data names it, or begin a new run",
-                              x->s->data, x->s->task == LM ? "text" : "data");
+    free(now);
+    return code;
 }
 
 int session_resume(session *x)

@@ -36,6 +36,8 @@ typedef struct settings {
     int         task;
     const char *data, *valid, *test, *input_column, *label_column, *labels, *test_labels;
     int         units, label_units, split;
+    const char *vocab;
+    int64_t     vocab_size, min_count;
     int64_t     horizon;
     bool        bytes;
     int         part;

@@ -76,7 +76,7 @@ static int load(session *x)
     course *c = x->course = calloc(1, sizeof *c);
     if (!c)
         return fail(RUN_TIME, "no memory");
-    int code = lesson_load(&c->data, x->s, NULL);
+    int code = lesson_load(&c->data, x->s, NULL, NULL);
     if (code == DONE)
         code = check_parts(x, &c->data);
     if (code)
@@ -238,7 +238,7 @@ static void close_course(session *x)
 }
 
 #define COURSE(measures, axis)                                                              \
-    { "steps", measures, axis, false, load, build, data, score, show, picture_line,         \
+    { "steps", measures, NULL, axis, false, load, build, data, score, show, picture_line,   \
       score_test, print, close_course }
 const task class_task = COURSE(class_measures, "loss, nats");
 const task sequence_task = COURSE(sequence_measures, "loss, nats");

@@ -1,6 +1,7 @@
 /* cli/data.c -- `retrograd data`: what is in a text or a table, and what needs no model. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/data.h"
+#include "cli/net.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -257,6 +258,12 @@ static int table_main(const settings *s)
 int data_main(settings *s)
 {
     s->data = s->operand[0];
-    int code = s->task ? data_of_task(s) : is_table(s->data) ? table_main(s) : text_main(s);
+    int code = text_units(s);
+    if (code == DONE)
+        code = text_vocabulary_ok(s);
+    if (code)
+        return code;
+    code = s->task ? data_of_task(s) : is_table(s->data) ? table_main(s)
+         : net_unit(s) == RG_UNIT_WORD ? data_of_words(s) : text_main(s);
     return finish_output(code, true);
 }

@@ -185,6 +185,9 @@ static int as_training(settings *t, const settings *s)
     t->labels = s->labels;
     t->test_labels = s->test_labels;
     t->units = s->units;
+    t->vocab = s->vocab;
+    t->vocab_size = s->vocab_size;
+    t->min_count = s->min_count;
     t->label_units = s->label_units;
     t->width = s->width;
     t->split = s->split;
@@ -221,7 +224,7 @@ int data_of_task(const settings *s)
     int code = as_training(&t, s);
     if (code)
         return code;
-    code = lesson_load(&l, &t, NULL);
+    code = lesson_load(&l, &t, NULL, NULL);
     if (code == DONE)
         code = net_new(&m, &t, &l.set, (const char *const *)l.name);
     if (code == DONE)

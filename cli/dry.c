@@ -1,5 +1,6 @@
 /* cli/dry.c -- `retrograd train --dry-run`: what a run would take, from its plan and some steps. */
 #define _POSIX_C_SOURCE 200809L
+#include "cli/net.h"
 #include "cli/session.h"
 
 #include <stdio.h>
@@ -70,11 +71,11 @@ static void tell(const session *x, const memory *m, const outlook *look)
     printf("memory  %.1f MiB: step %.1f, weights %.1f, optimizer %.1f, %s %.1f; process at most "
            "%.1f so far\n", (m->step + m->weights + m->optimizer + m->text) / 0x1p20,
            m->step / 0x1p20, m->weights / 0x1p20, m->optimizer / 0x1p20,
-           x->task->bits ? "text" : "data", m->text / 0x1p20,
+           x->s->task == LM ? "text" : "data", m->text / 0x1p20,
            m->resident / 0x1p20);
     printf("time    %.3f ms a step, the median of %d timed here: %.0f %s a second, "
            "%.1f GF/s\n", 1e3 * look->step, look->timed, x->per_step / look->step,
-           x->task->bits ? "characters" : x->task->unit,
+           x->s->task == LM ? text_things(x->text.unit) : x->task->unit,
            1e-9 * r.flop / look->step);
     if (look->by_clock)
         printf("whole   %.0f s, about %.0f steps, evaluations included\n", look->seconds,

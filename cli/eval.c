@@ -30,53 +30,58 @@ static int run_text(char **path, char sha256[65], const settings *s)
     return *path ? DONE : fail(BAD_DATA, "%s: names no text", file);
 }
 
-static int load_text(rg_corpus *c, const model *m, const char *path)
+static void print_line(const model *m, const rg_lm_score *score, const lm_text *t, int part)
 {
-    rg_corpus_opts opts = { .bytes = m->bytes, .symbol = m->symbol, .V = (size_t)m->lm.V };
-    rg_status st = rg_corpus_load(c, path, &opts);
-    if (st)
-        return fail(exit_code(st), "%s", c->message);
-    if (c->n < 2)
-        return fail(BAD_DATA, "%s: a text of %zu characters has nothing to predict", path, c->n);
-    return DONE;
+    const double loss = score->nats / (double)score->count;
+    const double bits = loss / LN2 / text_spread(t, (rg_part)part);
+    if (t->unit == RG_UNIT_WORD)
+        printf("perplexity %.3f per word (loss %.5f nats; %.4f bits per character) on %zu words, "
+               "%.2f %% unknown", exp(loss), loss, bits, score->count,
+               100 * text_unknown(t, (rg_part)part));
+    else
+        printf("%.4f bits per character (loss %.5f nats, perplexity %.3f) on %zu characters", bits,
+               loss, exp(loss), score->count);
+    printf(", part %s, step %llu\n", part_names[part], (unsigned long long)m->step);
 }
 
-static int print(const settings *s, const model *m, const rg_lm_score *score, const char *part)
+static int print(const settings *s, const model *m, const rg_lm_score *score, const lm_text *t,
+                 int part)
 {
-    double loss = score->nats / (double)score->count;
+    const double loss = score->nats / (double)score->count;
     if (!s->json) {
-        printf("%.4f bits per character (loss %.5f nats, perplexity %.3f) on %zu characters, "
-               "part %s, step %llu\n", loss / LN2, loss, exp(loss), score->count, part,
-               (unsigned long long)m->step);
+        print_line(m, score, t, part);
         return DONE;
     }
     json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f}", "v", 1, "checkpoint",
-                          m->path, "part", part, "step", (json_int_t)m->step, "characters",
-                          (json_int_t)score->count, "rows", (json_int_t)s->batch, "loss", loss,
-                          "bpc", loss / LN2, "ppl", exp(loss));
+                          m->path, "part", part_names[part], "step", (json_int_t)m->step,
+                          text_things(t->unit), (json_int_t)score->count, "rows",
+                          (json_int_t)s->batch, "loss", loss, "bpc",
+                          loss / LN2 / text_spread(t, (rg_part)part), "ppl", exp(loss));
+    if (o && t->unit == RG_UNIT_WORD)
+        json_object_set_new(o, "unknown", json_real(text_unknown(t, (rg_part)part)));
     return put_json(o, 17);
 }
 
-static int score(const settings *s, const model *m, const rg_corpus *c, bool own)
+static int score(const settings *s, const model *m, const lm_text *t, bool own)
 {
     const int part = (s->part != AUTO ? s->part : own ? TEST_PART : WHOLE_TEXT) - WHOLE_TEXT;
-    rg_span text = rg_corpus_part(c, (rg_part)part);
+    rg_span text = text_part(t, (rg_part)part);
     rg_lm_score result;
     rg_lm_score_opts opts = { .rows = (size_t)s->batch,
                               .plan = { .real = m->real, .threads = (int)s->threads } };
     if (text.n < 2)
-        return fail(BAD_DATA, "part %s has %zu characters: nothing to predict", part_names[part],
-                    text.n);
+        return fail(BAD_DATA, "part %s has %zu %s: nothing to predict", part_names[part], text.n,
+                    text_things(t->unit));
     rg_status st = rg_lm_evaluate(&result, m->params, &m->lm, text, &opts);
     if (st)
         return fail(exit_code(st), "%s", result.message);
-    return print(s, m, &result, part_names[part]);
+    return print(s, m, &result, t, part);
 }
 
 int eval_main(settings *s)
 {
     model m;
-    rg_corpus c = { .n = 0 };
+    lm_text t = { .unit = RG_UNIT_CHAR };
     char *own = NULL, sha256[65] = "";
     int code = model_open(&m, s->operand[0]);
     if (code)
@@ -89,12 +94,12 @@ int eval_main(settings *s)
     if (!s->data)
         code = run_text(&own, sha256, s);
     if (code == DONE)
-        code = load_text(&c, &m, own ? own : s->data);
-    if (code == DONE && own && strcmp(sha256, c.sha256) != 0)
+        code = text_read(&t, &m, own ? own : s->data);
+    if (code == DONE && own && strcmp(sha256, text_sha256(&t)) != 0)
         code = fail(BAD_DATA, "%s: changed since the run (give --data to score it anyway)", own);
     if (code == DONE)
-        code = score(s, &m, &c, own != NULL);
-    rg_corpus_destroy(&c);
+        code = score(s, &m, &t, own != NULL);
+    text_close(&t);
     model_close(&m);
     free(own);
     return code;

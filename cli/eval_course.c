@@ -86,7 +86,7 @@ int eval_course(settings *s, model *m)
     const bool own = !s->data;
     int code = take_run(&t, sha256, s, m);
     if (code == DONE)
-        code = lesson_load(&l, &t, own ? NULL : m->net);
+        code = lesson_load(&l, &t, own ? NULL : m->net, own && t.vocab ? &m->net->in : NULL);
     if (code == DONE && own && strcmp(sha256, l.sha256) != 0)
         code = fail(BAD_DATA, "%s: changed since the run (give --data to score it anyway)", t.data);
     if (code == DONE && !own && s->part > ALL_ROWS)

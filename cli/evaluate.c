@@ -35,8 +35,10 @@ static int draw(const session *x)
 {
     char title[128], label[64] = "";
     double baseline = x->task->baseline(x, label);
-    return metrics_plot(&x->metrics, &x->f, model_title(title, sizeof title, &x->m),
-                        x->task->axis, baseline, label);
+    const rg_svg_opts opts = { .title = model_title(title, sizeof title, &x->m),
+                               .x_label = "step", .y_label = x->task->axis,
+                               .log_y = x->task->log_axis };
+    return metrics_plot(&x->metrics, &x->f, &opts, baseline, label);
 }
 
 int session_evaluate(session *x)

@@ -13,6 +13,7 @@ typedef struct flows {
     const settings     *s;
     int64_t             T, B;
     uint64_t            seed;      /* of the run's weights */
+    char               *vectors;   /* the file that its embedding began with, or NULL */
     rg_gradflow_report *report[2];
     char                label[2][32];
     size_t              n;
@@ -82,15 +83,17 @@ static int take_run(flows *f, char **data)
     char file[PATH_BYTES];
     int code;
     json_int_t seed = -1;
-    const char *text = NULL;
+    const char *text = NULL, *vectors = NULL;
     json_t *config = config_of_run(file, f->s->operand[0], &code);
     if (!config)
         return code;
     code = config_windows(&f->T, &f->B, f->s, config, file);
-    (void)json_unpack(config, "{s:{s?I, s?s}}", "options", "seed", &seed, "data", &text);
+    (void)json_unpack(config, "{s:{s?I, s?s, s?s}}", "options", "seed", &seed, "data", &text,
+                      "embedding", &vectors);
     f->seed = seed >= 0 ? (uint64_t)seed : 0;
     f->n = seed >= 0; /* the weights that it began with can be drawn again */
     *data = text && !f->s->data ? strdup(text) : NULL;
+    f->vectors = vectors ? strdup(vectors) : NULL;
     json_decref(config);
     return code;
 }
@@ -113,49 +116,51 @@ static int measure(flows *f, rg_gradflow_report **out, const model *m, rg_span t
     return code;
 }
 
-/* The same model with the weights that its seed gives. */
+/* The same model with the weights that its seed and a file of vectors give. */
 static int measure_initial(flows *f, const model *m, rg_span text)
 {
     model first = *m;
     first.params = NULL;
     if (rg_params_create(&first.params, f->seed, &(rg_params_opts){ .real = m->real }))
         return fail(RUN_TIME, "no memory");
-    int code = measure(f, &f->report[0], &first, text);
+    int code = f->vectors ? model_declare(&first) : DONE;
+    if (code == DONE)
+        code = model_embed(&first, f->vectors, false);
+    if (code == DONE)
+        code = measure(f, &f->report[0], &first, text);
     (void)snprintf(f->label[0], sizeof f->label[0], "initial");
     rg_params_destroy(&first.params);
     return code;
 }
 
-static int load_text(rg_corpus *c, const model *m, const flows *f, const char *path)
+static int load_text(lm_text *t, const model *m, const flows *f, const char *path)
 {
-    const rg_corpus_opts opts = { .bytes = m->bytes, .symbol = m->symbol, .V = (size_t)m->lm.V };
     if (!path)
         return fail(USAGE, "--data is missing: %s is no run folder that knows its text",
                     f->s->operand[0]);
-    rg_status st = rg_corpus_load(c, path, &opts);
-    if (st)
-        return fail(exit_code(st), "%s", c->message);
-    if (c->n < (size_t)(f->T * f->B) + 1)
-        return fail(BAD_DATA, "%s: %zu characters are less than a window of %lld steps in %lld "
-                    "rows (smaller --seq-len or --batch)", path, c->n, (long long)f->T,
-                    (long long)f->B);
-    return DONE;
+    int code = text_read(t, m, path);
+    const size_t n = text_part(t, RG_PART_ALL).n;
+    if (code == DONE && n < (size_t)(f->T * f->B) + 1)
+        code = fail(BAD_DATA, "%s: %zu %s are less than a window of %lld steps in %lld rows "
+                    "(smaller --seq-len or --batch)", path, n, text_things(t->unit),
+                    (long long)f->T, (long long)f->B);
+    return code;
 }
 
 static int of_model(flows *f, const model *m, const char *own)
 {
-    rg_corpus c = { .n = 0 };
+    lm_text t = { .unit = m->unit };
     char title[128];
-    int code = load_text(&c, m, f, f->s->data ? f->s->data : own);
-    rg_span text = { c.id, c.n };
+    int code = load_text(&t, m, f, f->s->data ? f->s->data : own);
+    const rg_span all = text_part(&t, RG_PART_ALL);
     if (code == DONE && f->n)
-        code = measure_initial(f, m, text);
+        code = measure_initial(f, m, all);
     if (code == DONE)
-        code = measure(f, &f->report[f->n], m, text);
+        code = measure(f, &f->report[f->n], m, all);
     (void)snprintf(f->label[f->n], sizeof f->label[0], "step %llu", (unsigned long long)m->step);
     (void)snprintf(f->title, sizeof f->title, "%s", model_title(title, sizeof title, m));
     f->n++;
-    rg_corpus_destroy(&c);
+    text_close(&t);
     return code;
 }
 
@@ -228,6 +233,7 @@ static int of_run(flows *f)
     if (code == DONE && !m.net)
         code = of_model(f, &m, own);
     free(own);
+    free(f->vectors);
     model_close(&m);
     return code;
 }

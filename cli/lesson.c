@@ -11,17 +11,6 @@ const char *const part_names[] = { "all", "train", "valid", "test" };
 
 enum { TABLE, IMAGES, ARRAYS };
 
-/* What takes long says every two seconds how far it is. */
-static bool tell(void *user, double share)
-{
-    double *last = user;
-    if (seconds() - *last < 2)
-        return true;
-    *last = seconds();
-    note("data   reading, %.0f %%", 100 * share);
-    return true;
-}
-
 /* What a file is, by its name. */
 static int kind_of(const char *path)
 {
@@ -78,14 +67,15 @@ static int file_digest(char sha256[65], const char *path)
 
 /* ---- What is asked for ---------------------------------------------------------------------- */
 
-static rg_dataset_opts opts_of(const settings *s, const net *known)
+static rg_dataset_opts opts_of(const settings *s, const net *known, const rg_vocab *words)
 {
     static const rg_target target[] = {
         [CLASSIFY] = RG_TARGET_CLASS, [TAG] = RG_TARGET_TAGS, [SEQ2SEQ] = RG_TARGET_SEQUENCE,
         [FORECAST] = RG_TARGET_VALUES,
     };
     rg_dataset_opts o = {
-        .in = { .unit = net_unit(s), .width = s->width },
+        .in = { .unit = net_unit(s), .width = s->width, .vocab = words,
+                .most = (size_t)s->vocab_size, .least = (size_t)s->min_count },
         .out = { .unit = net_label_unit(s) },
         .target = target[s->task], .steps = s->seq_len, .horizon = s->horizon,
         .split = (rg_split_rule)s->split,
@@ -135,15 +125,16 @@ static int refused(rg_status st, const rg_dataset *d, const settings *s)
                 arrays ? ": " : "", d->message, remedy);
 }
 
-static int from_tables(lesson *l, const settings *s, rg_table table[3], const net *known)
+static int from_tables(lesson *l, const settings *s, rg_table table[3], const net *known,
+                       const rg_vocab *words)
 {
     rg_table *t[3] = { &table[0], s->valid ? &table[1] : NULL, s->test ? &table[2] : NULL };
     double told = seconds();
-    rg_dataset_opts o = opts_of(s, known);
+    rg_dataset_opts o = opts_of(s, known, words);
     int code = choose_columns(l, s, &table[0]);
     if (code)
         return code;
-    o.progress = (rg_progress){ .tell = tell, .user = &told };
+    o.progress = (rg_progress){ .tell = progress_reading, .user = &told };
     o.in.columns = l->name[0];
     o.out.columns = l->name[1];
     if (s->task == FORECAST && (s->valid || s->test))
@@ -154,11 +145,12 @@ static int from_tables(lesson *l, const settings *s, rg_table table[3], const ne
     return st ? refused(st, &l->set, s) : DONE;
 }
 
-static int load_tables(lesson *l, const settings *s, const net *known)
+static int load_tables(lesson *l, const settings *s, const net *known, const rg_vocab *words)
 {
     const char *path[3] = { s->data, s->valid, s->test };
     double told = seconds();
-    const rg_table_opts opts = { .progress = { .tell = tell, .user = &told } };
+    const rg_table_opts opts = { .progress = { .tell = progress_reading,
+                                                      .user = &told } };
     rg_table table[3] = { { .rows = 0 } };
     char sha256[3][65] = { "" };
     int code = DONE;
@@ -171,7 +163,7 @@ static int load_tables(lesson *l, const settings *s, const net *known)
     if (code == DONE)
         code = combine(l->sha256, sha256);
     if (code == DONE)
-        code = from_tables(l, s, table, known);
+        code = from_tables(l, s, table, known, words);
     for (int k = 0; k < 3; k++)
         rg_table_destroy(&table[k]);
     return code;
@@ -229,7 +221,7 @@ static void destroy_arrays(file_arrays *f)
 static int from_arrays(lesson *l, const settings *s, const file_arrays *train,
                        const file_arrays *test, const net *known)
 {
-    rg_dataset_opts o = opts_of(s, known);
+    rg_dataset_opts o = opts_of(s, known, NULL);
     o.in.unit = RG_UNIT_NUMBER;
     o.in.scaling = kind_of(s->data) == IMAGES ? RG_SCALE_UNIT : RG_SCALE_STANDARD;
     rg_status st = rg_dataset_arrays(&l->set, &train->seen, NULL, test ? &test->seen : NULL, &o);
@@ -265,13 +257,22 @@ static int load_files(lesson *l, const settings *s, const net *known)
 
 /* ---- All ------------------------------------------------------------------------------------ */
 
-int lesson_load(lesson *l, const settings *s, const net *known)
+int lesson_load(lesson *l, const settings *s, const net *known, const rg_vocab *words)
 {
+    const bool table = kind_of(s->data) == TABLE;
+    rg_vocab given = { .n = 0 };
     *l = (lesson){ .sha256 = "" };
-    if (s->labels && kind_of(s->data) == TABLE)
+    if (s->labels && table)
         return fail(USAGE, "--labels: %s is a table by its name, which has --label-column; images "
                     "have 'ubyte' or 'idx' in theirs, arrays .npy or .npz", s->data);
-    int code = kind_of(s->data) == TABLE ? load_tables(l, s, known) : load_files(l, s, known);
+    if (!table && net_unit(s) == RG_UNIT_WORD)
+        return fail(USAGE, "--units word goes with tables; arrays and images have no words");
+    rg_status st = s->vocab && !words ? rg_vocab_load(&given, s->vocab) : RG_OK;
+    if (st)
+        return fail(exit_code(st), "%s", given.message);
+    int code = table ? load_tables(l, s, known, s->vocab && !words ? &given : words)
+                     : load_files(l, s, known);
+    rg_vocab_destroy(&given);
     for (int part = RG_PART_ALL; code == DONE && part <= RG_PART_TEST; part++)
         if (rg_dataset_rows(&l->part[part], &l->set, (rg_part)part))
             code = fail(RUN_TIME, "%s", l->set.message);

@@ -15,8 +15,9 @@ typedef struct lesson {
 extern const char *const part_names[];
 
 /* Read --data, --valid, --test as the settings say. With @p known its vocabularies and scaling are
- * used, and nothing is split: all rows are part RG_PART_ALL. DONE or said why. */
-int  lesson_load(lesson *l, const settings *s, const net *known);
+ * used, and nothing is split: all rows are part RG_PART_ALL. @p words, unless NULL, are in place of
+ * --vocab. DONE or said why. */
+int  lesson_load(lesson *l, const settings *s, const net *known, const rg_vocab *words);
 void lesson_close(lesson *l);
 
 /* data_folder.c: where --data is a folder, the files in it. DONE or said why. */

@@ -1,38 +1,23 @@
-/* cli/lm.c -- the task `lm`: a text, count models, a model that predicts characters and writes. */
+/* cli/lm.c -- the task `lm`: a text, count models, a model that predicts it and writes; of
+ * characters, and what models of words (lm_words.c) share with them. */
 #define _POSIX_C_SOURCE 200809L
-#include "cli/session.h"
+#include "cli/lm.h"
 #include "cli/signals.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { VALIDATED = 1 << 16 }; /* characters of the validation part, so that it costs seconds */
+enum { VALIDATED = 1 << 16 }; /* positions of the validation part, so that it costs seconds */
 
 static const double LN2 = 0.69314718055994530942;
 static const double TEMPERATURE = 0.6; /* of samples: mostly words, seldom the same */
 
 /* ---- The text ------------------------------------------------------------------------------- */
 
-static int load_text(session *x)
-{
-    const settings *s = x->s;
-    rg_corpus *c = &x->corpus;
-    rg_status st = rg_corpus_load(c, s->data, &(rg_corpus_opts){ .bytes = s->bytes });
-    if (st)
-        return fail(exit_code(st), "%s%s", c->message, st == RG_EFORMAT ? " (try --bytes)" : "");
-    if (c->n == 0)
-        return fail(BAD_DATA, "%s: the text is empty (--data takes another)", s->data);
-    x->train = rg_corpus_part(c, RG_PART_TRAIN);
-    x->valid = rg_corpus_part(c, RG_PART_VALID);
-    x->test = rg_corpus_part(c, RG_PART_TEST);
-    return DONE;
-}
-
 static void line_ends(const session *x)
 {
-    const rg_corpus *c = &x->corpus;
+    const rg_corpus *c = &x->text.corpus;
     if (c->bom)
         note("data   the byte order mark is dropped");
     if (c->crlf)
@@ -44,44 +29,44 @@ static void line_ends(const session *x)
 /* Every part must hold one window: of all rows for training, of one row for the others. */
 static int check_parts(const session *x)
 {
-    size_t T = (size_t)x->s->seq_len, B = (size_t)x->s->batch;
+    const size_t T = (size_t)x->s->seq_len, B = (size_t)x->s->batch;
+    const size_t n = text_part(&x->text, RG_PART_ALL).n;
+    const char *things = text_things(x->text.unit);
     if (x->train.n < T * B + 1)
-        return fail(BAD_DATA, "%s: the training part (90 %% of %zu characters) has %zu, but one "
+        return fail(BAD_DATA, "%s: the training part (90 %% of %zu %s) has %zu, but one "
                     "window of %zu steps in %zu rows needs %zu (smaller --batch or --seq-len, or "
-                    "more text)", x->s->data, x->corpus.n, x->train.n, T, B, T * B + 1);
+                    "more text)", x->s->data, n, things, x->train.n, T, B, T * B + 1);
     const rg_span *part[] = { &x->valid, &x->test };
     static const char *const name[] = { "validation", "test" };
     for (int i = 0; i < 2; i++)
         if (part[i]->n < T + 1)
-            return fail(BAD_DATA, "%s: the %s part (5 %% of %zu characters) has %zu, but one "
+            return fail(BAD_DATA, "%s: the %s part (5 %% of %zu %s) has %zu, but one "
                         "window of %zu steps needs %zu (smaller --seq-len, or more text)",
-                        x->s->data, name[i], x->corpus.n, part[i]->n, T, T + 1);
+                        x->s->data, name[i], n, things, part[i]->n, T, T + 1);
     return DONE;
 }
 
 static int count_models(session *x)
 {
     const rg_span part[2] = { x->test, x->valid };
-    rg_status st = rg_count_models(x->baseline[0], ORDERS, x->corpus.V, x->train, part, 2);
-    if (st)
-        return fail(exit_code(st), "no memory to count");
-    const double *b = x->baseline[0];
-    note("data   %zu characters, %zu symbols; %zu train, %zu validate, %zu test", x->corpus.n,
-         x->corpus.V, x->train.n, x->valid.n, x->test.n);
-    note("counts uniform %.2f, order 1 to 6: %.2f %.2f %.2f %.2f %.2f %.2f bits per character "
-         "(test)", log2((double)x->corpus.V), b[0], b[1], b[2], b[3], b[4], b[5]);
-    return DONE;
+    rg_status st = rg_count_models(x->baseline[0], ORDERS, text_symbols(&x->text), x->train, part,
+                                   2);
+    return st ? fail(exit_code(st), "no memory to count") : DONE;
 }
 
-static int load(session *x)
+int lm_load(session *x)
 {
-    int code = load_text(x);
-    if (code == DONE)
-        code = check_parts(x);
+    int code = text_load(&x->text, x->s);
     if (code)
         return code;
-    (void)snprintf(x->sha256, sizeof x->sha256, "%s", x->corpus.sha256);
-    x->data_bytes = (double)(x->corpus.n * sizeof *x->corpus.id);
+    x->train = text_part(&x->text, RG_PART_TRAIN);
+    x->valid = text_part(&x->text, RG_PART_VALID);
+    x->test = text_part(&x->text, RG_PART_TEST);
+    code = check_parts(x);
+    if (code)
+        return code;
+    (void)snprintf(x->sha256, sizeof x->sha256, "%s", text_sha256(&x->text));
+    x->data_bytes = (double)(text_part(&x->text, RG_PART_ALL).n * sizeof *x->train.id);
     x->per_step = (double)(x->s->batch * x->s->seq_len);
     x->windows = (x->train.n - 1) / (size_t)x->s->batch / (size_t)x->s->seq_len;
     session_banner(x);
@@ -89,16 +74,30 @@ static int load(session *x)
     return count_models(x);
 }
 
-static json_t *data(const session *x)
+static int load(session *x)
 {
-    return json_pack("{s:s, s:I, s:I}", "sha256", x->sha256, "characters",
-                     (json_int_t)x->corpus.n, "symbols", (json_int_t)x->corpus.V);
+    int code = lm_load(x);
+    if (code)
+        return code;
+    const double *b = x->baseline[0];
+    note("data   %zu characters, %zu symbols; %zu train, %zu validate, %zu test",
+         x->text.corpus.n, x->text.corpus.V, x->train.n, x->valid.n, x->test.n);
+    note("counts uniform %.2f, order 1 to 6: %.2f %.2f %.2f %.2f %.2f %.2f bits per character "
+         "(test)", log2((double)x->text.corpus.V), b[0], b[1], b[2], b[3], b[4], b[5]);
+    return DONE;
 }
 
-static int build(session *x)
+json_t *lm_data(const session *x)
+{
+    return json_pack("{s:s, s:I, s:I}", "sha256", x->sha256, text_things(x->text.unit),
+                     (json_int_t)text_part(&x->text, RG_PART_ALL).n, "symbols",
+                     (json_int_t)text_symbols(&x->text));
+}
+
+int lm_build(session *x)
 {
     const settings *s = x->s;
-    int code = model_new(&x->m, s, &x->corpus);
+    int code = model_new(&x->m, s, &x->text);
     if (code)
         return code;
     const rg_trainer_opts opts = {
@@ -116,17 +115,19 @@ static int build(session *x)
 /* Text that the model writes now, to a new string; NULL without memory. */
 static char *write_sample(const session *x, const model *m, int64_t length, uint64_t seed)
 {
-    char *text = NULL, piece[5];
+    char *text = NULL;
     size_t n = 0;
+    int32_t unknown;
     rg_sampler *sampler = NULL;
     FILE *out = open_memstream(&text, &n);
-    rg_sampler_opts opts = { .temperature = TEMPERATURE, .seed = seed, .plan = session_plan(x) };
+    rg_sampler_opts opts = { .temperature = TEMPERATURE, .never = model_never(m, &unknown),
+                             .seed = seed, .plan = session_plan(x) };
     rg_status st = out ? rg_sampler_create(&sampler, m->params, &m->lm, &opts) : RG_ENOMEM;
     for (int64_t i = 0; st == RG_OK && i < length; i++) {
         int32_t id;
         st = rg_sampler_next(&id, sampler);
         if (st == RG_OK)
-            (void)fwrite(piece, 1, rg_symbol_text(piece, m->symbol[id], m->bytes), out);
+            model_put(out, m, id, i == 0);
     }
     rg_sampler_destroy(&sampler);
     if (out && fclose(out) == 0)
@@ -147,34 +148,49 @@ static void show_sample(const session *x)
     free(text);
 }
 
-static void show(session *x)
+void lm_show(session *x)
 {
     show_sample(x);
     explain_flow(x);
 }
 
+int lm_try(session *x, model *m, rg_part part, metrics_row *row, rg_lm_score *score, rg_status *st)
+{
+    const bool whole = part == RG_PART_TEST;
+    const rg_lm_score_opts opts = { .rows = whole ? 1 : (size_t)x->s->batch,
+                                    .limit = whole ? 0 : VALIDATED, .stop = signals_stop_asked,
+                                    .plan = session_plan(x) };
+    *st = rg_lm_evaluate(score, m->params, &m->lm, whole ? x->test : x->valid, &opts);
+    if (*st)
+        return *st == RG_EUSER ? DONE : fail(exit_code(*st), "%s", score->message);
+    row->loss = score->nats / (double)score->count;
+    return DONE;
+}
+
 static int score(session *x, metrics_row *row, char text[200], rg_status *st)
 {
     rg_lm_score score;
-    rg_lm_score_opts opts = { .rows = (size_t)x->s->batch, .limit = VALIDATED,
-                              .stop = signals_stop_asked, .plan = session_plan(x) };
-    *st = rg_lm_evaluate(&score, x->m.params, &x->m.lm, x->valid, &opts);
-    if (*st)
-        return *st == RG_EUSER ? DONE : fail(exit_code(*st), "%s", score.message);
-    row->loss = score.nats / (double)score.count;
-    (void)snprintf(text, 200, "%.3f bits per character on %zu characters", row->loss / LN2,
-                   score.count);
-    return DONE;
+    int code = lm_try(x, &x->m, RG_PART_VALID, row, &score, st);
+    if (code == DONE && !*st)
+        (void)snprintf(text, 200, "%.3f bits per character on %zu characters", row->loss / LN2,
+                       score.count);
+    return code;
+}
+
+int lm_best_order(const session *x)
+{
+    int best = 0;
+    for (int k = 1; k < ORDERS; k++)
+        best = x->baseline[1][k] < x->baseline[1][best] ? k : best;
+    return best + 1;
 }
 
 /* Of the validation part. */
 static double baseline(const session *x, char label[64])
 {
-    int best = 0;
-    for (int k = 1; k < ORDERS; k++)
-        best = x->baseline[1][k] < x->baseline[1][best] ? k : best;
-    (void)snprintf(label, 64, "counts, order %d", best + 1);
-    return x->baseline[1][best];
+    const int order = lm_best_order(x);
+    (void)snprintf(label, 64, "counts, order %d", order);
+    return x->baseline[1][order - 1];
 }
 
 /* ---- The end -------------------------------------------------------------------------------- */
@@ -182,19 +198,14 @@ static double baseline(const session *x, char label[64])
 static int score_test(session *x, model *best, metrics_row *row, rg_status *st)
 {
     rg_lm_score score;
-    rg_lm_score_opts opts = { .stop = signals_stop_asked, .plan = session_plan(x) };
-    *st = rg_lm_evaluate(&score, best->params, &best->lm, x->test, &opts);
-    if (*st)
-        return *st == RG_EUSER ? DONE : fail(exit_code(*st), "%s", score.message);
-    row->loss = score.nats / (double)score.count;
-    return DONE;
+    return lm_try(x, best, RG_PART_TEST, row, &score, st);
 }
 
 static void print_table(const session *x, const model *m, double loss)
 {
     char title[128];
     printf("bits per character on the test part (%zu characters)\n", x->test.n);
-    printf("  %-40s %6.3f\n", "uniform", log2((double)x->corpus.V));
+    printf("  %-40s %6.3f\n", "uniform", log2((double)m->lm.V));
     for (int k = 0; k < ORDERS; k++)
         printf("  count model, order %-21d %6.3f\n", k + 1, x->baseline[0][k]);
     printf("  %-40s %6.3f   (step %llu, best of the validation part)\n",
@@ -209,9 +220,17 @@ static int print_json(const session *x, const model *m, double loss)
         json_array_append_new(orders, json_real(x->baseline[0][k]));
     json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:f, s:f, s:f, s:o, s:s}", "v", 1, "part", "test",
                           "step", (json_int_t)m->step, "characters", (json_int_t)(x->test.n - 1),
-                          "loss", loss, "bpc", loss / LN2, "uniform", log2((double)x->corpus.V),
+                          "loss", loss, "bpc", loss / LN2, "uniform", log2((double)m->lm.V),
                           "count_models", orders, "run", x->f.path);
     return put_json(o, 17);
+}
+
+void lm_write(const session *x, const model *m)
+{
+    char *text = write_sample(x, m, 3 * x->s->sample_length, (uint64_t)x->s->seed);
+    if (text)
+        printf("\n%s\n", text);
+    free(text);
 }
 
 static int print_result(session *x, model *m, const metrics_row *row)
@@ -219,18 +238,20 @@ static int print_result(session *x, model *m, const metrics_row *row)
     if (x->s->json)
         return print_json(x, m, row->loss);
     print_table(x, m, row->loss);
-    char *text = write_sample(x, m, 3 * x->s->sample_length, (uint64_t)x->s->seed);
-    if (text)
-        printf("\n%s\n", text);
-    free(text);
+    lm_write(x, m);
     return DONE;
 }
 
-static void close_text(session *x)
+void lm_close(session *x)
 {
-    rg_corpus_destroy(&x->corpus);
+    text_close(&x->text);
+}
+
+static double bits(double nats)
+{
+    return nats / LN2;
 }
 
 static const char *const measures[] = { "bpc", NULL };
-const task lm_task = { "chars", measures, "bits per character", true, load, build, data, score,
-                       show, baseline, score_test, print_result, close_text };
+const task lm_task = { "chars", measures, bits, "bits per character", false, load, lm_build,
+                       lm_data, score, lm_show, baseline, score_test, print_result, lm_close };

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double LN2 = 0.69314718055994530942;
-
 /* Seconds until the first limit; < 0: not known yet. */
 static double seconds_left(const session *x, uint64_t step, double per_step)
 {
@@ -27,7 +25,8 @@ static progress_line line_of(const session *x, const rg_trainer_report *r, doubl
 {
     return (progress_line){
         .step = r->step, .total = x->total, .epoch = (double)r->step / (double)r->windows,
-        .loss = loss, .bpc = x->task->bits ? loss / LN2 : -1,
+        .loss = loss, .name = x->task->measure ? x->task->measures[0] : NULL,
+        .measure = x->task->measure ? x->task->measure(loss) : -1,
         .grad_norm = r->optim.grad_norm, .lr = r->optim.lr,
         .per_second = per_step > 0 ? x->per_step / per_step : 0, .unit = x->task->unit,
         .seconds_left = seconds_left(x, r->step, per_step),

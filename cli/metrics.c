@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const double LN2 = 0.69314718055994530942;
-
 /* ---- A row as text -------------------------------------------------------------------------- */
 
 static void put(json_t *object, json_t *nonfinite, const char *name, double x)
@@ -110,17 +108,11 @@ static int keep(metrics *m, const metrics_row *row)
     return DONE;
 }
 
-/* Is the first measure the loss in bits? */
-static bool in_bits(const metrics *m)
-{
-    return m->name[0] && strcmp(m->name[0], "bpc") == 0;
-}
-
 int metrics_add(metrics *m, const metrics_row *given, bool echo)
 {
     metrics_row whole = *given, *row = &whole;
-    if (in_bits(m))
-        row->measure[0] = row->loss / LN2;
+    if (m->first)
+        row->measure[0] = m->first(row->loss);
     char csv[512], *json = json_line(m, row);
     int code = json ? keep(m, row) : fail(RUN_TIME, "no memory");
     if (code) {
@@ -248,11 +240,11 @@ static int rewrite(metrics *m, const char *jsonl, const char *csv)
     return code;
 }
 
-int metrics_open(metrics *m, const folder *f, const char *const *name, uint64_t step,
-                 uint64_t evaluated)
+int metrics_open(metrics *m, const folder *f, const char *const *name,
+                 double (*first)(double loss), uint64_t step, uint64_t evaluated)
 {
     char jsonl[PATH_BYTES], csv[PATH_BYTES];
-    *m = (metrics){ .name = name, .jsonl = -1, .csv = -1 };
+    *m = (metrics){ .name = name, .first = first, .jsonl = -1, .csv = -1 };
     folder_file(jsonl, f, "metrics.jsonl");
     folder_file(csv, f, "metrics.csv");
     int code = read_rows(m, jsonl, step, evaluated);
@@ -287,13 +279,13 @@ static size_t curve_of(const metrics *m, const char *split, double *x, double *y
     for (size_t i = 0; i < m->n; i++)
         if (strcmp(m->row[i].split, split) == 0) {
             x[n] = (double)m->row[i].step;
-            y[n++] = in_bits(m) ? m->row[i].measure[0] : m->row[i].loss;
+            y[n++] = m->first ? m->row[i].measure[0] : m->row[i].loss;
         }
     return n;
 }
 
-int metrics_plot(const metrics *m, const folder *f, const char *title, const char *axis,
-                 double baseline, const char *baseline_label)
+int metrics_plot(const metrics *m, const folder *f, const rg_svg_opts *opts, double baseline,
+                 const char *baseline_label)
 {
     char path[PATH_BYTES], *text = NULL;
     size_t n = 0, rows = m->n ? m->n : 1;
@@ -312,8 +304,7 @@ int metrics_plot(const metrics *m, const folder *f, const char *title, const cha
     };
     curve[0].n = curve_of(m, "train", xy, xy + rows);
     curve[1].n = curve_of(m, "valid", xy + 2 * rows, xy + 3 * rows);
-    rg_svg_opts opts = { .title = title, .x_label = "step", .y_label = axis };
-    (void)rg_svg_curves(curve, isnan(baseline) ? 2 : 3, &opts, rg_to_file, file);
+    (void)rg_svg_curves(curve, isnan(baseline) ? 2 : 3, opts, rg_to_file, file);
     int code = fclose(file) ? fail(RUN_TIME, "no memory")
                             : file_replace(folder_file(path, f, "plot.svg"), text, n);
     free(text);

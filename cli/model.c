@@ -96,27 +96,64 @@ static int fits(const model *m, int64_t batch, int64_t seq_len)
     return model_fits(item * (4 * weights_of(m) + positions * each));
 }
 
-int model_new(model *m, const settings *s, const rg_corpus *corpus)
+static int copy_symbols(model *m, const lm_text *t)
+{
+    const rg_vocab *words = &t->words.vocab;
+    if (t->unit == RG_UNIT_WORD) {
+        rg_status st = rg_vocab_create(&m->words, words->word, words->n);
+        return st ? fail(exit_code(st), "%s", m->words.message) : DONE;
+    }
+    m->symbol = malloc(t->corpus.V * sizeof *m->symbol);
+    if (!m->symbol)
+        return fail(RUN_TIME, "no memory");
+    memcpy(m->symbol, t->corpus.symbol, t->corpus.V * sizeof *m->symbol);
+    return DONE;
+}
+
+int model_new(model *m, const settings *s, const lm_text *t)
 {
     if (cell_settings_ok(s))
         return USAGE;
-    *m = (model){ .bytes = corpus->bytes, .real = (rg_dtype)s->dtype };
-    m->lm.V = (int64_t)corpus->V;
+    *m = (model){ .unit = t->unit, .real = (rg_dtype)s->dtype };
+    m->lm.V = (int64_t)text_symbols(t);
     m->lm.hidden = s->hidden;
     m->lm.layers = s->layers;
     m->lm.embed = s->embed;
     use_cell(m, s->cell, s->proj);
-    m->symbol = malloc(corpus->V * sizeof *m->symbol);
-    if (!m->symbol)
-        return fail(RUN_TIME, "no memory");
-    memcpy(m->symbol, corpus->symbol, corpus->V * sizeof *m->symbol);
-    int code = fits(m, s->batch, s->tbptt > s->seq_len ? s->tbptt : s->seq_len);
+    int code = copy_symbols(m, t);
+    if (code == DONE)
+        code = fits(m, s->batch, s->tbptt > s->seq_len ? s->tbptt : s->seq_len);
     if (code == DONE)
         code = regular_read(regular_lm(&m->lm), s, cell_states(m->cell), false);
     if (code == DONE && rg_params_create(&m->params, (uint64_t)s->seed,
                                          &(rg_params_opts){ .real = m->real }))
         code = fail(RUN_TIME, "no memory");
-    return code;
+    if (code == DONE && (s->embedding || s->freeze))
+        code = model_declare(m);
+    return code ? code : model_embed(m, s->resume ? NULL : s->embedding, s->freeze);
+}
+
+int model_embed(const model *m, const char *path, bool freeze)
+{
+    const net *n = m->net;
+    const rg_vocab *words = n ? &n->in : &m->words;
+    const int64_t embed = n ? n->opts.embed : m->lm.embed;
+    size_t found = 0;
+    if (path && (!words->word || (n ? n->unit : m->unit) != RG_UNIT_WORD))
+        return fail(USAGE, "--embedding: vectors are of words (--units word)");
+    if ((freeze || path) && !embed)
+        return fail(USAGE, "%s needs --embed, the width of %s", path ? "--embedding" : "--freeze",
+                    path ? "its vectors" : "what is held");
+    if (freeze && rg_params_freeze(m->params, "embed", true))
+        return fail(RUN_TIME, "%s", rg_params_message(m->params));
+    if (!path)
+        return DONE;
+    rg_status st = rg_embedding_load(m->params, "embed.E", path, words->word, words->n, &found);
+    if (st)
+        return fail(st == RG_EIO ? RUN_TIME : BAD_DATA, "%s", rg_params_message(m->params));
+    note("embed  %zu of %zu words have a vector in %s%s", found, words->n, path,
+         freeze ? "; they are not trained" : "");
+    return found ? DONE : fail(BAD_DATA, "%s: none of the %zu words has a vector", path, words->n);
 }
 
 int model_trainer(rg_trainer **out, const model *m, rg_span text, const rg_trainer_opts *opts)
@@ -134,8 +171,27 @@ void model_close(model *m)
     net_close(m->net);
     m->net = NULL;
     rg_params_destroy(&m->params);
+    rg_vocab_destroy(&m->words);
     free(m->symbol);
     m->symbol = NULL;
+}
+
+/* ---- Symbols -------------------------------------------------------------------------------- */
+
+void model_put(FILE *out, const model *m, int32_t id, bool first)
+{
+    char piece[5];
+    if (m->unit == RG_UNIT_WORD)
+        (void)fprintf(out, "%s%s", first ? "" : " ", m->words.word[id]);
+    else
+        (void)fwrite(piece, 1, rg_symbol_text(piece, m->symbol[id], m->unit == RG_UNIT_BYTE), out);
+}
+
+rg_span model_never(const model *m, int32_t *id)
+{
+    *id = m->unit == RG_UNIT_WORD ? rg_vocab_find(&m->words, RG_UNKNOWN, sizeof RG_UNKNOWN - 1)
+                                  : -1;
+    return (rg_span){ id, *id >= 0 };
 }
 
 const char *model_title(char *out, size_t size, const model *m)
@@ -147,7 +203,8 @@ const char *model_title(char *out, size_t size, const model *m)
     if (m->lm.embed && n > 0)
         n += snprintf(out + n, size - (size_t)n, ", embedding %lld", (long long)m->lm.embed);
     if (n > 0)
-        (void)snprintf(out + n, size - (size_t)n, ", %lld symbols", (long long)m->lm.V);
+        (void)snprintf(out + n, size - (size_t)n, ", %lld %s", (long long)m->lm.V,
+                       m->unit == RG_UNIT_WORD ? "words" : "symbols");
     return out;
 }
 
@@ -161,7 +218,8 @@ char *model_description(const model *m)
                           "hidden", (json_int_t)m->lm.hidden, "layers", (json_int_t)m->lm.layers,
                           "embed", (json_int_t)m->lm.embed, "dropout", m->lm.dropout,
                           "dtype", m->real == RG_F64 ? "f64" : "f32",
-                          "symbols", m->bytes ? "bytes" : "characters");
+                          "symbols", m->unit == RG_UNIT_WORD ? "words"
+                          : m->unit == RG_UNIT_BYTE ? "bytes" : "characters");
     if (o && m->opts.proj)
         json_object_set_new(o, "proj", json_integer((json_int_t)m->opts.proj));
     rg_lm_opts lm = m->lm;
@@ -171,16 +229,17 @@ char *model_description(const model *m)
     return text;
 }
 
-/* Characters as strings; bytes, which are no characters, as numbers. */
+/* Words and characters as strings; bytes, which are no characters, as numbers. */
 char *model_vocabulary(const model *m)
 {
     if (m->net)
         return net_vocabulary(m);
-    json_t *list = json_array();
+    const bool bytes = m->unit == RG_UNIT_BYTE;
+    json_t *list = m->symbol ? json_array() : net_words(&m->words);
     char text[5];
-    for (int64_t v = 0; list && v < m->lm.V; v++) {
-        size_t n = rg_symbol_text(text, m->symbol[v], m->bytes);
-        json_array_append_new(list, m->bytes ? json_integer(m->symbol[v]) : json_stringn(text, n));
+    for (int64_t v = 0; list && m->symbol && v < m->lm.V; v++) {
+        size_t n = rg_symbol_text(text, m->symbol[v], bytes);
+        json_array_append_new(list, bytes ? json_integer(m->symbol[v]) : json_stringn(text, n));
     }
     char *out = json_dumps(list, JSON_COMPACT);
     json_decref(list);
@@ -209,20 +268,28 @@ static int damaged(const model *m, const char *what)
     return fail(BAD_DATA, "%s: %s: no checkpoint of `retrograd train`", m->path, what);
 }
 
-static int read_vocabulary(model *m, const char *text)
+static bool read_symbols(model *m, const json_t *list, size_t n)
 {
-    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
-    size_t n = json_array_size(list);
+    const bool bytes = m->unit == RG_UNIT_BYTE;
     bool good = n > 0 && (m->symbol = malloc(n * sizeof *m->symbol)) != NULL;
     for (size_t v = 0; good && v < n; v++) {
         json_t *item = json_array_get(list, v);
-        if (m->bytes)
+        if (bytes)
             m->symbol[v] = (uint32_t)json_integer_value(item);
         else
             good = code_point(&m->symbol[v], json_string_value(item));
         good = good && (v == 0 || m->symbol[v] > m->symbol[v - 1]);
-        good = good && (!m->bytes || m->symbol[v] < 256);
+        good = good && (!bytes || m->symbol[v] < 256);
     }
+    return good;
+}
+
+static int read_vocabulary(model *m, const char *text)
+{
+    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
+    const size_t n = json_array_size(list);
+    const bool good = n > 0 && (m->unit == RG_UNIT_WORD ? net_read_words(&m->words, list)
+                                                        : read_symbols(m, list, n));
     m->lm.V = (int64_t)n;
     json_decref(list);
     return good ? DONE : damaged(m, "vocabulary");
@@ -246,19 +313,22 @@ static int read_description(model *m, const char *text)
         m->lm.layers = layers;
         m->lm.embed = embed;
         m->real = strcmp(dtype, "f64") == 0 ? RG_F64 : RG_F32;
-        m->bytes = strcmp(symbols, "bytes") == 0;
+        m->unit = strcmp(symbols, "words") == 0 ? RG_UNIT_WORD
+                : strcmp(symbols, "bytes") == 0 ? RG_UNIT_BYTE : RG_UNIT_CHAR;
     }
     json_decref(o);
     return bad ? damaged(m, "model") : DONE;
 }
 
-/* Every weight, by building the model once. */
-static int declare(model *m)
+/* By building the model once. */
+int model_declare(const model *m)
 {
     rg_lm lm;
+    if (m->net)
+        return net_declare(m);
     rg_status st = rg_lm_create(&lm, m->params, &m->lm, 1, 1);
     if (st)
-        fail(exit_code(st), "%s: %s", m->path,
+        fail(exit_code(st), "%s%s%s", m->path, *m->path ? ": " : "",
              lm.graph ? rg_graph_message(lm.graph) : rg_params_message(m->params));
     rg_lm_destroy(&lm);
     return exit_code(st);
@@ -268,7 +338,7 @@ static int load(model *m)
 {
     if (rg_params_create(&m->params, 0, &(rg_params_opts){ .real = m->real }))
         return fail(RUN_TIME, "no memory");
-    int code = m->net ? net_declare(m) : declare(m);
+    int code = model_declare(m);
     if (code)
         return code;
     rg_status st = rg_params_load(&m->params, 1, m->path, NULL);

@@ -95,30 +95,7 @@ static rg_task_opts opts_of(const settings *s, const rg_dataset *d, const rg_cel
     };
 }
 
-/* Vectors from a file into the embedding, which is then perhaps held. */
-static int pretrained(model *m, const settings *s)
-{
-    const net *n = m->net;
-    size_t found = 0;
-    if (s->freeze && rg_params_freeze(m->params, "embed", true))
-        return fail(RUN_TIME, "%s", rg_params_message(m->params));
-    if (!s->embedding || s->resume)
-        return DONE;
-    if (!n->in.word || n->unit != RG_UNIT_WORD)
-        return fail(USAGE, "--embedding: vectors are of words (--units word)");
-    if (!n->opts.embed)
-        return fail(USAGE, "--embedding needs --embed, the width of its vectors");
-    rg_status st = rg_embedding_load(m->params, "embed.E", s->embedding, n->in.word, n->in.n,
-                                     &found);
-    if (st)
-        return fail(st == RG_EIO ? RUN_TIME : BAD_DATA, "%s", rg_params_message(m->params));
-    note("embed  %zu of %zu words have a vector in %s%s", found, n->in.n, s->embedding,
-         s->freeze ? "; they are not trained" : "");
-    return found ? DONE : fail(BAD_DATA, "%s: none of the %zu words has a vector", s->embedding,
-                               n->in.n);
-}
-
-int net_declare(model *m)
+int net_declare(const model *m)
 {
     rg_task_model one;
     rg_status st = rg_task_create(&one, m->params, &m->net->opts, 1, 1);
@@ -181,7 +158,7 @@ int net_new(model *m, const settings *s, const rg_dataset *d, const char *const 
         code = fail(RUN_TIME, "no memory");
     if (code == DONE)
         code = net_declare(m);
-    return code ? code : pretrained(m, s);
+    return code ? code : model_embed(m, s->resume ? NULL : s->embedding, s->freeze);
 }
 
 /* ---- In words -------------------------------------------------------------------------------- */

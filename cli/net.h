@@ -36,10 +36,13 @@ int64_t net_grain(const net *n);
 /* As JSON, to be freed; NULL without memory. */
 char *net_description(const model *m);
 char *net_vocabulary(const model *m);
+/* Words as a list, or how many there are where they have no names; and back. */
+json_t *net_words(const rg_vocab *v);
+bool    net_read_words(rg_vocab *v, const json_t *list);
 /* From these; the store is not made yet. DONE or said why. */
 int  net_read(model *m, const char *description, const char *vocabulary);
 /* Declare every weight in the model's store. DONE or said why. */
-int  net_declare(model *m);
+int  net_declare(const model *m);
 /* "classify gru 1x64 both ways, 30 symbols, 9 classes" */
 const char *net_title(char *out, size_t size, const model *m);
 

@@ -60,7 +60,7 @@ char *net_description(const model *m)
     return text;
 }
 
-static json_t *words_of(const rg_vocab *v)
+json_t *net_words(const rg_vocab *v)
 {
     if (!v->word)
         return json_integer((json_int_t)v->n);
@@ -81,8 +81,8 @@ static json_t *numbers_of(const double *x, size_t n)
 char *net_vocabulary(const model *m)
 {
     const net *n = m->net;
-    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "inputs", words_of(&n->in),
-                          "outputs", words_of(&n->out),
+    json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "inputs", net_words(&n->in),
+                          "outputs", net_words(&n->out),
                           "shift", numbers_of(n->shift[0], n->columns[0]),
                           "scale", numbers_of(n->scale[0], n->columns[0]),
                           "output_shift", numbers_of(n->shift[1], n->columns[1]),
@@ -99,7 +99,7 @@ static int damaged(const model *m, const char *what)
     return fail(BAD_DATA, "%s: %s: no checkpoint of `retrograd train`", m->path, what);
 }
 
-static bool read_words(rg_vocab *v, const json_t *list)
+bool net_read_words(rg_vocab *v, const json_t *list)
 {
     const size_t n = json_array_size(list);
     if (json_is_integer(list)) {
@@ -132,8 +132,8 @@ static int read_vocabulary(model *m, const char *text)
     const json_t *out = json_object_get(o, "output_scale");
     n->columns[0] = (size_t)n->opts.features;
     n->columns[1] = json_array_size(out);
-    bool good = o && read_words(&n->in, json_object_get(o, "inputs")) &&
-                read_words(&n->out, json_object_get(o, "outputs")) &&
+    bool good = o && net_read_words(&n->in, json_object_get(o, "inputs")) &&
+                net_read_words(&n->out, json_object_get(o, "outputs")) &&
                 read_numbers(&n->shift[0], n->columns[0], json_object_get(o, "shift")) &&
                 read_numbers(&n->scale[0], n->columns[0], json_object_get(o, "scale")) &&
                 read_numbers(&n->shift[1], n->columns[1], json_object_get(o, "output_shift")) &&

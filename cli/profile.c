@@ -14,14 +14,15 @@
 static int invent(profile *p)
 {
     const settings *s = p->s;
-    rg_corpus corpus = { .V = (size_t)s->symbols, .bytes = s->symbols <= 256 };
-    corpus.symbol = malloc(corpus.V * sizeof *corpus.symbol);
-    if (!corpus.symbol)
+    lm_text t = { .unit = s->symbols <= 256 ? RG_UNIT_BYTE : RG_UNIT_CHAR,
+               .corpus = { .V = (size_t)s->symbols } };
+    t.corpus.symbol = malloc(t.corpus.V * sizeof *t.corpus.symbol);
+    if (!t.corpus.symbol)
         return fail(RUN_TIME, "no memory");
-    for (size_t v = 0; v < corpus.V; v++)
-        corpus.symbol[v] = (uint32_t)v;
-    int code = model_new(&p->m, s, &corpus);
-    free(corpus.symbol);
+    for (size_t v = 0; v < t.corpus.V; v++)
+        t.corpus.symbol[v] = (uint32_t)v;
+    int code = model_new(&p->m, s, &t);
+    free(t.corpus.symbol);
     return code;
 }
 

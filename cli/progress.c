@@ -79,7 +79,7 @@ void progress_clear(void)
 
 void progress_draw(const progress_line *p)
 {
-    char line[512], left[32], blocks[25] = "", bits[32] = "";
+    char line[512], left[32], blocks[25] = "", beside[48] = "";
     double now = seconds();
     if (bar.kind != BAR || now - bar.drawn < 0.1)
         return;
@@ -88,11 +88,11 @@ void progress_draw(const progress_line *p)
         memset(blocks, '.', 20);
         memset(blocks, '#', (size_t)(20 * p->step / p->total) % 21);
     }
-    if (p->bpc >= 0)
-        (void)snprintf(bits, sizeof bits, " (%.2f bpc)", p->bpc);
+    if (p->name)
+        (void)snprintf(beside, sizeof beside, " (%.2f %s)", p->measure, p->name);
     (void)snprintf(line, sizeof line, "step %llu%s%.0llu [%s] loss %.3f%s  |g| %.2g  "
                    "lr %.2g  %.0f %s/s  %s left", (unsigned long long)p->step,
-                   p->total ? "/" : "", (unsigned long long)p->total, blocks, p->loss, bits,
+                   p->total ? "/" : "", (unsigned long long)p->total, blocks, p->loss, beside,
                    p->grad_norm, p->lr, p->per_second, p->unit, left);
     line[width() < sizeof line ? width() : sizeof line - 1] = '\0';
     send("\r");
@@ -120,18 +120,28 @@ void progress_text(const char *format, ...)
     bar.shown = true;
 }
 
+bool progress_reading(void *user, double share)
+{
+    double *last = user;
+    if (seconds() - *last < 2)
+        return true;
+    *last = seconds();
+    note("data   reading, %.0f %%", 100 * share);
+    return true;
+}
+
 void progress_log(const progress_line *p)
 {
-    char total[32] = "", left[32] = "", bits[32] = "";
+    char total[32] = "", left[32] = "", beside[48] = "";
     if (bar.kind != PLAIN)
         return;
     if (p->total)
         (void)snprintf(total, sizeof total, " of=%llu", (unsigned long long)p->total);
     if (p->seconds_left >= 0)
         (void)snprintf(left, sizeof left, " left_s=%.0f", p->seconds_left);
-    if (!(p->bpc < 0))
-        (void)snprintf(bits, sizeof bits, " bpc=%.4f", p->bpc);
+    if (p->name)
+        (void)snprintf(beside, sizeof beside, " %s=%.4f", p->name, p->measure);
     note("step=%llu%s epoch=%.3f loss=%.4f%s grad_norm=%.3g lr=%.3g %s_s=%.0f%s",
-         (unsigned long long)p->step, total, p->epoch, p->loss, bits, p->grad_norm, p->lr,
+         (unsigned long long)p->step, total, p->epoch, p->loss, beside, p->grad_norm, p->lr,
          p->unit, p->per_second, left);
 }

@@ -1,20 +1,23 @@
 /* cli/sample.c -- `retrograd sample`: text that a model makes up. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/model.h"
+#include "cli/options.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The prime as ids. Characters that the model has never seen are named, all of them. */
-static int read_prime(rg_corpus *prime, const model *m, const char *text)
+static int read_characters(rg_corpus *prime, const model *m, const char *text)
 {
+    const bool bytes = m->unit == RG_UNIT_BYTE;
     char unseen[256] = "", piece[5];
-    rg_corpus_opts opts = { .bytes = m->bytes };
+    rg_corpus_opts opts = { .bytes = bytes };
     rg_status st = rg_corpus_decode(prime, "--prime", text, strlen(text), &opts);
     if (st)
         return fail(USAGE, "%s", prime->message);
-    for (size_t v = 0, w = 0, n = 0; v < prime->V && !m->bytes; v++) {
+    for (size_t v = 0, w = 0, n = 0; v < prime->V && !bytes; v++) {
         while (w < (size_t)m->lm.V && m->symbol[w] < prime->symbol[v])
             w++;
         if (w < (size_t)m->lm.V && m->symbol[w] == prime->symbol[v])
@@ -27,33 +30,59 @@ static int read_prime(rg_corpus *prime, const model *m, const char *text)
     rg_corpus_destroy(prime);
     if (*unseen)
         return fail(USAGE, "--prime: the model has never seen %s", unseen);
-    opts = (rg_corpus_opts){ .bytes = m->bytes, .symbol = m->symbol, .V = (size_t)m->lm.V };
+    opts = (rg_corpus_opts){ .bytes = bytes, .symbol = m->symbol, .V = (size_t)m->lm.V };
     st = rg_corpus_decode(prime, "--prime", text, strlen(text), &opts);
     return st ? fail(USAGE, "%s", prime->message) : DONE;
 }
 
-/* Where --prime is not given: a line end if the model knows it, else its first symbol. */
+/* Words that the model does not know are read as RG_UNKNOWN, and counted. */
+static int read_words(rg_words *prime, const model *m, const char *text)
+{
+    const rg_words_opts opts = { .vocab = &m->words };
+    rg_status st = rg_words_decode(prime, "--prime", text, strlen(text), &opts);
+    if (st)
+        return fail(USAGE, "%s", prime->message);
+    if (prime->unknown)
+        warn("--prime: %zu of %zu words are unknown, and read as " RG_UNKNOWN, prime->unknown,
+             prime->n);
+    return DONE;
+}
+
+static int read_prime(lm_text *prime, const model *m, const char *what)
+{
+    prime->unit = m->unit;
+    return m->unit == RG_UNIT_WORD ? read_words(&prime->words, m, what)
+                                   : read_characters(&prime->corpus, m, what);
+}
+
+/* Where --prime is not given: a line end if the model knows it, RG_UNKNOWN if it is of words; else
+ * its first symbol. */
 static rg_span start_of(const model *m, int32_t *id)
 {
     *id = 0;
+    if (m->unit == RG_UNIT_WORD) {
+        const int32_t unknown = rg_vocab_find(&m->words, RG_UNKNOWN, sizeof RG_UNKNOWN - 1);
+        *id = unknown < 0 ? 0 : unknown;
+        return (rg_span){ id, 1 };
+    }
     for (int32_t v = 0; v < m->lm.V; v++)
         if (m->symbol[v] == '\n')
             *id = v;
     return (rg_span){ id, 1 };
 }
 
-/* Characters to a stream as they come. */
-static int write_text(FILE *out, rg_sampler *sampler, const model *m, int64_t length)
+/* The prime, then symbols to a stream as they come. */
+static int write_text(FILE *out, rg_sampler *sampler, const model *m, const settings *s)
 {
-    char piece[5];
+    const char *prime = s->prime ? s->prime : "";
+    const bool apart = !*prime || isspace((unsigned char)prime[strlen(prime) - 1]);
     int32_t id;
-    for (int64_t i = 0; i < length; i++) {
+    (void)fputs(prime, out);
+    for (int64_t i = 0; i < s->length && !ferror(out); i++) { /* finish_output() says why */
         rg_status st = rg_sampler_next(&id, sampler);
         if (st)
             return fail(exit_code(st), "%s", rg_sampler_message(sampler));
-        size_t n = rg_symbol_text(piece, m->symbol[id], m->bytes);
-        if (fwrite(piece, 1, n, out) != n)
-            return DONE; /* finish_output() says why */
+        model_put(out, m, id, i == 0 && apart);
     }
     return DONE;
 }
@@ -66,15 +95,14 @@ static int write_json(rg_sampler *sampler, const model *m, const settings *s)
     FILE *memory = open_memstream(&text, &n);
     if (!memory)
         return fail(RUN_TIME, "no memory");
-    if (s->prime)
-        (void)fputs(s->prime, memory);
-    int code = write_text(memory, sampler, m, s->length);
+    int code = write_text(memory, sampler, m, s);
     if (fclose(memory) && code == DONE)
         code = fail(RUN_TIME, "no memory");
-    json_t *value = m->bytes ? json_array() : json_stringn(text, n);
-    for (size_t i = 0; m->bytes && i < n; i++)
+    const bool bytes = m->unit == RG_UNIT_BYTE;
+    json_t *value = bytes ? json_array() : json_stringn(text, n);
+    for (size_t i = 0; bytes && i < n; i++)
         json_array_append_new(value, json_integer((unsigned char)text[i]));
-    json_t *o = json_pack("{s:i, s:o, s:I}", "v", 1, m->bytes ? "bytes" : "text", value, "seed",
+    json_t *o = json_pack("{s:i, s:o, s:I}", "v", 1, bytes ? "bytes" : "text", value, "seed",
                           (json_int_t)s->seed);
     if (code == DONE && o) {
         json_dumpf(o, stdout, JSON_COMPACT);
@@ -89,9 +117,7 @@ static int write_all(rg_sampler *sampler, const model *m, const settings *s)
 {
     if (s->json)
         return write_json(sampler, m, s);
-    if (s->prime)
-        fputs(s->prime, stdout);
-    int code = write_text(stdout, sampler, m, s->length);
+    int code = write_text(stdout, sampler, m, s);
     if (code == DONE)
         putchar('\n');
     return code;
@@ -100,8 +126,10 @@ static int write_all(rg_sampler *sampler, const model *m, const settings *s)
 static int sample(const model *m, const settings *s, rg_span prime)
 {
     rg_sampler *sampler;
+    int32_t unknown;
     rg_sampler_opts opts = {
         .temperature = s->temperature, .top_k = s->top_k, .prime = prime,
+        .never = model_never(m, &unknown),
         .seed = (uint64_t)s->seed, .plan = { .real = m->real, .threads = (int)s->threads },
     };
     rg_status st = rg_sampler_create(&sampler, m->params, &m->lm, &opts);
@@ -115,18 +143,21 @@ static int sample(const model *m, const settings *s, rg_span prime)
 int sample_main(settings *s)
 {
     model m;
-    rg_corpus prime = { .n = 0 };
+    lm_text prime = { .unit = RG_UNIT_CHAR };
     int32_t start;
     int code = model_open(&m, s->operand[0]);
     if (code)
         return code;
     if (m.net)
         code = fail(USAGE, "%s writes no text: retrograd predict asks it", m.path);
+    if (code == DONE && m.unit == RG_UNIT_WORD && option_origin(s, "length") == FROM_DEFAULT)
+        s->length = 100;
     if (code == DONE && s->prime && *s->prime)
         code = read_prime(&prime, &m, s->prime);
+    const rg_span read = text_part(&prime, RG_PART_ALL);
     if (code == DONE)
-        code = sample(&m, s, prime.n ? rg_corpus_part(&prime, RG_PART_ALL) : start_of(&m, &start));
-    rg_corpus_destroy(&prime);
+        code = sample(&m, s, read.n ? read : start_of(&m, &start));
+    text_close(&prime);
     model_close(&m);
     return code;
 }

@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli/session.h"
 #include "cli/config.h"
+#include "cli/net.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -84,7 +85,7 @@ static void whole_paths(json_t *chosen, const settings *s)
 {
     const struct { const char *option, *path; } file[] = {
         { "data", s->data }, { "valid", s->valid }, { "test", s->test }, { "labels", s->labels },
-        { "test-labels", s->test_labels }, { "embedding", s->embedding },
+        { "test-labels", s->test_labels }, { "embedding", s->embedding }, { "vocab", s->vocab },
     };
     for (size_t i = 0; chosen && i < sizeof file / sizeof *file; i++) {
         char *whole = file[i].path ? realpath(file[i].path, NULL) : NULL;
@@ -119,7 +120,7 @@ static int open_folder(session *x)
     if (code == DONE && !x->s->resume)
         code = write_config(x);
     if (code == DONE)
-        code = metrics_open(&x->metrics, &x->f, x->task->measures,
+        code = metrics_open(&x->metrics, &x->f, x->task->measures, x->task->measure,
                             rg_trainer_facts(x->trainer).step, x->at.evaluated);
     if (code == DONE)
         note("run    %s", x->f.path);
@@ -144,10 +145,11 @@ int session_open(session *x, settings *s)
 {
     static const task *const task_of[] = { &lm_task, &class_task, &class_task, &sequence_task,
                                            &value_task };
+    const bool words = s->task == LM && net_unit(s) == RG_UNIT_WORD;
     uint64_t horizon = x->horizon;
     folder f = x->f;
     *x = (session){ .s = s, .f = f, .horizon = horizon, .metrics = { .jsonl = -1, .csv = -1 },
-                    .at = { .best_loss = INFINITY }, .began = seconds(), .task = task_of[s->task] };
+                    .at = { .best_loss = INFINITY }, .began = seconds(), .task = words ? &word_task : task_of[s->task] };
     progress_setup(s);
     int code = x->task->load(x);
     if (code)

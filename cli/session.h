@@ -28,9 +28,9 @@ typedef struct task task;
 typedef struct session {
     settings   *s;
     const task *task;
-    rg_corpus   corpus;
+    lm_text     text;                 /* of lm */
     rg_span     train, valid, test;
-    double      baseline[2][ORDERS];  /* bits per character on test and on valid */
+    double      baseline[2][ORDERS];  /* bits per position of the text on test and on valid */
     struct course *course;            /* of other tasks than lm */
     model       m;
     rg_trainer *trainer;
@@ -58,8 +58,9 @@ typedef struct session {
 struct task {
     const char        *unit;      /* of positions: "chars" */
     const char *const *measures;  /* beside the loss: columns of the metrics; NULL at the end */
+    double           (*measure)(double loss);  /* the first of them; NULL: not of the loss alone */
     const char        *axis;      /* of the picture */
-    bool               bits;      /* losses are shown in bits, too */
+    bool               log_axis;
     /* Data, its parts, baselines; sets x->sha256, per_step, windows. */
     int     (*load)(session *x);
     /* Model and trainer. */
@@ -79,7 +80,8 @@ struct task {
     void    (*close)(session *x);
 };
 
-extern const task lm_task, class_task, sequence_task, value_task;
+/* lm_task is of characters and bytes. */
+extern const task lm_task, word_task, class_task, sequence_task, value_task;
 
 /* session.c: everything that the loop needs; session_close() frees what there is. */
 int  session_open(session *x, settings *s);

@@ -14,18 +14,18 @@ const command commands[] = {
       "fit a model to a text, a table, a series, images",
       "retrograd train --data book.txt --embed 64 --steps 4000 --schedule cosine",
       "Fits a recurrent model and writes a run folder: configuration, metrics, loss curve, "
-      "checkpoints. Task lm learns to write a text: its first 90 % of characters train, the next "
-      "5 % validate, the last 5 % test. classify learns a label for every row of a table (or "
-      "image, or array), tag one for every step, seq2seq another sequence, forecast the next "
-      "values of a series. What one gets without a model is printed beside every result. The first "
-      "limit reached ends the run; Ctrl-C saves and --resume continues, to the same bits." },
+      "checkpoints. Task lm learns to write a text, by characters, words or bytes: its first 90 % "
+      "train, the next 5 % validate, the last 5 % test. classify learns a label for every row of a "
+      "table (or image, or array), tag one for every step, seq2seq another sequence, forecast the "
+      "next values of a series. What one gets without a model is printed beside every result. The "
+      "first limit reached ends the run; Ctrl-C saves and --resume continues, to the same bits." },
     { "eval", eval_main, "RUN", true,
       "how good a model is on a part of its data, or on other data",
       "retrograd eval runs/book-lstm-1",
-      "Of a character model: bits per character on the run's test part, or on the text given with "
-      "--data, state carried from beginning to end. Of other tasks: accuracy and macro-F1, error "
-      "rate of symbols, or RMSE, with what one gets without a model beside them. RUN is a run "
-      "folder (its best checkpoint) or a checkpoint file." },
+      "Of a model of a text: bits per character, or perplexity per word, on the run's test part or "
+      "on the text given with --data, state carried from beginning to end. Of other tasks: accuracy "
+      "and macro-F1, error rate of symbols, or RMSE, with what one gets without a model beside "
+      "them. RUN is a run folder (its best checkpoint) or a checkpoint file." },
     { "predict", predict_main, "RUN", true,
       "a line in, a line out",
       "echo Nakamura | retrograd predict runs/surnames-gru-1 --top-k 3",
@@ -35,7 +35,8 @@ const command commands[] = {
     { "sample", sample_main, "RUN", true,
       "write text with a model",
       "retrograd sample runs/book-lstm-1 --prime \"It was \" --temperature 0.7 --length 500",
-      "Writes text that the model makes up, character by character, on standard output. RUN is a "
+      "Writes text that the model makes up, character by character or word by word, on standard "
+      "output. Of words <unk> is never drawn: the others share its probability. RUN is a "
       "run folder (its best checkpoint) or a checkpoint file." },
     { "gradcheck", gradcheck_main, "", false,
       "prove a cell's gradients",
@@ -67,8 +68,8 @@ const command commands[] = {
     { "data", data_main, "FILE", true,
       "what is in a file, and how far one gets without a model",
       "retrograd data names.tsv --task classify",
-      "Of a text: characters, words, parts, and the bits per character of count models. Of a "
-      "table: its columns. With --task: rows and their lengths by part, classes or tags, and the "
+      "Of a text: characters, words, parts, and the bits per character of count models; with "
+      "--units word the vocabulary, and their perplexity per word. Of a table: its columns. With --task: rows and their lengths by part, classes or tags, and the "
       "scores of answers that need no model, as train would print them." },
     { "info", info_main, "RUN", false,
       "describe this build, a run, a file or a cell",
@@ -134,8 +135,16 @@ const option_spec options[] = {
     { "test-labels", "", 0, TEXT, AT(test_labels), 0, 0, "FILE", NULL, data,
       "array of the classes of --test's", TRAIN | DATA, KEPT | FIXED },
     { "units", "unit tokens", 0, CHOICE, AT(units), 0, 0, "char|word|byte|number", "char", data,
-      "steps of an input: characters, words between blanks, bytes; or its columns are numbers",
+      "steps of a text or an input: characters, words between blanks, bytes; or an input's columns "
+      "are numbers", TRAIN | DATA, KEPT | FIXED },
+    { "vocab", "vocabulary dictionary", 0, TEXT, AT(vocab), 0, 0, "FILE", NULL, data,
+      "the words that are known, one a line; all others are its line <unk> [made from the training "
+      "part]", TRAIN | DATA, KEPT | FIXED },
+    { "vocab-size", "max-vocab", 0, WHOLE, AT(vocab_size), 2, 1e7, "N", NULL, data,
+      "most frequent words of the training part that are known, with <unk> [10000; of a table all]",
       TRAIN | DATA, KEPT | FIXED },
+    { "min-count", "min-freq", 0, WHOLE, AT(min_count), 1, BIG, "N", NULL, data,
+      "a known word occurs so often in the training part [1]", TRAIN | DATA, KEPT | FIXED },
     { "label-units", "target-units", 0, CHOICE, AT(label_units), 0, 0, "auto|char|word", "auto",
       data, "steps of tags and target sequences; auto is --units for tags, words for sequences",
       TRAIN | DATA, KEPT | FIXED },
@@ -151,7 +160,8 @@ const option_spec options[] = {
       "forecast: rows to come that are said, from the --seq-len rows before", TRAIN | DATA,
       KEPT | FIXED },
     { "bytes", "binary", 0, FLAG, AT(bytes), 0, 0, "", NULL, data,
-      "symbols are bytes, not characters: takes any file", TRAIN | DATA, KEPT | FIXED },
+      "the same as --units byte: symbols are bytes, not characters; takes any file", TRAIN | DATA,
+      KEPT | FIXED },
     { "labels", "", 0, TEXT, AT(labels), 0, 0, "FILE", NULL, what,
       "array of the classes of --data's images or arrays", EVAL, 0 },
     { "part", "split", 0, CHOICE, AT(part), 0, 0, "auto|all|train|valid|test", "auto", what,
@@ -245,7 +255,7 @@ const option_spec options[] = {
     { "epochs", "max-epochs", 0, WHOLE, AT(epochs), 1, BIG, "N", NULL, limits,
       "passes over the training part [10, if no other limit is given]", TRAIN, KEPT },
     { "steps", "max-steps iterations max-iters", 0, WHOLE, AT(steps), 1, BIG, "N", NULL, limits,
-      "windows of --seq-len characters in all rows", TRAIN, KEPT },
+      "windows of --seq-len characters (or words) in all rows", TRAIN, KEPT },
     { "minutes", "max-minutes time", 0, REAL, AT(minutes), 1e-3, 1e9, "X", NULL, limits,
       "time spent training, over all sessions of the run", TRAIN, KEPT },
     { "patience", "early-stopping", 0, WHOLE, AT(patience), 0, BIG, "N", "0", limits,
@@ -262,7 +272,7 @@ const option_spec options[] = {
     { "save-every", "save-interval", 0, WHOLE, AT(save_every), 0, BIG, "N", "0", folder,
       "steps between saves; 0 is at every evaluation", TRAIN, KEPT },
     { "sample-length", "", 0, WHOLE, AT(sample_length), 0, 100000, "N", "160", folder,
-      "characters of the sample after an evaluation", TRAIN, KEPT },
+      "characters of the sample after an evaluation; of words [30]", TRAIN, KEPT },
     { "gradflow-every", "", 0, WHOLE, AT(gradflow_every), 1, BIG, "N", NULL, folder,
       "steps between looks at the gradient's course: gradflow.svg, lines in metrics.jsonl [never]",
       TRAIN, KEPT },
@@ -275,18 +285,19 @@ const option_spec options[] = {
       "plan, time some steps, report memory, time and baselines, write nothing, end", TRAIN, 0 },
 
     { "length", "n num-chars", 0, WHOLE, AT(length), 0, BIG, "N", "500", what,
-      "characters to write", SAMPLE, 0 },
+      "characters to write; of words [100]", SAMPLE, 0 },
     { "temperature", "temp", 0, REAL, AT(temperature), 0, 1e6, "X", "0.7", what,
       "below 1 plainer, above 1 wilder; 0 always takes the likeliest", SAMPLE, 0 },
     { "top-k", "topk", 0, WHOLE, AT(top_k), 0, BIG, "N", "0", what,
-      "draw among the N likeliest characters; 0 is all", SAMPLE, 0 },
+      "draw among the N likeliest characters or words; 0 is all", SAMPLE, 0 },
     { "top-k", "topk best", 0, WHOLE, AT(top_k), 1, 65536, "N", "1", what,
       "say so many classes, with their probabilities, or so many answers of the beam", PREDICT, 0 },
     { "beam", "beam-width", 0, WHOLE, AT(beam), 1, 256, "N", "1", what,
       "seq2seq: answers that are followed at once; 1 takes the likeliest symbol at every step",
       EVAL | PREDICT, 0 },
     { "prime", "start seed-text prompt prefix", 0, TEXT, AT(prime), 0, 0, "TEXT", NULL, what,
-      "text that the model reads first; it is printed too [a line end]", SAMPLE, 0 },
+      "text that the model reads first; it is printed too [a line end; of words <unk>]", SAMPLE,
+      0 },
     { "seed", "random-seed", 0, WHOLE, AT(seed), 0, BIG, "N", "1", what,
       "another seed, another text", SAMPLE, 0 },
     { "batch", "batch-size rows", 0, WHOLE, AT(batch), 1, 65536, "N", "1", what,

@@ -53,7 +53,8 @@ static int take_config(settings *s)
 /* Options that belong to some tasks only. */
 static int check_task(const settings *s)
 {
-    enum { ROWS = 1 << CLASSIFY | 1 << TAG | 1 << SEQ2SEQ, NOT_LM = ROWS | 1 << FORECAST };
+    enum { ROWS = 1 << CLASSIFY | 1 << TAG | 1 << SEQ2SEQ, NOT_LM = ROWS | 1 << FORECAST,
+           WORDS = ROWS | 1 << LM };
     static const struct { const char *option; unsigned tasks; const char *names; } only[] = {
         { "bytes", 1 << LM, "lm" }, { "sample-length", 1 << LM, "lm" },
         { "tbptt", 1 << LM | 1 << TAG | 1 << FORECAST, "lm, tag and forecast: a class and a "
@@ -62,7 +63,10 @@ static int check_task(const settings *s)
         { "valid", ROWS, "classify, tag and seq2seq" },
         { "test", ROWS, "classify, tag and seq2seq" },
         { "split", ROWS, "classify, tag and seq2seq" },
-        { "units", ROWS, "classify, tag and seq2seq" },
+        { "units", WORDS, "lm, classify, tag and seq2seq" },
+        { "vocab", WORDS, "lm, classify, tag and seq2seq" },
+        { "vocab-size", WORDS, "lm, classify, tag and seq2seq" },
+        { "min-count", WORDS, "lm, classify, tag and seq2seq" },
         { "label-units", 1 << TAG | 1 << SEQ2SEQ, "tag and seq2seq" },
         { "labels", 1 << CLASSIFY | 1 << TAG, "classify and tag" },
         { "test-labels", 1 << CLASSIFY | 1 << TAG, "classify and tag" },
@@ -70,8 +74,8 @@ static int check_task(const settings *s)
         { "input-column", NOT_LM, "other tasks than lm" },
         { "label-column", NOT_LM, "other tasks than lm" },
         { "horizon", 1 << FORECAST, "forecast" },
-        { "embedding", ROWS, "classify, tag and seq2seq" },
-        { "freeze", ROWS, "classify, tag and seq2seq" },
+        { "embedding", WORDS, "lm, classify, tag and seq2seq" },
+        { "freeze", WORDS, "lm, classify, tag and seq2seq" },
         { "bidirectional", NOT_LM, "other tasks than lm" },
         { "readout", 1 << CLASSIFY | 1 << FORECAST, "classify and forecast" },
         { "attention", 1 << SEQ2SEQ, "seq2seq" }, { "decoder", 1 << SEQ2SEQ, "seq2seq" },
@@ -114,8 +118,14 @@ static int settle(settings *s)
     int code = check_task(s);
     if (code == DONE)
         code = check_course(s);
+    if (code == DONE)
+        code = text_units(s);
+    if (code == DONE)
+        code = text_vocabulary_ok(s);
     if (code)
         return code;
+    if (option_origin(s, "sample-length") == FROM_DEFAULT && net_unit(s) == RG_UNIT_WORD)
+        s->sample_length = 30;
     if (option_origin(s, "weight-decay") == FROM_DEFAULT && s->optimizer == RG_ADAMW)
         s->weight_decay = 0.01;
     if (!s->decay_every)

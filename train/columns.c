@@ -183,12 +183,12 @@ static rg_status choose(rg_maker *m, rg_vocab *v, const rg_columns *c, const rg_
 }
 
 static rg_status unknown(rg_maker *m, const walk *w, const rg_columns *c, const rg_vocab *v,
-                         const char *word, size_t n)
+                         const rg_field *f, const char *word, size_t n)
 {
     char quoted[RG_QUOTED];
     rg_err what;
-    rg_fail(&what, RG_EINDEX, "'%s' is none of the %zu that the training part has",
-            rg_quoted(quoted, word, n), v->n);
+    rg_fail(&what, RG_EINDEX, "'%s' is none of the %zu that %s has", rg_quoted(quoted, word, n),
+            v->n, f->vocab ? "the vocabulary" : "the training part");
     return refuse(m, w, c, RG_EINDEX, what.text);
 }
 
@@ -205,7 +205,7 @@ static rg_status encode(rg_maker *m, const rg_ragged *r, const rg_vocab *v, cons
         while (rg_unit_next(f->unit, &at, end, &word, &n, &bad)) {
             *id = rg_vocab_find(v, word, n);
             if (*id < 0 && (*id = none) < 0)
-                return unknown(m, &w, c, v, word, n);
+                return unknown(m, &w, c, v, f, word, n);
             id++;
         }
         if (id < r->id + r->start[w.i] + r->length[w.i])
