@@ -1,4 +1,4 @@
-/* cli/data_words.c -- `retrograd data --units word`: a text as a language model of words reads it. */
+/* cli/data_words.c -- `retrograd data --units word`: a text as a model of words reads it. */
 #include "cli/data.h"
 #include "cli/text.h"
 

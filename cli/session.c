@@ -149,7 +149,8 @@ int session_open(session *x, settings *s)
     uint64_t horizon = x->horizon;
     folder f = x->f;
     *x = (session){ .s = s, .f = f, .horizon = horizon, .metrics = { .jsonl = -1, .csv = -1 },
-                    .at = { .best_loss = INFINITY }, .began = seconds(), .task = words ? &word_task : task_of[s->task] };
+                    .at = { .best_loss = INFINITY }, .began = seconds(),
+                    .task = words ? &word_task : task_of[s->task] };
     progress_setup(s);
     int code = x->task->load(x);
     if (code)

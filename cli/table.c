@@ -23,9 +23,9 @@ const command commands[] = {
       "how good a model is on a part of its data, or on other data",
       "retrograd eval runs/book-lstm-1",
       "Of a model of a text: bits per character, or perplexity per word, on the run's test part or "
-      "on the text given with --data, state carried from beginning to end. Of other tasks: accuracy "
-      "and macro-F1, error rate of symbols, or RMSE, with what one gets without a model beside "
-      "them. RUN is a run folder (its best checkpoint) or a checkpoint file." },
+      "on the text given with --data, state carried from beginning to end. Of other tasks: "
+      "accuracy and macro-F1, error rate of symbols, or RMSE, with what one gets without a model "
+      "beside them. RUN is a run folder (its best checkpoint) or a checkpoint file." },
     { "predict", predict_main, "RUN", true,
       "a line in, a line out",
       "echo Nakamura | retrograd predict runs/surnames-gru-1 --top-k 3",
@@ -69,8 +69,9 @@ const command commands[] = {
       "what is in a file, and how far one gets without a model",
       "retrograd data names.tsv --task classify",
       "Of a text: characters, words, parts, and the bits per character of count models; with "
-      "--units word the vocabulary, and their perplexity per word. Of a table: its columns. With --task: rows and their lengths by part, classes or tags, and the "
-      "scores of answers that need no model, as train would print them." },
+      "--units word the vocabulary, and their perplexity per word. Of a table: its columns. With "
+      "--task: rows and their lengths by part, classes or tags, and the scores of answers that "
+      "need no model, as train would print them." },
     { "info", info_main, "RUN", false,
       "describe this build, a run, a file or a cell",
       "retrograd info --cell gru",

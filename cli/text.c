@@ -80,7 +80,8 @@ static int load_words(lm_text *t, const settings *s)
     if (st)
         return fail(exit_code(st), "%s", given.message);
     opts.vocab = s->vocab ? &given : NULL;
-    int code = read_words(t, s->data, &opts, " (a line " RG_UNKNOWN " in it would take such words)");
+    int code = read_words(t, s->data, &opts,
+                          " (a line " RG_UNKNOWN " in it would take such words)");
     rg_vocab_destroy(&given);
     return code ? code : known_words(t, s);
 }
