@@ -49,7 +49,7 @@ static int score(session *x, metrics_row *row, char text[200], rg_status *st)
 static double baseline(const session *x, char label[64])
 {
     const int order = lm_best_order(x);
-    (void)snprintf(label, 64, "count model, order %d", order);
+    (void)snprintf(label, 64, "counts, order %d", order);
     return exp2(x->baseline[1][order - 1]);
 }
 
