@@ -53,6 +53,17 @@ rg_status rg_builder_end(rg_builder *b)
     return p->dce ? rg_prog_sweep(p, b->err) : RG_OK;
 }
 
+rg_status rg_builder_sweep(rg_prog *p, rg_err *err)
+{
+    rg_builder b;
+    rg_status st = rg_builder_begin(&b, p, err);
+    if (st)
+        return st;
+    for (uint32_t id = 1; id < b.n_old; id++)
+        b.map[id] = rg_builder_copy(&b, id);
+    return rg_builder_end(&b);
+}
+
 /* ---- Equal nodes are one -------------------------------------------------------------------- */
 
 /* A draw is a function of its stream; one that names none is left alone. */

@@ -48,6 +48,8 @@ typedef struct rg_builder {
 rg_status rg_builder_begin(rg_builder *b, rg_prog *p, rg_err *err);
 /* Maps roots, drops the old nodes, sweeps; the status of the whole. */
 rg_status rg_builder_end(rg_builder *b);
+/* Every node through the constructor once, which is all that simplifying a program takes. */
+rg_status rg_builder_sweep(rg_prog *p, rg_err *err);
 
 /* The node made of old node @p id with its operands mapped. */
 uint32_t rg_builder_copy(rg_builder *b, uint32_t id);

@@ -63,7 +63,7 @@ void rg_prog_destroy(rg_prog *p);
 /* Append a node (operands by id in this program; attr and shape already permanent); 0 = no
  * memory. */
 uint32_t rg_prog_add(rg_prog *p, const rg_node *like, const uint32_t *in, uint32_t n_in);
-/* Drop what neither roots nor, with `keep`, the graph's nodes reach. */
+/* Drop what neither roots nor, with `keep`, the graph's nodes reach: passes/dce.c. */
 rg_status rg_prog_sweep(rg_prog *p, rg_err *err);
 /* Operands precede uses, shapes and kinds are what inference says, roots exist. */
 rg_status rg_prog_verify(const rg_prog *p, rg_err *err);

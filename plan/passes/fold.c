@@ -121,34 +121,12 @@ size_t rg_rules_of(const rg_index *index, const rg_op *op)
     return rg_rule_count();
 }
 
-/* One sweep through the smart constructor, which is all that simplifying a program takes. */
-static rg_status rebuild(rg_prog *p, rg_err *err)
-{
-    rg_builder b;
-    rg_status st = rg_builder_begin(&b, p, err);
-    if (st)
-        return st;
-    for (uint32_t id = 1; id < b.n_old; id++)
-        b.map[id] = rg_builder_copy(&b, id);
-    return rg_builder_end(&b);
-}
-
 rg_status rg_pass_fold(rg_prog *p, rg_err *err)
 {
     if (p->folded)
         return RG_OK;
     p->regroup = true;
-    const rg_status st = rebuild(p, err);
+    const rg_status st = rg_builder_sweep(p, err);
     p->regroup = false;
     return st;
-}
-
-rg_status rg_pass_cse(rg_prog *p, rg_err *err)
-{
-    return p->consed ? RG_OK : rebuild(p, err);
-}
-
-rg_status rg_pass_dce(rg_prog *p, rg_err *err)
-{
-    return rg_prog_sweep(p, err);
 }
