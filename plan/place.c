@@ -102,10 +102,10 @@ uint32_t rg_buffer_new(rg_code *c, size_t bytes, uint32_t birth, uint32_t death)
 
 enum {
     MOST_SIZES = 16,   /* sizes whose buffers serve again within a region */
-    MOST_LARGE = 64,   /* buffers that are laid out beforehand */
-    A_LARGE_ONE = 64   /* is at least this part of all that lives at once */
+    MOST_LARGE = 1024, /* buffers that are laid out beforehand */
+    A_LARGE_ONE = 128  /* is at least this part of all that lives at once */
 };
-#define TOO_MANY_GAPS 1.08 /* of the arena, over what lives at once */
+#define TOO_MANY_GAPS 1.03 /* of the arena, over what lives at once */
 
 /* Buffers by the interval in which they are born, and in which they are given back. */
 struct place {
@@ -238,40 +238,43 @@ static bool meet(const rg_code *c, const rg_buffer *a, const rg_buffer *b)
     return a->birth <= last_of(c, b) && b->birth <= last_of(c, a);
 }
 
-/* The lowest place for list[k], given those before it, whose lives it may meet. */
-static size_t lowest_place(const rg_code *c, const uint32_t *list, size_t k)
+/* Lays a buffer as low as those n whose lives it may meet let it; these are listed by offset, and
+ * then so is it. */
+static void lay(rg_code *c, uint64_t *laid, size_t n, uint32_t id)
 {
-    const rg_buffer *b = &c->buffer[list[k]];
-    size_t at = 0;
-    for (size_t i = 0; i < k; i++) {
-        const rg_buffer *o = &c->buffer[list[i]];
-        if (o->offset < at + b->bytes && at < o->offset + o->bytes && meet(c, o, b)) {
-            at = (o->offset + o->bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
-            i = SIZE_MAX; /* once more from the first */
+    rg_buffer *b = &c->buffer[id];
+    b->offset = 0;
+    for (size_t k = 0; k < n; k++) {
+        const rg_buffer *o = &c->buffer[laid[k]];
+        const size_t end = (o->offset + o->bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
+        if (end > b->offset && meet(c, o, b)) {
+            if (o->offset >= b->offset + b->bytes)
+                break;
+            b->offset = end;
         }
     }
-    return at;
+    for (; n > 0 && c->buffer[laid[n - 1]].offset > b->offset; n--)
+        laid[n] = laid[n - 1];
+    laid[n] = id;
 }
 
-/* The large ones, the largest first, each as low as may be. */
+/* The large ones, the largest first, in the arena's first piece. */
 static bool place_large(struct place *p)
 {
     rg_code *c = p->c;
     size_t n = 0, bytes = 0;
-    for (uint32_t i = 1; i < p->n; i++) {
-        const rg_buffer *b = &c->buffer[i];
-        if (!is_large(b, p->large))
-            continue;
-        p->key[n] = UINT64_MAX - b->bytes;
-        p->sorted[n++] = i;
-    }
+    for (uint32_t i = 1; i < p->n; i++)
+        if (is_large(&c->buffer[i], p->large)) {
+            p->key[n] = UINT64_MAX - c->buffer[i].bytes;
+            p->sorted[n++] = i;
+        }
     rg_sort_by(p->sorted, p->key, n);
     for (size_t k = 0; k < n; k++) {
-        rg_buffer *b = &c->buffer[p->sorted[k]];
-        b->offset = lowest_place(c, p->sorted, k);
+        const rg_buffer *b = &c->buffer[p->sorted[k]];
+        lay(c, p->key, k, p->sorted[k]);
         bytes = b->offset + b->bytes > bytes ? b->offset + b->bytes : bytes;
     }
-    return n == 0 || rg_fit_take(&p->fit, bytes) != 0; /* the first piece, at 0 */
+    return n == 0 || rg_fit_take(&p->fit, bytes) != 0;
 }
 
 /* ---- All of them ---------------------------------------------------------------------------- */
@@ -347,14 +350,16 @@ static bool place(rg_code *c, size_t large, uint32_t *memory, uint64_t *key)
     return ok;
 }
 
-/* As they come; with many gaps, the large ones beforehand, if that is any better. */
+/* As they come; with many gaps, or where bytes are worth computing for, the large ones beforehand,
+ * if that is any better. */
 static bool place_well(rg_code *c, uint32_t *memory, uint64_t *key)
 {
     const size_t alive = most_alive(c, key);
     if (!place(c, SIZE_MAX, memory, key))
         return false;
+    const double allowed = c->p->recompute.rows ? 1 : TOO_MANY_GAPS;
     const size_t bytes = c->arena_bytes, large = alive / A_LARGE_ONE;
-    if ((double)bytes <= TOO_MANY_GAPS * (double)alive || !are_few(c, large))
+    if ((double)bytes <= allowed * (double)alive || !are_few(c, large))
         return true;
     return place(c, large, memory, key) &&
            (c->arena_bytes <= bytes || place(c, SIZE_MAX, memory, key));

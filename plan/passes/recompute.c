@@ -34,34 +34,52 @@ static uint32_t copy(rg_recompute *r, uint32_t id)
     return made;
 }
 
-/* Does this node of a chunk read what that makes at its beginning? Or is it the chunk's end? */
-static bool needs_copies(const rg_recompute *r, uint32_t id)
+/* Does this node read what its chunk computes again? The chunk's end does: sums may. */
+static bool reads_copies(const rg_recompute *r, uint32_t id)
 {
     const uint32_t chunk = r->chunk_of[id];
     const rg_node *n = &r->node[id];
-    bool reads = chunk && id == r->chunk[chunk].end;
-    for (uint32_t k = 0; k < n->n_in && chunk; k++)
-        reads |= (r->drop[n->in[k]] && r->first[n->in[k]] == chunk) ||
-                 (r->sunk[n->in[k]] && r->chunk_of[n->in[k]] == chunk);
+    bool reads = id == r->chunk[chunk].end;
+    for (uint32_t k = 0; k < n->n_in; k++)
+        reads |= r->drop[n->in[k]] && r->first[n->in[k]] == chunk;
     return reads;
 }
 
-static void begin_chunk(rg_recompute *r, uint32_t chunk)
+static bool reads_sunk(const rg_recompute *r, uint32_t id)
 {
-    rg_again_make(r, chunk);
-    for (uint32_t id = r->to_sink[chunk]; id && !r->b.failed; id = r->sink_next[id])
-        r->b.map[id] = copy(r, id);
+    const uint32_t chunk = r->chunk_of[id];
+    const rg_node *n = &r->node[id];
+    bool reads = id == r->chunk[chunk].end;
+    for (uint32_t k = 0; k < n->n_in; k++)
+        reads |= r->sunk[n->in[k]] && r->chunk_of[n->in[k]] == chunk;
+    return reads;
+}
+
+/* What node @p id of a chunk is the first to need of that: as late as may be, since gates of two
+ * chunks at once would be the most that ever is. */
+static void prepare(rg_recompute *r, uint32_t id, uint32_t *copied, uint32_t *sunk)
+{
+    const uint32_t chunk = r->chunk_of[id];
+    const bool sinks = chunk > *sunk && reads_sunk(r, id);
+    bool copies = chunk > *copied && reads_copies(r, id);
+    for (uint32_t s = sinks ? r->to_sink[chunk] : 0; s; s = r->sink_next[s])
+        copies |= chunk > *copied && reads_copies(r, s);
+    if (copies)
+        rg_again_make(r, *copied = chunk);
+    for (uint32_t s = sinks ? r->to_sink[chunk] : 0; s && !r->b.failed; s = r->sink_next[s])
+        r->b.map[s] = copy(r, s);
+    *sunk = sinks ? chunk : *sunk;
 }
 
 static rg_status rebuild(rg_recompute *r, rg_err *err)
 {
-    uint32_t chunk = 1, begun = 0;
+    uint32_t chunk = 1, copied = 0, sunk = 0;
     rg_status st = rg_builder_begin(&r->b, r->p, err);
     for (uint32_t id = 1; !st && id < r->b.n_old && !r->b.failed; id++) {
         if (r->sunk[id])
             continue;
-        if (r->chunk_of[id] > begun && needs_copies(r, id))
-            begin_chunk(r, begun = r->chunk_of[id]);
+        if (r->chunk_of[id])
+            prepare(r, id, &copied, &sunk);
         if (r->reader_of[id])
             r->b.map[id] = rg_stretches_result(r, id);
         else if (!r->cut[id] && !r->piece_of[id]) /* those come in pieces */
