@@ -4,7 +4,7 @@
  * Leaves   [a|b|c] and [b|c|d], for a step, as columns of [a|b|c|d]; a stack of b's over the steps
  *          as columns of a stack that is there anyhow.
  * Law      exact: a sum over rows whose stack now has another order of making keeps the order that
- *          it had, as a stretch (rg_sums_backwards()).
+ *          it had in our own kernels, as a stretch (rg_sums_backwards()).
  *
  * A value can be computed in one place only; in every other stack that wants it, it is a copy. So
  * draw an edge from each part to the next, over all concats along the columns: where every value
