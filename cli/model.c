@@ -187,6 +187,20 @@ void model_put(FILE *out, const model *m, int32_t id, bool first)
         (void)fwrite(piece, 1, rg_symbol_text(piece, m->symbol[id], m->unit == RG_UNIT_BYTE), out);
 }
 
+rg_span model_start(const model *m, int32_t *id)
+{
+    *id = 0;
+    if (m->unit == RG_UNIT_WORD) {
+        const int32_t unknown = rg_vocab_find(&m->words, RG_UNKNOWN, sizeof RG_UNKNOWN - 1);
+        *id = unknown < 0 ? 0 : unknown;
+        return (rg_span){ id, 1 };
+    }
+    for (int32_t v = 0; v < m->lm.V; v++)
+        if (m->symbol[v] == '\n')
+            *id = v;
+    return (rg_span){ id, 1 };
+}
+
 rg_span model_never(const model *m, int32_t *id)
 {
     *id = m->unit == RG_UNIT_WORD ? rg_vocab_find(&m->words, RG_UNKNOWN, sizeof RG_UNKNOWN - 1)

@@ -46,6 +46,9 @@ char *model_vocabulary(const model *m);
 void model_put(FILE *out, const model *m, int32_t id, bool first);
 /* Of lm: what a sample never has, RG_UNKNOWN; @p id is room for it. */
 rg_span model_never(const model *m, int32_t *id);
+/* Of lm: what a text that has no beginning begins after: a line end if the model knows it, of words
+ * RG_UNKNOWN; else the first symbol. */
+rg_span model_start(const model *m, int32_t *id);
 /* "lstm 2x256, embedding 64, 81 symbols" */
 const char *model_title(char *out, size_t size, const model *m);
 /* Has this machine so many bytes? DONE or said that not. */

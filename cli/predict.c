@@ -1,6 +1,7 @@
 /* cli/predict.c -- `retrograd predict`: a line in, a line out, as they come. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli/course.h"
+#include "cli/predict.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,7 +13,8 @@
 typedef struct asked {
     const settings *s;
     const model    *m;
-    rg_predictor   *p;
+    rg_predictor   *p;       /* of a task; of a text: */
+    rg_sampler     *next;
     unsigned long long line;
     const char     *text;
     int32_t        *id;      /* what the line means: ids, or numbers */
@@ -208,7 +210,7 @@ static bool take(void *user, const rg_prediction *said)
     return fflush(stdout) == 0;
 }
 
-static int answer(asked *a, size_t bytes)
+static int answer_row(asked *a, size_t bytes)
 {
     const bool symbols = a->m->net->opts.symbols > 0;
     int code = symbols ? read_symbols(a, bytes) : read_numbers(a);
@@ -219,6 +221,15 @@ static int answer(asked *a, size_t bytes)
     rg_status st = rg_predictor_run(a->p, &row, take, a);
     return st && st != RG_EUSER ? fail(exit_code(st), "line %llu: %s", a->line,
                                        rg_predictor_message(a->p)) : DONE;
+}
+
+static int answer(asked *a, size_t bytes)
+{
+    if (a->m->net)
+        return answer_row(a, bytes);
+    int code = next_answer(a->next, a->m, a->s, &(asked_line){ a->line, a->text, bytes });
+    (void)fflush(stdout);
+    return code;
 }
 
 /* ---- Line by line ---------------------------------------------------------------------------- */
@@ -252,21 +263,19 @@ int predict_main(settings *s)
         return code;
     asked a = { .s = s, .m = &m };
     FILE *in = s->data && strcmp(s->data, "-") != 0 ? fopen(s->data, "r") : stdin;
-    if (!m.net)
-        code = fail(USAGE, "%s predicts characters: retrograd sample writes them, retrograd eval "
-                    "scores them", m.path);
-    else if (s->beam > 1 && m.net->task != SEQ2SEQ)
+    if (s->beam > 1 && (!m.net || m.net->task != SEQ2SEQ))
         code = fail(USAGE, "--beam goes with --task seq2seq, and %s is of %s", m.path,
-                    net_tasks[m.net->task]);
+                    net_tasks[m.net ? m.net->task : LM]);
     else if (!in)
         code = fail(RUN_TIME, "%s: %s", s->data, strerror(errno));
     if (code == DONE)
-        code = course_predictor(&a.p, &m, s, 1);
+        code = m.net ? course_predictor(&a.p, &m, s, 1) : next_open(&a.next, &m, s);
     if (code == DONE)
         code = answer_all(&a, in);
     if (in && in != stdin)
         (void)fclose(in);
     rg_predictor_destroy(&a.p);
+    rg_sampler_destroy(&a.next);
     free(a.id);
     free(a.number);
     model_close(&m);

@@ -55,22 +55,6 @@ static int read_prime(lm_text *prime, const model *m, const char *what)
                                    : read_characters(&prime->corpus, m, what);
 }
 
-/* Where --prime is not given: a line end if the model knows it, RG_UNKNOWN if it is of words; else
- * its first symbol. */
-static rg_span start_of(const model *m, int32_t *id)
-{
-    *id = 0;
-    if (m->unit == RG_UNIT_WORD) {
-        const int32_t unknown = rg_vocab_find(&m->words, RG_UNKNOWN, sizeof RG_UNKNOWN - 1);
-        *id = unknown < 0 ? 0 : unknown;
-        return (rg_span){ id, 1 };
-    }
-    for (int32_t v = 0; v < m->lm.V; v++)
-        if (m->symbol[v] == '\n')
-            *id = v;
-    return (rg_span){ id, 1 };
-}
-
 /* The prime, then symbols to a stream as they come. */
 static int write_text(FILE *out, rg_sampler *sampler, const model *m, const settings *s)
 {
@@ -156,7 +140,7 @@ int sample_main(settings *s)
         code = read_prime(&prime, &m, s->prime);
     const rg_span read = text_part(&prime, RG_PART_ALL);
     if (code == DONE)
-        code = sample(&m, s, read.n ? read : start_of(&m, &start));
+        code = sample(&m, s, read.n ? read : model_start(&m, &start));
     text_close(&prime);
     model_close(&m);
     return code;

@@ -30,8 +30,9 @@ const command commands[] = {
       "a line in, a line out",
       "echo Nakamura | retrograd predict runs/surnames-gru-1 --top-k 3",
       "Reads rows as lines and writes what the model says of each at once: a class, tags, a "
-      "sequence, or the next values after numbers with commas between. RUN is a run folder (its "
-      "best checkpoint) or a checkpoint file." },
+      "sequence, or the next values after numbers with commas between; of a model of a text the "
+      "character or word that comes next, but never <unk>. RUN is a run folder (its best "
+      "checkpoint) or a checkpoint file." },
     { "sample", sample_main, "RUN", true,
       "write text with a model",
       "retrograd sample runs/book-lstm-1 --prime \"It was \" --temperature 0.7 --length 500",
@@ -292,7 +293,8 @@ const option_spec options[] = {
     { "top-k", "topk", 0, WHOLE, AT(top_k), 0, BIG, "N", "0", what,
       "draw among the N likeliest characters or words; 0 is all", SAMPLE, 0 },
     { "top-k", "topk best", 0, WHOLE, AT(top_k), 1, 65536, "N", "1", what,
-      "say so many classes, with their probabilities, or so many answers of the beam", PREDICT, 0 },
+      "say so many classes, or symbols that come next, with their probabilities, or so many "
+      "answers of the beam", PREDICT, 0 },
     { "beam", "beam-width", 0, WHOLE, AT(beam), 1, 256, "N", "1", what,
       "seq2seq: answers that are followed at once; 1 takes the likeliest symbol at every step",
       EVAL | PREDICT, 0 },

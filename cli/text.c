@@ -111,6 +111,21 @@ int text_read(lm_text *t, const model *m, const char *path)
     return code;
 }
 
+rg_status text_decode(lm_text *t, const model *m, const char *name, const char *bytes, size_t n)
+{
+    const rg_corpus_opts symbols = { .bytes = m->unit == RG_UNIT_BYTE, .symbol = m->symbol,
+                                     .V = (size_t)m->lm.V };
+    const rg_words_opts words = { .vocab = &m->words };
+    *t = (lm_text){ .unit = m->unit };
+    return t->unit == RG_UNIT_WORD ? rg_words_decode(&t->words, name, bytes, n, &words)
+                                   : rg_corpus_decode(&t->corpus, name, bytes, n, &symbols);
+}
+
+const char *text_message(const lm_text *t)
+{
+    return t->unit == RG_UNIT_WORD ? t->words.message : t->corpus.message;
+}
+
 void text_close(lm_text *t)
 {
     rg_corpus_destroy(&t->corpus);

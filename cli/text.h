@@ -20,6 +20,11 @@ int text_vocabulary_ok(const settings *s);
 int text_load(lm_text *t, const settings *s);
 /* Read a file with the vocabulary of a model, two positions at least. DONE or said why. */
 int text_read(lm_text *t, const struct model *m, const char *path);
+/* Decode bytes with the vocabulary of a model; @p name stands for them in messages. */
+rg_status text_decode(lm_text *t, const struct model *m, const char *name, const char *bytes,
+                      size_t n);
+/* Why that, or reading, failed. */
+const char *text_message(const lm_text *t);
 void text_close(lm_text *t);
 
 /* Positions of a part, borrowed. */

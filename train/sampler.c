@@ -17,7 +17,9 @@ struct rg_sampler {
     rg_lm           lm;
     rg_plan        *plan;
     int32_t         x[1], y[1];
-    int32_t         unread;  /* the character that the model has not seen yet */
+    int32_t         unread;  /* the character that the model has not seen yet, -1: none */
+    const rg_params *params;
+    rg_lm_opts      model;   /* says what it starts with */
     uint64_t        drawn;
     double         *p;       /* [V] weights of the draw */
     int32_t        *heap;    /* [V] */
@@ -75,6 +77,10 @@ static rg_status build(rg_sampler *s, rg_params *params, const rg_lm_opts *model
 static rg_status read_prime(rg_sampler *s, rg_span prime)
 {
     rg_status st = RG_OK;
+    for (size_t i = 0; i < prime.n; i++)
+        if (prime.id[i] < 0 || prime.id[i] >= s->V)
+            return rg_fail(&s->err, RG_EINDEX, "sampler: prime has %d, symbols are 0 to %lld",
+                           (int)prime.id[i], (long long)s->V - 1);
     for (size_t i = 0; st == RG_OK && i + 1 < prime.n; i++)
         st = read_one(s, prime.id[i]);
     s->unread = prime.n ? prime.id[prime.n - 1] : 0;
@@ -99,7 +105,7 @@ rg_status rg_sampler_create(rg_sampler **out, rg_params *params, const rg_lm_opt
     rg_sampler *s = rg_get(&alloc, sizeof *s);
     if (!s)
         return rg_fail(&params->err, RG_ENOMEM, "sampler: no memory");
-    *s = (rg_sampler){ .alloc = alloc, .opts = *opts };
+    *s = (rg_sampler){ .alloc = alloc, .opts = *opts, .params = params, .model = *model };
     rg_status st = build(s, params, model);
     if (st == RG_OK)
         st = read_prime(s, opts->prime);
@@ -154,6 +160,7 @@ static int32_t weigh(rg_sampler *s)
     return best;
 }
 
+/* One of the weighed. */
 static int32_t draw(rg_sampler *s)
 {
     rg_keep_likeliest(s->p, s->heap, s->V, s->opts.top_k, 0);
@@ -162,16 +169,51 @@ static int32_t draw(rg_sampler *s)
     return rg_draw_weighted(s->p, s->V, u);
 }
 
-rg_status rg_sampler_next(int32_t *id, rg_sampler *s)
+/* The model reads what it has not yet; the weights of what comes next, and the likeliest. */
+static rg_status look(rg_sampler *s, int32_t *best)
 {
-    if (!id || !s)
-        return RG_EARG;
-    rg_status st = read_one(s, s->unread);
+    rg_status st = s->unread >= 0 ? read_one(s, s->unread) : RG_OK;
     if (st)
         return st;
-    int32_t best = weigh(s);
-    if (best < 0)
-        return rg_fail(&s->err, RG_ENONFINITE, "sampler: the model's logits are not numbers");
-    *id = s->unread = s->opts.temperature > 0 ? draw(s) : best;
+    s->unread = -1;
+    *best = weigh(s);
+    return *best >= 0 ? RG_OK : rg_fail(&s->err, RG_ENONFINITE,
+                                        "sampler: the model's logits are not numbers");
+}
+
+rg_status rg_sampler_next(int32_t *id, rg_sampler *s)
+{
+    int32_t best;
+    if (!id || !s)
+        return RG_EARG;
+    rg_status st = look(s, &best);
+    if (st == RG_OK)
+        *id = s->unread = s->opts.temperature > 0 ? draw(s) : best;
+    return st;
+}
+
+rg_status rg_sampler_chances(double *p, rg_sampler *s)
+{
+    double sum = 0;
+    int32_t best;
+    if (!p || !s)
+        return RG_EARG;
+    rg_status st = look(s, &best);
+    if (st)
+        return st;
+    if (s->opts.temperature > 0)
+        rg_keep_likeliest(s->p, s->heap, s->V, s->opts.top_k, 0);
+    for (int64_t v = 0; v < s->V; v++)
+        sum += p[v] = s->opts.temperature > 0 ? s->p[v] : v == best;
+    for (int64_t v = 0; v < s->V; v++)
+        p[v] /= sum;
     return RG_OK;
+}
+
+rg_status rg_sampler_begin(rg_sampler *s, rg_span prime)
+{
+    if (!s || (!prime.id && prime.n))
+        return RG_EARG;
+    rg_status st = rg_lm_start(s->plan, &s->lm, s->params, &s->model, 0);
+    return st ? rg_fail(&s->err, st, "%s", rg_plan_message(s->plan)) : read_prime(s, prime);
 }

@@ -189,6 +189,11 @@ RG_API void rg_sampler_destroy(rg_sampler **sampler);
 /* The next character: drawn from softmax(z/temperature) by one uniform number, in order of the
  * vocabulary; then read. RG_ENONFINITE where the logits are not numbers. */
 RG_API rg_status rg_sampler_next(int32_t *id, rg_sampler *sampler);
+/* Probability of each symbol to come next, [V], after temperature, top_k and never; nothing is
+ * drawn. */
+RG_API rg_status rg_sampler_chances(double *p, rg_sampler *sampler);
+/* Begin anew, with another prime; the draws go on. RG_EINDEX: it has what is no symbol. */
+RG_API rg_status rg_sampler_begin(rg_sampler *sampler, rg_span prime);
 RG_API const char *rg_sampler_message(const rg_sampler *sampler);
 
 #ifdef __cplusplus

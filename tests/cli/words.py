@@ -151,6 +151,30 @@ def samples_are_known_words_with_blanks_between():
 
 
 @case
+def what_comes_next_after_a_line_is_predicted():
+    learn("r", "--steps", 150, "--lr", 0.03, "--batch", 8)
+    asked = "ba be\n\nnever seen\n"
+    said = good("predict", "r", input=asked, stdin=None).stdout.split("\n")
+    assert len(said) == 4 and set(said[:3]) <= set(vocabulary("r")[1:]), said
+    rich = [row.split("\t") for row in good("predict", "r", "--top-k", 40, input=asked,
+                                            stdin=None).stdout.splitlines()]
+    for first, row in zip(said, rich):
+        p = [float(x) for x in row[1::2]]
+        assert row[0] == first and len(p) == 24 and p == sorted(p, reverse=True), row
+        assert abs(sum(p) - 1) < 24e-4 / 2 and "<unk>" not in row, row
+    told = [json.loads(t) for t in good("predict", "r", "--json", "--top-k", 2, input=asked,
+                                        stdin=None).stdout.splitlines()]
+    assert [t["line"] for t in told] == [1, 2, 3] and told[0]["input"] == "ba be"
+    assert [t["next"][0]["symbol"] for t in told] == said[:3]
+    greedy = good("sample", "r", "--prime", "ba be", "--temperature", 0, "--length", 1).stdout
+    assert greedy == f"ba be {said[0]}\n", (greedy, said)  # the same model says it
+    train("c", "--steps", 15)
+    assert len(good("predict", "c", input="abc\n", stdin=None).stdout) in (2, 5)  # or \x0A
+    refused(3, "line 1:1:2: ", "predict", "c", input="aZ\n", stdin=None)
+    refused(2, "--beam goes with --task seq2seq", "predict", "c", "--beam", 2)
+
+
+@case
 def words_may_start_from_vectors_and_keep_them():
     pathlib.Path("g.txt").write_text("be 1 0 0 0 0.5 0\nba 0 1 0 0 0 0.25\nelse 0 0 1 0 0 0\n")
     held = struct.pack("<6f", 1, 0, 0, 0, .5, 0)

@@ -372,6 +372,41 @@ RGT_TEST(train, a_sampler_never_draws_what_is_excluded_and_the_rest_keep_their_o
     rg_params_destroy(&params);
 }
 
+RGT_TEST(train, chances_are_those_of_the_draws_and_a_sampler_begins_anew)
+{
+    static const float z[V] = { 0, 1, -1, 2, 0.5f, 1, -3 };
+    static const int32_t never[] = { 3 }, strange[] = { 1, V };
+    double p[V], again[V], sum = 0;
+    rg_params *params;
+    rg_sampler *s;
+    rg_span t = some_text();
+    int32_t id[6], then[6];
+    rg_params_create(&params, 5, NULL);
+    const rg_sampler_opts opts = { .temperature = 2, .top_k = 3, .prime = { t.id, 9 },
+                                   .never = { never, 1 } };
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &opts) == RG_OK);
+    RGT_CHECK(rg_sampler_chances(p, s) == RG_OK && rg_sampler_chances(again, s) == RG_OK);
+    RGT_CHECK(!memcmp(p, again, sizeof p)); /* looking changes nothing */
+    for (int i = 0; i < 6; i++)
+        RGT_CHECK(rg_sampler_next(&id[i], s) == RG_OK);
+    RGT_CHECK(p[id[0]] > 0 && rg_sampler_begin(s, opts.prime) == RG_OK);
+    RGT_CHECK(rg_sampler_chances(again, s) == RG_OK && !memcmp(p, again, sizeof p));
+    RGT_CHECK(rg_sampler_begin(s, (rg_span){ strange, 2 }) == RG_EINDEX);
+    RGT_CHECK(rgt_has(rg_sampler_message(s), "prime has 7"));
+    rg_sampler_destroy(&s);
+    draw(then, 6, params, opts); /* nor does it change what is drawn */
+    RGT_CHECK(!memcmp(id, then, sizeof id));
+    fix_logits(params, z);
+    RGT_CHECK(rg_sampler_create(&s, params, &small.model, &opts) == RG_OK);
+    RGT_CHECK(rg_sampler_chances(p, s) == RG_OK);
+    for (int v = 0; v < V; v++) /* the largest without the third: 1, 5, 4 */
+        sum += again[v] = v == 1 || v == 5 || v == 4 ? exp(z[v] / 2) : 0;
+    for (int v = 0; v < V; v++)
+        RGT_CHECK_MSG(fabs(p[v] - again[v] / sum) < 1e-7, "%d: %g", v, p[v]);
+    rg_sampler_destroy(&s);
+    rg_params_destroy(&params);
+}
+
 RGT_TEST(train, a_sampler_reads_its_prime_and_what_it_wrote)
 {
     rg_params *params;
