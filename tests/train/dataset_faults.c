@@ -48,7 +48,7 @@ static const fault faults[] = {
     { train, NULL, { ALL, .in = { .columns = "n", .unit = RG_UNIT_NUMBER, .width = 2 }, LABELS },
       RG_EARG, "1 columns make no steps of 2" },
     { train, NULL, { ALL, .longest = 2, .in = { .columns = "text" }, LABELS }, RG_ELIMIT,
-      "train.csv:2: column 'text': 3 steps, more than 2 (`longest`)" },
+      "train.csv:2: column 'text': 3 steps, more than 2: cut it, or raise `longest`" },
     { train, NULL, { ALL, .in = { .columns = "text" }, .out = { .columns = "label" } }, RG_EARG,
       "RG_UNIT_WHOLE and RG_TARGET_CLASS go together" },
     { train, NULL, { ALL, .in = { .columns = "text" }, .target = RG_TARGET_VALUES,
