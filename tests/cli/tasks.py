@@ -466,8 +466,6 @@ def lines_that_mean_nothing_are_refused_with_their_number():
     refused(2, "--beam goes with --task seq2seq", "predict", "c", "--beam", 2)
     done = run("predict", "c", stdin=None, input="abmann\na\0b\n")
     assert done.returncode == 3 and "line 2" in done.stderr and done.stdout.count("\n") == 1
-    train("lm", "--steps", 3)
-    refused(2, "retrograd sample", "predict", "lm")
     refused(2, "retrograd predict", "sample", "c")
 
 
