@@ -50,6 +50,7 @@ typedef struct settings {
     bool        bidirectional, no_bridge, freeze;
     int         readout, attention;
     int64_t     decoder, beam;
+    double      scheduled;
     const char *embedding;
     /* training */
     int64_t     batch, seq_len, tbptt, warmup, decay_every;

@@ -90,7 +90,7 @@ static rg_task_opts opts_of(const settings *s, const rg_dataset *d, const rg_cel
         .hidden = s->hidden, .layers = s->layers, .bidirectional = s->bidirectional,
         .readout = s->task == CLASSIFY || forecast ? (rg_readout)s->readout : RG_READ_LAST,
         .back = s->tbptt, .attention = (rg_attending)s->attention, .decoder = s->decoder,
-        .no_bridge = s->no_bridge, .begin = d->begin < 0 ? 0 : d->begin,
+        .no_bridge = s->no_bridge, .scheduled = s->scheduled, .begin = d->begin < 0 ? 0 : d->begin,
         .end = d->end < 0 ? 0 : d->end,
     };
 }

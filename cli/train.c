@@ -80,6 +80,7 @@ static int check_task(const settings *s)
         { "readout", 1 << CLASSIFY | 1 << FORECAST, "classify and forecast" },
         { "attention", 1 << SEQ2SEQ, "seq2seq" }, { "decoder", 1 << SEQ2SEQ, "seq2seq" },
         { "no-bridge", 1 << SEQ2SEQ, "seq2seq" }, { "beam", 1 << SEQ2SEQ, "seq2seq" },
+        { "scheduled-sampling", 1 << SEQ2SEQ, "seq2seq" },
     };
     for (size_t i = 0; i < sizeof only / sizeof *only; i++)
         if (from_line(s, only[i].option) && !(only[i].tasks >> s->task & 1))

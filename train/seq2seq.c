@@ -1,4 +1,4 @@
-/* train/seq2seq.c -- a decoder over an encoder: cell, attention, bridge, true symbols fed in. */
+/* train/seq2seq.c -- a decoder over an encoder: cell, attention, bridge, what is fed in. */
 #include "train/task.h"
 
 #include <retrograd/ops.h>
@@ -69,7 +69,24 @@ rg_val rg_task_feed(rg_val id, const rg_task_opts *o)
     return rg_body_read(id, "target", o->outputs, &body);
 }
 
-rg_val rg_task_teach(const rg_encoded *from, rg_val mask, rg_val y, const rg_task_opts *o)
+/* Symbols of one step. What is dropped of inputs is the same at all of them. */
+static rg_val read_own(const void *opts, rg_val id)
+{
+    const rg_task_opts *o = opts;
+    rg_body body = rg_task_body(o);
+    const double p = rg_body_drop(&body, RG_DROP_INPUT);
+    body.kinds &= ~(unsigned)RG_DROP_INPUT;
+    rg_val x = rg_body_read(id, "target", o->outputs, &body);
+    return p > 0 ? rg_mul(x, rg_dropout_mask(x.graph, rg_shape_of(x), p, "target.input")) : x;
+}
+
+static rg_val say_own(const void *opts, rg_val h)
+{
+    return rg_task_out(h, opts);
+}
+
+rg_val rg_task_teach(const rg_encoded *from, rg_val mask, rg_val y, bool still,
+                     const rg_task_opts *o)
 {
     rg_graph *g = from->Y.graph;
     const rg_attention a = rg_task_attention(from->Y, mask, o);
@@ -77,5 +94,13 @@ rg_val rg_task_teach(const rg_encoded *from, rg_val mask, rg_val y, const rg_tas
     const rg_val *s0 = rg_task_decoder_start(&d, from, o);
     if (!s0)
         return (rg_val){ .graph = g };
-    return rg_unroll(NULL, &d.cell, rg_task_feed(rg_shift_in(y, o->begin), o), s0, NULL);
+    if (o->scheduled > 0 && !still)
+        return rg_scheduled_sampling(&d.cell, y, s0, &(rg_scheduled){
+            .read = read_own, .say = say_own, .weights = o, .begin = o->begin,
+            .share = o->scheduled, .stream = "own words" });
+    rg_val h = rg_unroll(NULL, &d.cell, rg_task_feed(rg_shift_in(y, o->begin), o), s0, NULL);
+    rg_scope_push(g, "out", RG_NO_STEP);
+    rg_val z = rg_task_out(h, o);
+    rg_scope_pop(g);
+    return z;
 }

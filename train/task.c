@@ -18,7 +18,9 @@ rg_body rg_task_body(const rg_task_opts *o)
 
 static const char *decoder_fault(const rg_task_opts *o)
 {
-    return o->task != RG_SEQ2SEQ ? NULL
+    return o->task != RG_SEQ2SEQ
+             ? o->scheduled != 0 ? "scheduled sampling is for sequence to sequence" : NULL
+         : !(o->scheduled >= 0 && o->scheduled < 1) ? "scheduled must lie in [0, 1)"
          : o->attention > RG_ATTEND_NONE || o->decoder < 0
              ? "no such attention, or a negative width of the decoder"
          : o->begin < 0 || o->begin >= o->outputs || o->end < 0 || o->end >= o->outputs
@@ -135,7 +137,9 @@ static rg_val outputs(const rg_task_model *m, const rg_task_opts *o, bool still)
 {
     rg_graph *g = m->graph;
     const rg_encoded from = rg_task_encode(m->x, m->mask, still, o);
-    rg_val h = o->task == RG_SEQ2SEQ ? rg_task_teach(&from, m->mask, m->y, o) : from.Y;
+    rg_val h = from.Y;
+    if (o->task == RG_SEQ2SEQ)
+        return rg_task_teach(&from, m->mask, m->y, still, o);
     rg_scope_push(g, "out", RG_NO_STEP);
     if (o->task == RG_CLASSIFY || o->task == RG_FORECAST)
         h = read_out(h, final_state(&from, o), m->mask, o);

@@ -41,8 +41,10 @@ rg_task_decoder rg_task_decoder_with(rg_graph *g, const rg_attention *a, int64_t
 /* States before its first step, cell.n_state; NULL: poisoned. */
 rg_val *rg_task_decoder_start(const rg_task_decoder *d, const rg_encoded *from,
                               const rg_task_opts *o);
-/* The decoder's outputs [T,B,D] with the true symbols y [T,B] fed in. */
-rg_val rg_task_teach(const rg_encoded *from, rg_val mask, rg_val y, const rg_task_opts *o);
+/* The decoder's logits [T,B,O] with the true symbols y [T,B] fed in, but where @p still is not set
+ * and the options say so, some of its own. */
+rg_val rg_task_teach(const rg_encoded *from, rg_val mask, rg_val y, bool still,
+                     const rg_task_opts *o);
 /* What a decoder reads, [...,E]: vectors of symbols. */
 rg_val rg_task_feed(rg_val id, const rg_task_opts *o);
 /* Logits or values of what the layers made. */

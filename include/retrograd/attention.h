@@ -139,6 +139,37 @@ RG_API rg_val rg_attention_weights(const rg_cell *decoder, const rg_val *states,
 RG_API void rg_bridge(rg_val *s0, const rg_cell *cell, const rg_val *last, const rg_val *backward,
                       size_t n, const char *group);
 
+/* ---- Scheduled sampling -------------------------------------------------------------------- */
+
+/* What lies between two steps of a decoder, and how often it hears itself. */
+typedef struct rg_scheduled {
+    rg_map_fn  *read;     /* tokens [B] RG_INT -> what the cell reads [B,E]: an embedding */
+    rg_map_fn  *say;      /* the cell's output [B,D] -> logits [B,V], in the scope `say step t` */
+    const void *weights;  /* of both */
+    int32_t     begin;    /* token read first */
+    double      share;    /* of later tokens that are the decoder's own, in [0, 1) */
+    const char *stream;   /* name of the draws */
+} rg_scheduled;
+
+/**
+ * A decoder in training that reads [begin, y_0, …, y_{T-2}], but in place of some of these the
+ * likeliest token it said itself, argmax z_{t-1}: each with probability `share`, by its own draw for
+ * every step, row and run. No gradient goes through the choice. In an evaluation plan it reads the
+ * truth.
+ *
+ * @param cell   read during the call; its initial states s0 as in rg_step()
+ * @param y      [T,B] RG_INT targets, T at least 1
+ * @return       logits [T,B,V]
+ *
+ * Errors     RG_EARG no cell, function or stream, a share out of range; RG_ESHAPE, RG_EDTYPE y;
+ *            else as rg_step(). Sticky.
+ * Cost       as rg_unroll(), but no product of one step can join that of the next
+ * Source     S. Bengio, Vinyals, Jaitly, Shazeer, "Scheduled sampling for sequence prediction with
+ *            recurrent neural networks", 2015
+ */
+RG_API rg_val rg_scheduled_sampling(const rg_cell *cell, rg_val y, const rg_val *s0,
+                                    const rg_scheduled *opts);
+
 /* ---- One-to-many: how one vector enters a sequence ----------------------------------------- */
 
 /* As the initial state, every one with weights of its own: s0[k] = tanh(x·W + b), `group.s<k>.W`.

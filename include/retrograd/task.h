@@ -68,6 +68,8 @@ typedef struct rg_task_opts {
     rg_attending        attention;
     int64_t             decoder;    /* width of its state; 0 = hidden */
     bool                no_bridge;  /* states are handed over as they are, which must fit */
+    double              scheduled;  /* share of what it reads in training that it said itself, not
+                                       the truth: rg_scheduled_sampling(); [0, 1) */
     int32_t             begin, end; /* what the decoder reads first; what ends a sequence */
 } rg_task_opts;
 

@@ -9,7 +9,8 @@ from driver import *
 
 SMALL = {"--hidden": 12, "--batch": 16, "--log-every": 4, "--eval-every": 12, "--cell": "gru"}
 TASKS = {"classify": {"--embed": 6, "--bidirectional": None}, "tag": {"--bidirectional": None},
-         "seq2seq": {"--embed": 6, "--lr": "0.01"}, "forecast": {"--seq-len": 12, "--horizon": 2}}
+         "seq2seq": {"--embed": 6, "--lr": "0.01", "--scheduled-sampling": "0.1"},
+         "forecast": {"--seq-len": 12, "--horizon": 2}}
 
 
 def table(path, head, rows_):
@@ -388,6 +389,8 @@ def tags_series_and_sequences_that_do_not_fit_are_refused():
             options_file(valid="series.csv"))
     refused(2, "bridge", *command("seq2seq"), "--decoder", 13, "--no-bridge")
     refused(2, "'0' is no whole number from 1", *command("seq2seq"), "--beam", 0)
+    refused(2, "--scheduled-sampling", *command("seq2seq"), "--scheduled-sampling", 1)
+    refused(2, "goes with --task seq2seq", *command("tag"), "--scheduled-sampling", 0.1)
     for option, value in [("--valid", "x"), ("--bidirectional", None), ("--horizon", 2),
                           ("--attention", "dot")]:
         more = [option] if value is None else [option, value]

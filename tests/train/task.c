@@ -275,6 +275,10 @@ RGT_TEST(task, options_that_describe_no_model_are_refused)
         { { .task = RG_SEQ2SEQ, .symbols = 2, .outputs = 2, .hidden = 2, .end = 2 },
           "begin and end" },
         { { .task = RG_SEQ2SEQ, .symbols = 2, .outputs = 2, .hidden = 2, .decoder = -1 }, "width" },
+        { { .task = RG_SEQ2SEQ, .symbols = 2, .outputs = 2, .hidden = 2, .scheduled = 1 },
+          "scheduled must lie in [0, 1)" },
+        { { .task = RG_TAG, .symbols = 2, .outputs = 2, .hidden = 2, .scheduled = 0.1 },
+          "sequence to sequence" },
     };
     rg_params *ps;
     rg_task_model m;

@@ -332,7 +332,8 @@ static void reversed(rg_attending attention, bool both, int64_t decoder)
     rg_task_trainer_opts o = {
         .model = { .task = RG_SEQ2SEQ, .symbols = V, .embed = 6, .outputs = V + 2, .hidden = 16,
                    .cell = rg_gru, .bidirectional = both, .attention = attention,
-                   .decoder = decoder, .no_bridge = !both && !decoder, .begin = BEGIN, .end = END },
+                   .decoder = decoder, .no_bridge = !both && !decoder, .begin = BEGIN, .end = END,
+                   .scheduled = both ? 0 : 0.1 },
         .optim = { .lr = 0.02, .clip_norm = 1 }, .B = 10, .grain = 5,
     };
     rg_params_create(&ps, 6, NULL);
