@@ -153,8 +153,9 @@ typedef struct rg_scheduled {
 
 /**
  * A decoder in training that reads [begin, y_0, …, y_{T-2}], but in place of some of these the
- * likeliest token it said itself, argmax z_{t-1}: each with probability `share`, by a draw for every
- * step, row and run. No gradient goes through the choice. In an evaluation plan it reads the truth.
+ * likeliest token that it said itself, argmax z_{t-1}: each with probability `share`, by a draw for
+ * every step, row and run. No gradient goes through the choice. In an evaluation plan it reads the
+ * truth.
  *
  * @param cell   read during the call; its initial states s0 as in rg_step()
  * @param y      [T,B] RG_INT targets, T at least 1
