@@ -162,15 +162,17 @@ void course_table(const model *m, const outcome *r)
 {
     const char *const *name = grade_measures(m->net->task);
     char title[128];
-    printf("%zu rows, part %s\n  %-52s", r->rows, r->part, "");
+    const int length = (int)strlen(net_title(title, sizeof title, m));
+    const int wide = length > 52 ? length : 52;
+    printf("%zu rows, part %s\n  %-*s", r->rows, r->part, wide, "");
     for (int i = 0; name[i]; i++)
         printf(" %10s", long_name(name[i]));
     for (int k = 0; k < r->n_base; k++) {
-        printf("\n  %-52s", r->base[k].name);
+        printf("\n  %-*s", wide, r->base[k].name);
         for (int i = 0; name[i]; i++)
             printf(" %10.4g", r->base[k].measure[i]);
     }
-    printf("\n  %-52s", net_title(title, sizeof title, m));
+    printf("\n  %-*s", wide, title);
     for (int i = 0; name[i]; i++)
         printf(" %10.4g", r->measure[i]);
     printf("   (step %llu)\n", (unsigned long long)m->step);
