@@ -124,7 +124,7 @@ rg_status rg_plan_carry(rg_plan *plan, const rg_val *from, const rg_val *to, siz
         forget(plan, to[i]);
         st = carry_one(plan, from[i], to[i]);
     }
-    if (!st)
+    if (n && !st)
         rg_err_clear(&plan->bad_carry);
     return st;
 }

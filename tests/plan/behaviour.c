@@ -170,6 +170,7 @@ RGT_TEST(plan, a_carry_that_failed_is_not_forgotten_by_a_bind)
     rg_plan *plan = net_plan(&n, NULL);
     RGT_CHECK(rg_plan_carry(plan, &n.loss, &n.h0, 1) == RG_ESHAPE);
     RGT_CHECK(rg_plan_bind(plan, n.x, n.data, sizeof n.data) == RG_OK);
+    RGT_CHECK(rg_plan_carry(plan, NULL, NULL, 0) == RG_OK);
     refuse_run(plan, RG_ESHAPE, "carry: input 'h0' has shape [37,33], the root []");
     RGT_CHECK(rg_plan_bind(plan, n.loss, n.data, 4) == RG_EARG);
     RGT_CHECK(rg_plan_carry(plan, &n.last, &n.h0, 1) == RG_OK);
