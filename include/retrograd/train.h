@@ -1,6 +1,6 @@
-/* retrograd/train.h -- character models: count models to compare with, the model, its training,
- * evaluation, sampling. Optional part of the library; `retrograd train` is a
- * program around it. */
+/* retrograd/train.h -- models of a text, by characters, bytes or words, which are ids all the same
+ * and called characters here: count models to compare with, the model, its training, evaluation,
+ * sampling. Optional part of the library; `retrograd train` is a program around it. */
 #ifndef RETROGRAD_TRAIN_H
 #define RETROGRAD_TRAIN_H
 
