@@ -231,8 +231,9 @@ static void which(claim *cl, const comparison *c, const char *other)
             wins += b > 0;
             losses += b < 0;
         }
-    say(cl, "; LSTM clearly better in %d of %d, clearly worse in %d, the rest the seeds cannot "
-        "tell", wins, n, losses);
+    if (n)
+        say(cl, "; LSTM clearly better in %d of %d, clearly worse in %d, the rest the seeds cannot "
+            "tell", wins, n, losses);
     judge(cl, wins, n);
 }
 

@@ -93,10 +93,13 @@ static int add_cells(const comparison *c, study *st)
             return fail(USAGE, "--cells: no cell is called '%s' (retrograd info --help)", w);
         if (st->n + 1 >= MAX_CONTESTANTS)
             return fail(USAGE, "--cells: at most %d", MAX_CONTESTANTS - 1);
+        for (size_t i = 0; i < st->n; i++)
+            if (strcmp(st->who[i].cell, w) == 0)
+                return fail(USAGE, "--cells: '%s' is there twice", w);
         const bool proj = cells[k].opts.proj != 0;
         add(st, w, w, proj ? cell_half_projected : cells[k].make)->opts = cells[k].opts;
     }
-    return DONE;
+    return st->n ? DONE : fail(USAGE, "--cells: no cell is named");
 }
 
 /* Remedies against vanishing are tried where order is the only task. */

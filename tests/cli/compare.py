@@ -153,6 +153,8 @@ def digits_are_read_by_rows_and_by_pixels():
 def usage_errors_of_compare():
     refused(2, "--quick and --full", "compare", "--quick", "--full")
     refused(2, "no cell is called 'elman'", "compare", "--only", "adding", "--cells", "elman")
+    refused(2, "'gru' is there twice", "compare", "--only", "adding", "--cells", "gru,rnn gru")
+    refused(2, "no cell is named", "compare", "--only", "adding", "--cells", " , ")
     refused(2, "did you mean --cells?", "compare", "--cell", "rnn")
     refused(2, "--only: ", "compare", "--only", "everything")
     refused(2, "--seeds: ", "compare", "--seeds", 0)
