@@ -83,7 +83,8 @@ static int check_text(const session *x)
     char path[PATH_BYTES], *now = x->s->vocab ? model_vocabulary(&x->m) : NULL;
     rg_file file;
     int code = DONE;
-    if (rg_file_info(&file, folder_file(path, &x->f, "ckpt-last.safetensors"))) {
+    if (rg_file_info(&file, folder_file(path, &x->f, "ckpt-last.safetensors")) &&
+        rg_file_info(&file, folder_file(path, &x->f, "ckpt-best.safetensors"))) {
         free(now);
         return DONE; /* loading will say why */
     }

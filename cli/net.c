@@ -130,6 +130,11 @@ int net_new(model *m, const settings *s, const rg_dataset *d, const char *const 
 {
     if (cell_settings_ok(s))
         return USAGE;
+    if (s->no_bridge && (s->bidirectional || (s->decoder && s->decoder != s->hidden)))
+        return fail(USAGE, "--no-bridge: an encoder of %lld units%s cannot hand its states to a "
+                    "decoder of %lld; leave it out", (long long)s->hidden,
+                    s->bidirectional ? " in both directions" : "",
+                    (long long)(s->decoder ? s->decoder : s->hidden));
     net *n = calloc(1, sizeof *n);
     *m = (model){ .cell = s->cell, .real = (rg_dtype)s->dtype, .net = n };
     if (!n)

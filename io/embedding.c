@@ -6,6 +6,7 @@
 #include "graph/params.h"
 #include "io/disk.h"
 #include "io/sort.h"
+#include "io/whole.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -181,6 +182,8 @@ static rg_status take_lines(reader *r, table *t)
     double header = -1, vectors = 0; /* words that the first line promises; that there are */
     bool first = true;
     while (!(st = next_line(r, &line)) && line) {
+        if (r->number == 1)
+            line += rg_bom_bytes(line, strlen(line));
         if (!*line)
             continue;
         if (first && (st = check_first(r, t, line, &header)))

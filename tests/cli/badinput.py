@@ -168,6 +168,9 @@ def a_damaged_last_checkpoint_gives_way_to_the_best():
     done = good("train", "--resume", "r", "--steps", 40)
     assert "going on from ckpt-best" in done.stderr, done.stderr
     last.write_bytes(last.read_bytes()[:100])
+    pathlib.Path("other").write_text(words(6000, seed=2))
+    refused(3, "not the text that this run was started with", "train", "--resume", "r", "--data",
+            "other", "--steps", 50)
     pathlib.Path("r/ckpt-best.safetensors").write_bytes(b"{}")
     refused(3, "safetensors", "train", "--resume", "r", "--steps", 50)
 

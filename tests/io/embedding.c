@@ -34,8 +34,10 @@ RGT_TEST(embedding, rows_of_known_words_are_filled_and_the_others_stay)
         "5 3\nthe 1 -2.5 3e-1 \nof 4 5 6 \nunknown 7 8 9 \n. . 0.5 0.25 0.125 \nzebra 1 2 3 \n\n",
         "the 1 -2.5 3e-1\r\n\r\nof\t4\t5\t6\r\nunknown 7 8 9\r\n. . 0.5  0.25 0.125\r\n"
         "zebra 1 2 3\r\n",
+        "\xef\xbb\xbfthe 1 -2.5 3e-1\nof 4 5 6\n. . 0.5 0.25 0.125\nzebra 1 2 3\n",
+        "\xef\xbb\xbf" "4 3\nthe 1 -2.5 3e-1\nof 4 5 6\n. . 0.5 0.25 0.125\nzebra 1 2 3\n",
     };
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         for (int real = RG_F32; real <= RG_F64; real++) {
             rgt_folder d;
             size_t found;
