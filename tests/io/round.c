@@ -105,6 +105,65 @@ RGT_TEST(io, names_on_disk_are_those_of_pytorch)
     rgt_folder_end(&d);
 }
 
+/* Two directions, told by the groups' names, or called what they are under other ones. */
+RGT_TEST(io, the_direction_from_the_end_is_that_of_pytorch)
+{
+    static const char *const want[] = {
+        "rnn.bias_hh_l0", "rnn.bias_hh_l0_reverse", "rnn.bias_hh_l1", "rnn.bias_hh_l1_reverse",
+        "rnn.bias_ih_l0", "rnn.bias_ih_l0_reverse", "rnn.bias_ih_l1", "rnn.bias_ih_l1_reverse",
+        "rnn.weight_hh_l0", "rnn.weight_hh_l0_reverse", "rnn.weight_hh_l1",
+        "rnn.weight_hh_l1_reverse", "rnn.weight_ih_l0", "rnn.weight_ih_l0_reverse",
+        "rnn.weight_ih_l1", "rnn.weight_ih_l1_reverse"
+    };
+    static const char named[] = "rnn.l0.fwd.U:3,4 rnn.l0.fwd.W:4,4 rnn.l0.fwd.b:4 rnn.l0.bwd.U:3,4 "
+        "rnn.l0.bwd.W:4,4 rnn.l0.bwd.b:4 rnn.l1.fwd.U:8,4 rnn.l1.fwd.W:4,4 rnn.l1.fwd.b:4 "
+        "rnn.l1.bwd.U:8,4 rnn.l1.bwd.W:4,4 rnn.l1.bwd.b:4";
+    static const char other[] = "a.U:3,4 a.W:4,4 a.b:4 b.U:3,4 b.W:4,4 b.b:4 c.U:8,4 c.W:4,4 c.b:4 "
+                                "d.U:8,4 d.W:4,4 d.b:4";
+    static const rg_layer_desc called[] = {
+        { .group = "a", .kind = "rnn", .torch = "rnn" },
+        { .group = "b", .kind = "rnn", .torch = "rnn", .reverse = true },
+        { .group = "c", .kind = "rnn", .torch = "rnn", .layer = 1 },
+        { .group = "d", .kind = "rnn", .torch = "rnn", .layer = 1, .reverse = true },
+    };
+    const rg_load_opts as_called = { .layers = called, .n_layers = 4 };
+    rgt_folder d;
+    rg_file info;
+    rg_params *ps = rgt_store(named, RG_F32), *to = rgt_store(other, RG_F32);
+    check_round(ps, NULL, NULL);
+    check_round(to, &(rg_save_opts){ .layers = called, .n_layers = 4 }, &as_called);
+    check_round(to, &(rg_save_opts){ .layers = called, .n_layers = 4 }, NULL);
+    rgt_folder_begin(&d);
+    RGT_CHECK(rg_params_save(&ps, 1, rgt_in(&d, "m"), NULL) == RG_OK);
+    RGT_CHECK_MSG(rg_file_info(&info, d.file) == RG_OK, "%s", info.message);
+    RGT_CHECK(info.n_arrays == sizeof want / sizeof *want && info.n_layers == 4);
+    for (size_t i = 0; i < info.n_arrays; i++)
+        RGT_CHECK_MSG(strcmp(info.arrays[i].name, want[i]) == 0, "%s", info.arrays[i].name);
+    for (size_t i = 0; i < info.n_layers; i++)
+        RGT_CHECK(info.layers[i].reverse == (info.layers[i].group[7] == 'b'));
+    RGT_CHECK_MSG(rg_params_load(&to, 1, d.file, &as_called) == RG_OK, "%s",
+                  rg_params_message(to));
+    RGT_CHECK(!memcmp(rg_params_find(to, "b.W").data, rg_params_find(ps, "rnn.l0.bwd.W").data, 64));
+    RGT_CHECK(!memcmp(rg_params_find(to, "c.W").data, rg_params_find(ps, "rnn.l1.fwd.W").data, 64));
+    rg_file_destroy(&info);
+    rg_params_destroy(&ps);
+    rg_params_destroy(&to);
+    rgt_folder_end(&d);
+}
+
+/* Before, `rnn_fwd` and `rnn_bwd` were the file's modules: its descriptors still say so. */
+RGT_TEST(io, directions_may_be_modules_of_their_own)
+{
+    static const rg_layer_desc was[] = {
+        { .group = "rnn.l0.fwd", .kind = "rnn", .torch = "rnn_fwd" },
+        { .group = "rnn.l0.bwd", .kind = "rnn", .torch = "rnn_bwd" },
+    };
+    rg_params *ps = rgt_store("rnn.l0.fwd.U:3,4 rnn.l0.fwd.W:4,4 rnn.l0.bwd.U:3,4 "
+                              "rnn.l0.bwd.W:4,4", RG_F32);
+    check_round(ps, &(rg_save_opts){ .layers = was, .n_layers = 2 }, NULL);
+    rg_params_destroy(&ps);
+}
+
 RGT_TEST(io, a_projected_lstm_is_that_of_pytorch)
 {
     static const struct { const char *name; int64_t rows, columns; } want[] = {
