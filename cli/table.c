@@ -208,8 +208,8 @@ const option_spec options[] = {
     { "zoneout", "", 0, TEXT, AT(zoneout), 0, 0, "P[,P]", NULL, model,
       "share of h (and c) that a step leaves as it was", TRAIN, KEPT | FIXED },
     { "h0", "initial-state", 0, CHOICE, AT(h0), 0, 0, "carried|zero|learned|random", NULL,
-      model, "states that a window of lm or a row starts with; carried, of lm only, are those of "
-      "the window before [carried; of rows zero]", TRAIN, KEPT | FIXED },
+      model, "states that a window of lm or a row starts with; carried, for lm only, are those of "
+      "the window before [carried; for other tasks zero]", TRAIN, KEPT | FIXED },
     { "beam", "beam-width", 0, WHOLE, AT(beam), 1, 256, "N", "1", model,
       "seq2seq: answers that an evaluation follows at once", TRAIN, KEPT },
     { "dtype", "precision", 0, CHOICE, AT(dtype), 0, 0, "f32|f64", "f32", model,
@@ -221,8 +221,8 @@ const option_spec options[] = {
       "64", training, "steps of a window; the state is carried on", TRAIN | PROFILE,
       KEPT | FIXED },
     { "tbptt", "k2 back", 0, WHOLE, AT(tbptt), 1, 65536, "N", NULL, training,
-      "steps that losses are propagated back through: of lm at least the window's [--seq-len]; of "
-      "a tag or forecast fewer than a row's, which is cut so often [all]", TRAIN, KEPT | FIXED },
+      "steps that losses are propagated back through: lm, at least those of a window [--seq-len]; "
+      "tag and forecast, within a row [all]", TRAIN, KEPT | FIXED },
     { "optimizer", "optim", 0, CHOICE, AT(optimizer), 0, 0,
       "adam|adamw|sgd|momentum|nesterov|adagrad|adadelta|rmsprop", "adam", training,
       "update rule, with PyTorch's constants", TRAIN | PROFILE, KEPT | FIXED },

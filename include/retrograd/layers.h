@@ -43,8 +43,8 @@ typedef struct rg_unroll_opts {
     bool    run_order;    /* with reverse: outputs in the order of running, y[0] from X[T-1] */
     const double *zoneout; /* [n_state] share of each state that a step leaves as it was, 0 .. 1:
                               drawn anew at every step, the mean in evaluation. NULL = none */
-    int64_t back;   /* truncated back-propagation: states go on, gradients do not, before the last
-                       `back` steps run, and before each `back` of the others. 0 = never */
+    int64_t back;   /* truncated back-propagation: states are detached before the last `back`
+                       steps that run, and before each `back` of the others. 0 = never */
     rg_val *states; /* receives every state: T·n_state values, states[t·n_state + k]. NULL = no */
 } rg_unroll_opts;
 

@@ -59,11 +59,11 @@ typedef struct rg_task_opts {
     double              dropout;
     unsigned            dropout_kinds; /* where: RG_DROP_..., or-ed; 0 = between and output */
     double              zoneout[2]; /* of each cell's first state, and of its others */
-    rg_start            start;      /* of every row: nothing is carried from one to another, so
-                                       RG_START_CARRIED is RG_START_ZERO. Drawn states are
-                                       those of evaluation alike for all rows */
+    rg_start            start;      /* of every row; nothing is carried from one to another, so
+                                       RG_START_CARRIED is RG_START_ZERO. A predictor takes one
+                                       random vector for all rows, always the same */
     int64_t             back;       /* tag, forecast: steps that a loss is propagated back through,
-                                       rg_unroll_opts.back; 0 = all */
+                                       as rg_unroll_opts.back cuts; 0 = all */
     /* seq2seq: */
     rg_attending        attention;
     int64_t             decoder;    /* width of its state; 0 = hidden */

@@ -36,7 +36,8 @@ static inline void fill(batch *b, double padding)
         b->value[i] = rg_draw_normal(1, RG_DOMAIN_USER, 5, i);
 }
 
-static inline void bind(rg_plan *plan, const rg_task_model *m, const rg_task_opts *o, const batch *b)
+static inline void bind(rg_plan *plan, const rg_task_model *m, const rg_task_opts *o,
+                        const batch *b)
 {
     size_t n_y = o->task == RG_CLASSIFY ? B : o->task == RG_FORECAST ? B * O : T * B;
     rg_plan_bind(plan, m->x, o->symbols ? (const void *)b->id : b->x,
@@ -49,7 +50,8 @@ static inline void bind(rg_plan *plan, const rg_task_model *m, const rg_task_opt
 }
 
 /* A plan of loss, outputs and all gradients in f64, run once. */
-static inline rg_plan *planned(rg_task_model *m, rg_params *ps, const rg_task_opts *o, const batch *b)
+static inline rg_plan *planned(rg_task_model *m, rg_params *ps, const rg_task_opts *o,
+                               const batch *b)
 {
     rg_plan *plan = NULL;
     RGT_CHECK_MSG(rg_task_create(m, ps, o, T, B) == RG_OK, "%s", rg_params_message(ps));
