@@ -6,6 +6,7 @@
 #include "base/shape.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <string.h>
 
 rg_status rg_params_create(rg_params **out, uint64_t seed, const rg_params_opts *opts)
@@ -58,7 +59,7 @@ static rg_param_info info_of(const rg_slot *s)
 {
     if (!s)
         return (rg_param_info){ .name = NULL };
-    return (rg_param_info){ s->name, s->shape, s->dtype, s->data, s->frozen };
+    return (rg_param_info){ s->name, s->shape, s->dtype, s->data, s->frozen, s->bound };
 }
 
 rg_param_info rg_params_at(const rg_params *params, size_t i)
@@ -93,6 +94,14 @@ bool rg_name_below(const char *name, const char *prefix)
     return strncmp(name, prefix, n) == 0 && (name[n] == '\0' || name[n] == '.');
 }
 
+/* No slot of that name, nor below it. */
+static rg_status unknown(rg_params *ps, const char *what, const char *prefix)
+{
+    const char *near = rg_params_nearest(ps, prefix);
+    return rg_fail(&ps->err, RG_EARG, "%s: nothing is named '%s' or '%s.*'%s%s", what, prefix,
+                   prefix, near ? "; nearest: " : "", near ? near : "");
+}
+
 rg_status rg_params_freeze(rg_params *params, const char *prefix, bool frozen)
 {
     bool found = prefix == NULL;
@@ -103,11 +112,24 @@ rg_status rg_params_freeze(rg_params *params, const char *prefix, bool frozen)
             params->slot[i]->frozen = frozen;
             found = true;
         }
-    if (found)
-        return RG_OK;
-    const char *near = rg_params_nearest(params, prefix);
-    return rg_fail(&params->err, RG_EARG, "freeze: nothing is named '%s' or '%s.*'%s%s", prefix,
-                   prefix, near ? "; nearest: " : "", near ? near : "");
+    return found ? RG_OK : unknown(params, "freeze", prefix);
+}
+
+rg_status rg_params_bound(rg_params *params, const char *prefix, double bound)
+{
+    char text[RG_NUMBER_TEXT];
+    bool found = prefix == NULL;
+    if (!params)
+        return RG_EARG;
+    if (!(bound >= 0) || isinf(bound))
+        return rg_fail(&params->err, RG_EARG, "bound: it must be positive, or 0 for none, got %s",
+                       rg_number(text, bound, 9));
+    for (size_t i = 0; i < params->n_slot; i++)
+        if (rg_name_below(params->slot[i]->name, prefix)) {
+            params->slot[i]->bound = bound;
+            found = true;
+        }
+    return found ? RG_OK : unknown(params, "bound", prefix);
 }
 
 /* ---- Names -> slots ------------------------------------------------------------------------- */

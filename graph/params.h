@@ -18,6 +18,7 @@ typedef struct rg_slot {
     int64_t     count;
     uint32_t    index;   /* order of declaration */
     bool        frozen;
+    double      bound;   /* optimizers keep elements within ±this; 0 = free */
     bool        loaded;  /* came from a file before anybody declared it */
 } rg_slot;
 

@@ -1,5 +1,5 @@
 /* optim/step.c -- one update: mean over accumulated runs, finite test, clip by value, clip by norm,
- * decay, update. Work is cut into stretches by shape, so bits do not depend on threads. */
+ * decay, update, bounds. Work is cut into stretches by shape, so bits do not depend on threads. */
 #include "optim/optim.h"
 
 #include "kernels/team.h"
@@ -177,6 +177,21 @@ static void update(const struct work *w, const rg_update_kernels *k, const rg_op
     }
 }
 
+/* Elements that have left ±bound are cut; one that is no number stays so. */
+static void keep_within(const rg_slot *slot, int64_t begin, int64_t n)
+{
+    const double bound = slot->bound;
+    const float narrow = (float)bound;
+    for (int64_t i = begin; i < begin + n; i++)
+        if (slot->dtype == RG_F64) {
+            double *w = (double *)slot->data + i;
+            *w = *w > bound ? bound : *w < -bound ? -bound : *w;
+        } else {
+            float *w = (float *)slot->data + i;
+            *w = *w > narrow ? narrow : *w < -narrow ? -narrow : *w;
+        }
+}
+
 static void each_task(const struct work *w, int rank, int size, bool measuring)
 {
     const rg_update_kernels *k = rg_update_table(rg_cpu_isa());
@@ -189,6 +204,8 @@ static void each_task(const struct work *w, int rank, int size, bool measuring)
             w->optim->partial[i] = measure(w, k, g, task->n);
         else
             update(w, k, task, g);
+        if (!measuring && task->gradient->slot->bound > 0)
+            keep_within(task->gradient->slot, task->begin, task->n);
     }
 }
 

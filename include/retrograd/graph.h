@@ -67,6 +67,7 @@ typedef struct rg_param_info {
     rg_dtype    dtype;  /* the store's `real`; I64 for counters of optimizers and plans */
     void       *data;
     bool        frozen;
+    double      bound;  /* rg_params_bound(); 0 = free */
 } rg_param_info;
 
 /**
@@ -101,6 +102,9 @@ RG_API rg_status rg_params_seal(rg_params *params);
 /* Keep `prefix` and all below `prefix.` out of training, or let them in again; NULL = all.
  * Optimizers obey at once, plans made later leave the gradients out. */
 RG_API rg_status rg_params_freeze(rg_params *params, const char *prefix, bool frozen);
+/* Keep every element of `prefix` and all below `prefix.` within ±bound: optimizers cut what leaves
+ * it after each update. 0 = free again; NULL = all. */
+RG_API rg_status rg_params_bound(rg_params *params, const char *prefix, double bound);
 
 /* ---- Graph --------------------------------------------------------------------------------- */
 

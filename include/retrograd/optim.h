@@ -65,7 +65,8 @@ RG_API void rg_optim_destroy(rg_optim **optim);
  * Update every parameter whose gradient is a root of @p plan: no list of pairs. Several plans
  * (buckets of length) may take turns with one optimizer.
  *
- * Order      mean over accumulated runs, finite test, clip by value, clip by norm, decay, update
+ * Order      mean over accumulated runs, finite test, clip by value, clip by norm, decay, update,
+ *            bounds of rg_params_bound()
  * Errors     RG_ESTATE the plan has not run since its last step, or its last run failed; RG_EARG no
  *            gradient roots, another store, or two objectives (set rg_plan_opts.objective);
  *            RG_ENONFINITE as opts.nonfinite says, with the first bad parameter. Message in

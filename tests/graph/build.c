@@ -387,6 +387,7 @@ RGT_TEST(null, every_function_of_graph_h_takes_a_null_object)
     RGT_CHECK(rg_params_count(NULL) == 0 && !rg_params_at(NULL, 0).name);
     RGT_CHECK(!rg_params_find(NULL, "x").name && rg_params_seal(NULL) == RG_EARG);
     RGT_CHECK(rg_params_freeze(NULL, "x", true) == RG_EARG);
+    RGT_CHECK(rg_params_bound(NULL, "x", 1) == RG_EARG);
     RGT_CHECK(rg_graph_create(NULL, NULL, NULL) == RG_EARG);
     rg_graph_destroy(NULL);
     rg_graph_destroy(&no_graph);

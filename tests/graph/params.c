@@ -3,6 +3,7 @@
 
 #include "graph/params.h"
 
+#include <math.h>
 #include <stdio.h>
 
 RGT_TEST(params, a_name_is_one_array_in_every_graph)
@@ -123,6 +124,25 @@ RGT_TEST(params, freezing_takes_a_prefix_at_a_dot)
     RGT_CHECK(rg_params_freeze(w.ps, "encodr", true) == RG_EARG);
     RGT_CHECK(rgt_has(rg_params_message(w.ps), "nothing is named 'encodr' or 'encodr.*'; "
                                                "nearest: encoder"));
+    world_free(&w);
+}
+
+RGT_TEST(params, a_bound_takes_a_prefix_at_a_dot_and_is_a_positive_number)
+{
+    world w = world_new();
+    static const char *const name[] = { "enc", "enc.a", "encoder" };
+    for (size_t i = 0; i < 3; i++)
+        rg_param(w.g, NULL, name[i], RG_SCALAR, rg_init_zeros());
+    RGT_CHECK(rg_params_bound(w.ps, "enc", 1.5) == RG_OK);
+    for (size_t i = 0; i < 3; i++)
+        RGT_CHECK(rg_params_find(w.ps, name[i]).bound == (i < 2 ? 1.5 : 0));
+    RGT_CHECK(rg_params_bound(w.ps, NULL, 0) == RG_OK && rg_params_find(w.ps, "enc.a").bound == 0);
+    RGT_CHECK(rg_params_bound(w.ps, "encodr", 1) == RG_EARG &&
+              rgt_has(rg_params_message(w.ps), "bound: nothing is named 'encodr'"));
+    RGT_CHECK(rg_params_bound(w.ps, "enc", -1) == RG_EARG &&
+              rgt_has(rg_params_message(w.ps), "must be positive, or 0 for none, got -1"));
+    RGT_CHECK(rg_params_bound(w.ps, "enc", NAN) == RG_EARG &&
+              rg_params_bound(w.ps, "enc", INFINITY) == RG_EARG);
     world_free(&w);
 }
 

@@ -38,6 +38,33 @@ RGT_TEST(optim, a_frozen_parameter_stays_and_takes_no_part_in_the_norm)
     problem_destroy(&p);
 }
 
+/* Free weights first, of two optimizers and precisions; then the same cut after every update. */
+RGT_TEST(optim, a_bound_cuts_what_an_update_left_outside_and_nothing_else)
+{
+    static const rg_optim_opts kind[] = { { .kind = RG_SGD, .lr = 0.1 }, { .lr = 0.5 } };
+    for (int k = 0; k < 4; k++) {
+        const rg_dtype real = k / 2 ? RG_F32 : RG_F64;
+        struct problem free, held;
+        double most = 0;
+        problem_create(&free, real, real, &kind[k % 2]);
+        problem_create(&held, real, real, &kind[k % 2]);
+        step(&free, 0);
+        for (int i = 0; i < N; i++)
+            most = fmax(most, fabs(problem_weight(&free, i)));
+        const double bound = (float)(most / 2);
+        RGT_CHECK(rg_params_bound(held.ps, "net", bound) == RG_OK);
+        step(&held, 0);
+        for (int i = 0; i < N; i++) {
+            double w = problem_weight(&free, i);
+            RGT_CHECK(problem_weight(&held, i) == fmax(-bound, fmin(bound, w)));
+        }
+        RGT_CHECK(rg_params_bound(held.ps, NULL, 0) == RG_OK);
+        step(&held, 1);
+        problem_destroy(&free);
+        problem_destroy(&held);
+    }
+}
+
 RGT_TEST(optim, a_group_has_its_own_rate_and_the_longest_prefix_wins)
 {
     struct problem a, b;
