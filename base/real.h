@@ -10,4 +10,12 @@ static inline double rg_real_at(const void *data, rg_dtype real, size_t i)
     return real == RG_F64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
 }
 
+static inline void rg_real_put(void *data, rg_dtype real, size_t i, double x)
+{
+    if (real == RG_F64)
+        ((double *)data)[i] = x;
+    else
+        ((float *)data)[i] = (float)x;
+}
+
 #endif

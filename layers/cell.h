@@ -30,9 +30,10 @@ typedef struct rg_cell_site {
 /* Options beyond a single, double or no bias and the founding, torch and keras initialisers. */
 enum {
     RG_KNOWS_RNN = 1, RG_KNOWS_RESET = 2, RG_KNOWS_FORGET = 4, RG_KNOWS_CHRONO = 8,
-    RG_KNOWS_LSTM = 16, RG_KNOWS_POOL = 32,
+    RG_KNOWS_LSTM = 16, RG_KNOWS_QRNN = 32,
     RG_KNOWS_DROP_H = 64,  /* drop_recurrent, drop_weight: it has products h·W */
-    RG_KNOWS_DROP_G = 128  /* drop_candidate: it has a candidate */
+    RG_KNOWS_DROP_G = 128,  /* drop_candidate: it has a candidate */
+    RG_KNOWS_SRU = 256, RG_KNOWS_LOG = 512, RG_KNOWS_BOUND = 1024
 };
 
 /* Check sizes and options; false: the graph is poisoned with the reason. opts NULL = defaults. */
@@ -78,6 +79,36 @@ typedef struct rg_gated_kind {
 rg_cell rg_gated_cell(const rg_gated_kind *kind, rg_graph *graph, const char *group, int64_t I,
                       int64_t H, const rg_cell_opts *opts);
 
+/* A layer norm's γ and β, [n]; β may be none. */
+typedef struct rg_layernorm {
+    rg_val gamma, beta;
+    double eps;
+} rg_layernorm;
+/* `group.gamma_<what>` of ones and, if wanted, `group.beta_<what>` of @p start. */
+rg_layernorm rg_layernorm_declare(const rg_cell_site *site, const char *what, int64_t n, bool beta,
+                                  double start);
+rg_val rg_normalise(const rg_layernorm *norm, rg_val v);
+
+/* Gates that are normalised together: their U and W side by side, a norm of either product. */
+enum { RG_JOINT = 4 };
+typedef struct rg_joint {
+    rg_val       U, W;
+    rg_layernorm x, h;
+    int64_t      H;
+} rg_joint;
+/* What they make of one step, [B,n·H] each. */
+typedef struct rg_joint_now { rg_val x, h; } rg_joint_now;
+rg_joint rg_joint_declare(const rg_cell_site *site, const rg_gate *gate, size_t n, bool beta);
+/* @p h as W sees it. */
+rg_joint_now rg_joint_products(const rg_joint *joint, rg_val x, rg_val h);
+/* LN(x·U) + LN(h·W) + b of the gate at place @p at. */
+rg_val rg_joint_sum(const rg_joint *joint, const rg_joint_now *now, size_t at, rg_val b);
+
+/* v kept within ±bound; 0: as it is. */
+rg_val rg_within(rg_val v, double bound);
+/* A parameter's elements kept within ±bound by who updates it. */
+void rg_param_bound(rg_val w, double bound);
+
 /* `group.<letter><suffix>` of a gate. */
 rg_val rg_gate_param(rg_graph *graph, const char *group, const char *letter, const char *suffix,
                      rg_shape shape, rg_init init);
@@ -92,11 +123,16 @@ rg_val rg_mask_rows(rg_val m, int32_t rank);
 rg_val rg_where_real(rg_val m, rg_val a);
 rg_val rg_zero_of(rg_graph *g, rg_kind kind);
 
-/* ---- Stacks --------------------------------------------------------------------------------- */
+/* ---- Cells of cells ------------------------------------------------------------------------- */
 
 /* Layer l of a stack; NULL: there is none, or this is no stack. */
 const rg_cell *rg_stack_layer(const rg_cell *cell, size_t l);
 double rg_stack_between(const rg_cell *stack);
+/* The cell inside zoneout, inside a decoder that attends; NULL: it is none. What a state of a cell
+ * starts with, which is rg_mingru()'s to say. */
+const rg_cell *rg_zoned_cell(const rg_cell *cell);
+const rg_cell *rg_attending_cell(const rg_cell *cell);
+double rg_mingru_start(const rg_cell *cell);
 
 /* Name of a group's mask of recurrent dropout, `group.h`, in memory of the graph. */
 const char *rg_gate_stream(rg_graph *graph, const char *group);

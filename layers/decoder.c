@@ -104,6 +104,12 @@ static const struct attending *attending_of(const rg_cell *cell)
     return is ? cell->weights : NULL;
 }
 
+const rg_cell *rg_attending_cell(const rg_cell *cell)
+{
+    const struct attending *p = attending_of(cell);
+    return p ? &p->cell : NULL;
+}
+
 void rg_attending_start(rg_val *s0, const rg_cell *decoder, const rg_val *inner)
 {
     const struct attending *p = attending_of(decoder);
@@ -111,7 +117,7 @@ void rg_attending_start(rg_val *s0, const rg_cell *decoder, const rg_val *inner)
     for (size_t k = 0; s0 && decoder && k < decoder->n_state; k++) {
         bool inside = k > 0 && k + 1 < decoder->n_state;
         s0[k] = !p ? RG_NONE : inside && inner ? inner[k - 1]
-              : rg_zeros(g, RG_SHAPE(p->B, p->width[k]));
+              : rg_full(g, RG_SHAPE(p->B, p->width[k]), rg_cell_start(decoder, k));
     }
 }
 

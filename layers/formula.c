@@ -77,6 +77,14 @@ static void find_prefix(rg_page *p)
     }
 }
 
+/* Is the next state x, perhaps with more behind it? */
+static bool becomes_x(const rg_page *p, size_t k)
+{
+    uint32_t id = p->next[k].id;
+    const rg_node *node = rg_node_at(p->sheet.g, id);
+    return id == p->x.id || (node->op == &rg_op_concat && node->in[0] == p->x.id);
+}
+
 /* h, c, n, m; y for an output that no step reads, p for what becomes x, s0 … in a stack. */
 static void name_states(rg_page *p, const char **name)
 {
@@ -87,7 +95,7 @@ static void name_states(rg_page *p, const char **name)
         bool read = p->sheet.term[p->s[k].id].wanted;
         name[k] = many ? rg_sheet_say(&p->sheet, "s%zu", k)
                 : k == 0 && !read ? "y"
-                : k > 0 && p->next[k].id == p->x.id ? "p" : letter[at];
+                : k > 0 && becomes_x(p, k) ? "p" : letter[at];
         at += k == 0 || strcmp(name[k], letter[at]) == 0;
     }
 }

@@ -95,9 +95,24 @@ static bool is_little(const rg_sheet *f, const rg_term *t, const rg_node *node)
     return little && (node->n_in == 0 || f->term[node->in[0]].binding == RG_ATOM);
 }
 
-static bool is_gate(const rg_term *t, const rg_op *op)
+/* A bound of what a gate is taken of: read by one such function alone, which is then the gate. */
+static bool is_bound(const rg_page *p, uint32_t id)
 {
-    return squashes(op) && *wish(t);
+    const rg_sheet *f = &p->sheet;
+    if (rg_node_at(f->g, id)->op != &rg_op_clip || f->term[id].uses != 1)
+        return false;
+    for (uint32_t k = id + 1; k < p->last; k++) {
+        const rg_node *reader = rg_node_at(f->g, k);
+        if (f->term[k].wanted && reader->n_in == 1 && reader->in[0] == id)
+            return squashes(reader->op);
+    }
+    return false;
+}
+
+static bool is_gate(const rg_page *p, uint32_t id)
+{
+    return squashes(rg_node_at(p->sheet.g, id)->op) && *wish(&p->sheet.term[id]) &&
+           !is_bound(p, id);
 }
 
 static const char *merged(const char *a, const char *b)
@@ -198,7 +213,7 @@ void rg_page_write(rg_page *p, const char *const *root)
         rg_term_write(f, id);
         find_endings(f, id);
         const char *name = root[id] ? root[id]
-                         : is_gate(t, node->op) || (t->uses > 1 && !is_little(f, t, node))
+                         : is_gate(p, id) || (t->uses > 1 && !is_little(f, t, node))
                          ? new_name(p, t, node->op) : NULL;
         if (!name)
             continue;

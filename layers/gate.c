@@ -17,6 +17,11 @@ bool rg_widths_ok(rg_graph *graph, const char *what, const char *group, int64_t 
     return false;
 }
 
+rg_val rg_within(rg_val v, double bound)
+{
+    return bound > 0 ? rg_clip(v, -bound, bound) : v;
+}
+
 rg_val rg_gate_param(rg_graph *graph, const char *group, const char *letter, const char *suffix,
                      rg_shape shape, rg_init init)
 {

@@ -2,8 +2,11 @@
  *
  *     h' = relu(x·U + b + v∘h)        v [H]
  *
- * Li, Li, Cook, Zhu, Gao, "Independently recurrent neural network (IndRNN)", 2018. */
+ * bound_T keeps |v| ≤ 2^(1/T) while it is trained, so that T steps at most double what a unit
+ * holds. Li, Li, Cook, Zhu, Gao, "Independently recurrent neural network (IndRNN)", 2018. */
 #include "layers/cell.h"
+
+#include <math.h>
 
 struct indrnn {
     int64_t width[1];
@@ -24,11 +27,13 @@ rg_cell rg_indrnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
     static const rg_gate_kind kind[1] = { { "", 0, 0, RG_NO_W } };
     rg_cell_site site;
     struct indrnn *p = NULL;
-    if (rg_cell_site_init(&site, graph, "indrnn", group, I, H, opts, 0) &&
+    if (rg_cell_site_init(&site, graph, "indrnn", group, I, H, opts, RG_KNOWS_BOUND) &&
         (p = rg_graph_alloc(graph, sizeof *p))) {
         p->width[0] = H;
         rg_gates_declare(&p->gate, NULL, &site, kind, 1);
         p->v = rg_param(graph, group, "v", RG_SHAPE(H), rg_init_unit());
+        if (site.opts.bound_T)
+            rg_param_bound(p->v, exp2(1 / (double)site.opts.bound_T));
     }
     return rg_cell_of("indrnn", 1, p ? p->width : NULL, indrnn_step, p);
 }

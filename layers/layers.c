@@ -1,5 +1,5 @@
 /* layers/layers.c -- layers over a whole sequence, one after the other: of one direction or two,
- * with dropout around them, each perhaps added to what it reads. */
+ * with dropout around them, each perhaps added to what it reads or mixed with it. */
 #include "layers/cell.h"
 
 #include "base/text.h"
@@ -20,11 +20,20 @@ static bool layers_ok(rg_graph *g, const rg_cell *cells, size_t n, const rg_laye
                   "RG_MERGE_NONE");
     else if (!o->bidirectional && o->merge)
         rg_poison(g, RG_EARG, "layers: merge is for two directions; leave it 0");
+    else if (o->residual && o->highway)
+        rg_poison(g, RG_EARG, "layers: a layer is residual or a highway, not both");
     for (int k = 0; k < 3 && !g->status; k++)
         if (!(p[k] >= 0 && p[k] < 1))
             rg_poison(g, RG_EARG, "layers: dropout '%s' must be in [0, 1), got %s", name[k],
                       rg_number(text, p[k], 9));
     return g->status == RG_OK;
+}
+
+/* `<group>.l<l>`; a name that is cut is still too long for rg_param(). */
+static const char *highway_group(char out[RG_NAME_BYTES + 2], const char *group, size_t l)
+{
+    (void)snprintf(out, RG_NAME_BYTES + 2, "%s.l%zu", group, l);
+    return out;
 }
 
 /* Layer l; its scope makes its random draws its own. */
@@ -34,7 +43,7 @@ static rg_val layer(rg_val *last, const rg_cell *cell, size_t l, rg_val x, const
     rg_unroll_opts run = { .mask = o->mask, .reset = o->reset, .zoneout = zoneout,
                            .back = o->back };
     rg_graph *g = x.graph;
-    char scope[24];
+    char scope[24], group[RG_NAME_BYTES + 2];
     (void)snprintf(scope, sizeof scope, "l%zu", l);
     rg_scope_push(g, scope, RG_NO_STEP);
     x = l ? rg_dropout(x, o->between, "between") : rg_dropout_locked(x, o->input, "input");
@@ -42,6 +51,8 @@ static rg_val layer(rg_val *last, const rg_cell *cell, size_t l, rg_val x, const
                                 : rg_unroll(last, cell, x, s0, &run);
     if (o->residual && l)
         y = rg_residual(x, y, o->mask);
+    if (o->highway && l)
+        y = rg_highway(x, y, highway_group(group, o->highway, l), o->mask);
     rg_scope_pop(g);
     return y;
 }

@@ -9,6 +9,7 @@
  *     coupled      i = 1 - f, or f = 1 - i                Greff et al. 2017; ONNX
  *     proj         h' = (o∘tanh(c'))·proj, h is [B,P]     Sak, Senior, Beaufays 2014
  *     cell_clip    c' is kept within a bound              the same
+ *     preact_clip  so is what each σ and tanh is of       ONNX
  *     norm         layer normalisation, four kinds        Ba, Kiros, Hinton 2016
  *
  * Hochreiter & Schmidhuber, "Long short-term memory", 1997; forget gate, and its bias of 1: Gers,
@@ -17,56 +18,37 @@
 
 enum { I_, F, C, O, GATES };
 
-/* γ and β of a normalisation; β may be none. */
-struct norm { rg_val gamma, beta; };
-
 struct lstm {
     int64_t      width[2];
     rg_gate      gate[GATES];      /* coupled: i or f is none */
     rg_val       P[GATES];         /* peepholes, or none */
     rg_val       proj;             /* [H,P] or none */
     rg_cell_opts opts;
-    struct norm  per_gate[GATES];  /* tf_contrib */
-    rg_val       Ux, Wh;           /* other kinds: the gates' U and W side by side, */
-    struct norm  of_x, of_h;       /* and one normalisation of either product */
-    struct norm  of_c;
+    rg_layernorm per_gate[GATES];  /* tf_contrib */
+    rg_joint     joint;            /* other kinds: the gates there are, in order */
+    rg_layernorm of_c;
 };
 
-/* One step: its input, and where gates are normalised together the two products. */
-struct now { rg_val x, h, nx, nh; };
-
-static rg_val normalise(const struct lstm *p, const struct norm *n, rg_val v)
-{
-    return rg_layer_norm(v, n->gamma, n->beta, p->opts.norm_eps);
-}
+/* One step: its input, and where gates are normalised together what they make of it. */
+struct now { rg_val x, h; rg_joint_now joint; };
 
 /* Where gate k stands among those side by side. */
-static int64_t place(const struct lstm *p, int k)
+static size_t place(const struct lstm *p, int k)
 {
-    return k - (p->opts.coupled == RG_KEEP_F || (p->opts.coupled == RG_KEEP_I && k > F));
-}
-
-static rg_val block(const struct lstm *p, rg_val v, int k)
-{
-    int64_t H = p->width[1], at = place(p, k);
-    return rg_slice(v, -1, at * H, (at + 1) * H);
+    return (size_t)(k - (p->opts.coupled == RG_KEEP_F || (p->opts.coupled == RG_KEEP_I && k > F)));
 }
 
 /* What gate k is the σ or tanh of; c is the cell state it may see. */
 static rg_val gate_sum(const struct lstm *p, const struct now *t, int k, rg_val c)
 {
     const rg_gate *gate = &p->gate[k];
-    rg_val a;
-    if (p->Ux.graph) {
-        a = block(p, t->nx, k);
-        a = rg_add(a, block(p, t->nh, k));
-        a = gate->b.graph ? rg_add(a, gate->b) : a;
-    } else {
-        a = rg_gate_sum(gate, t->x, t->h);
-    }
+    rg_val a = p->joint.U.graph ? rg_joint_sum(&p->joint, &t->joint, place(p, k), gate->b)
+                                : rg_gate_sum(gate, t->x, t->h);
     if (p->opts.norm == RG_NORM_TF_CONTRIB)
-        a = normalise(p, &p->per_gate[k], a);
-    return p->P[k].graph ? rg_add(a, rg_mul(p->P[k], c)) : a;
+        a = rg_normalise(&p->per_gate[k], a);
+    if (p->P[k].graph)
+        a = rg_add(a, rg_mul(p->P[k], c));
+    return rg_within(a, p->opts.preact_clip);
 }
 
 /* i, f, g and, if it does not see the new c, o. */
@@ -86,16 +68,15 @@ static void gates(rg_val v[GATES], const struct lstm *p, const struct now *t, rg
 /* What is carried on of f∘c + i∘g. */
 static rg_val carried(const struct lstm *p, rg_val c)
 {
-    if (p->opts.cell_clip > 0)
-        c = rg_clip(c, -p->opts.cell_clip, p->opts.cell_clip);
+    c = rg_within(c, p->opts.cell_clip);
     bool normal = p->opts.norm == RG_NORM_TF_CONTRIB || p->opts.norm == RG_NORM_ADDONS;
-    return normal ? normalise(p, &p->of_c, c) : c;
+    return normal ? rg_normalise(&p->of_c, c) : c;
 }
 
 static rg_val output(const struct lstm *p, rg_val o, rg_val c)
 {
     bool raw = p->opts.norm == RG_NORM_BA || p->opts.norm == RG_NORM_HASTE;
-    rg_val h = rg_mul(o, rg_tanh(raw ? normalise(p, &p->of_c, c) : c));
+    rg_val h = rg_mul(o, rg_tanh(raw ? rg_normalise(&p->of_c, c) : c));
     return p->proj.graph ? rg_matmul(h, p->proj) : h;
 }
 
@@ -104,10 +85,8 @@ static void lstm_step(const void *weights, rg_val x, const rg_val *s, rg_val *ne
     const struct lstm *p = weights;
     struct now t = { .x = x, .h = s[0] };
     rg_val c = s[1], v[GATES] = { { .graph = NULL } };
-    if (p->Ux.graph) {
-        t.nx = normalise(p, &p->of_x, rg_matmul(x, p->Ux));
-        t.nh = normalise(p, &p->of_h, rg_matmul(rg_gate_state(&p->gate[C], t.h), p->Wh));
-    }
+    if (p->joint.U.graph)
+        t.joint = rg_joint_products(&p->joint, x, rg_gate_state(&p->gate[C], t.h));
     gates(v, p, &t, c);
     rg_val kept = rg_mul(v[F], c);
     rg_val new = rg_mul(v[I_], v[C]);
@@ -129,38 +108,15 @@ static int present(int gate[GATES], rg_coupling coupled)
     return n;
 }
 
-/* `group.gamma_<what>` of ones and, if wanted, `group.beta_<what>` of @p start. */
-static struct norm declare_norm(const rg_cell_site *s, const char *what, int64_t n, bool beta,
-                                double start)
-{
-    struct norm d = { .gamma = rg_gate_param(s->graph, s->group, "gamma_", what, RG_SHAPE(n),
-                                             rg_init_const(1)) };
-    if (beta)
-        d.beta = rg_gate_param(s->graph, s->group, "beta_", what, RG_SHAPE(n),
-                               rg_init_const(start));
-    return d;
-}
-
 static void declare_norms(struct lstm *p, const rg_cell_site *s, const rg_gate_kind *kind,
-                          const int *gate, int n)
+                          const rg_gate *made, const int *gate, size_t n)
 {
-    rg_val U[GATES], W[GATES];
-    bool beta = p->opts.norm != RG_NORM_HASTE;
-    if (p->opts.norm_eps == 0)
-        p->opts.norm_eps = 1e-5;
-    p->of_c = declare_norm(s, "cell", s->H, true, 0);
-    for (int j = 0; j < n; j++) {
-        U[j] = p->gate[gate[j]].U;
-        W[j] = p->gate[gate[j]].W;
-        if (p->opts.norm == RG_NORM_TF_CONTRIB)
-            p->per_gate[gate[j]] = declare_norm(s, kind[j].suffix, s->H, true, kind[j].bias);
-    }
-    if (p->opts.norm == RG_NORM_TF_CONTRIB)
-        return;
-    p->of_x = declare_norm(s, "x", n * s->H, beta, 0);
-    p->of_h = declare_norm(s, "h", n * s->H, beta, 0);
-    p->Ux = rg_concat(U, (size_t)n, 1);
-    p->Wh = rg_concat(W, (size_t)n, 1);
+    const bool contrib = p->opts.norm == RG_NORM_TF_CONTRIB;
+    p->of_c = rg_layernorm_declare(s, "cell", s->H, true, 0);
+    for (size_t j = 0; contrib && j < n; j++)
+        p->per_gate[gate[j]] = rg_layernorm_declare(s, kind[j].suffix, s->H, true, kind[j].bias);
+    if (!contrib)
+        p->joint = rg_joint_declare(s, made, n, p->opts.norm != RG_NORM_HASTE);
 }
 
 static void declare(struct lstm *p, rg_cell_site *s)
@@ -192,7 +148,7 @@ static void declare(struct lstm *p, rg_cell_site *s)
                            s->opts.init == RG_INIT_TORCH ? rg_cell_init_U(s, 1)
                                                          : rg_init_glorot());
     if (p->opts.norm)
-        declare_norms(p, s, kind, gate, n);
+        declare_norms(p, s, kind, made, gate, (size_t)n);
 }
 
 rg_cell rg_lstm(rg_graph *graph, const char *group, int64_t I, int64_t H, const rg_cell_opts *opts)

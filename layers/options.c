@@ -29,39 +29,55 @@ static bool range_ok(const rg_cell_site *s)
         return refuse(s, "norm is no member of rg_norm_kind");
     if (o->pool < RG_POOL_FO || o->pool > RG_POOL_IFO)
         return refuse(s, "pool is no member of rg_pooling");
+    if (o->window < 0 || o->window > INT64_MAX / s->I)
+        return refuse(s, "window is how many inputs a step sees, or 0 for 2");
+    if (o->bound_T < 0)
+        return refuse(s, "bound_T is the longest lag, or 0 for no bound");
     if (o->proj < 0)
         return refuse(s, "proj is a width, or 0 for no projection");
     if (!(o->cell_clip >= 0) || isinf(o->cell_clip))
         return refuse(s, "cell_clip is a positive bound, or 0 for none");
+    if (!(o->preact_clip >= 0) || isinf(o->preact_clip))
+        return refuse(s, "preact_clip is a positive bound, or 0 for none");
     return (o->norm_eps >= 0 && !isinf(o->norm_eps)) ||
            refuse(s, "norm_eps is positive, or 0 for 1e-5");
 }
 
+/* Was anything asked for that the cell does not know? */
 static bool known_ok(const rg_cell_site *s, unsigned knows)
 {
     const rg_cell_opts *o = &s->opts;
-    if (o->nonlinearity && !(knows & RG_KNOWS_RNN))
-        return refuse(s, "nonlinearity is an option of rnn only; leave it 0");
-    if (o->init == RG_INIT_IRNN && !(knows & RG_KNOWS_RNN))
-        return refuse(s, "init irnn is for rnn only");
-    if ((o->reset_after || o->update_take) && !(knows & RG_KNOWS_RESET))
-        return refuse(s, "reset_after and update_take are options of gru only; leave them 0");
-    if (o->forget_bias_0 && !(knows & RG_KNOWS_FORGET))
-        return refuse(s, "forget_bias_0 is an option of lstm, mgu and janet only; leave it 0");
-    if ((o->peephole || o->coupled || o->proj || o->cell_clip > 0) && !(knows & RG_KNOWS_LSTM))
-        return refuse(s, "peephole, coupled, proj and cell_clip are options of lstm only; leave "
-                      "them 0");
-    if ((o->norm || o->norm_eps > 0) && !(knows & RG_KNOWS_LSTM))
-        return refuse(s, "norm and norm_eps are options of lstm only; leave them 0");
-    if (o->pool && !(knows & RG_KNOWS_POOL))
-        return refuse(s, "pool is an option of qrnn only; leave it 0");
-    if ((o->drop_recurrent != 0 || o->drop_weight != 0) && !(knows & RG_KNOWS_DROP_H))
-        return refuse(s, "it has no products with the state to drop from: drop_recurrent and "
-                      "drop_weight must be 0");
-    if (o->drop_candidate != 0 && !(knows & RG_KNOWS_DROP_G))
-        return refuse(s, "drop_candidate is for lstm, gru, mgu and janet; leave it 0");
-    if (o->init == RG_INIT_CHRONO && !(knows & RG_KNOWS_CHRONO))
-        return refuse(s, "init chrono needs a cell with gates (gru, lstm)");
+    const unsigned clips = RG_KNOWS_RNN | RG_KNOWS_RESET | RG_KNOWS_LSTM;
+    const struct { bool asked; unsigned by; const char *says; } row[] = {
+        { o->nonlinearity != RG_TANH, RG_KNOWS_RNN,
+          "nonlinearity is an option of rnn only; leave it 0" },
+        { o->init == RG_INIT_IRNN, RG_KNOWS_RNN, "init irnn is for rnn only" },
+        { o->reset_after || o->update_take, RG_KNOWS_RESET,
+          "reset_after and update_take are options of gru only; leave them 0" },
+        { o->forget_bias_0, RG_KNOWS_FORGET,
+          "forget_bias_0 is an option of lstm, mgu and janet only; leave it 0" },
+        { o->peephole || o->coupled || o->proj || o->cell_clip > 0, RG_KNOWS_LSTM,
+          "peephole, coupled, proj and cell_clip are options of lstm only; leave them 0" },
+        { o->preact_clip > 0, clips,
+          "preact_clip is an option of rnn, gru and lstm only; leave it 0" },
+        { o->norm || o->norm_eps > 0, RG_KNOWS_RESET | RG_KNOWS_LSTM,
+          "norm and norm_eps are options of lstm and gru only; leave them 0" },
+        { o->pool != RG_POOL_FO || o->window, RG_KNOWS_QRNN,
+          "pool and window are options of qrnn only; leave them 0" },
+        { o->sru_v1, RG_KNOWS_SRU, "sru_v1 is an option of sru only; leave it 0" },
+        { o->log_form, RG_KNOWS_LOG, "log_form is an option of mingru only; leave it 0" },
+        { o->bound_T != 0, RG_KNOWS_BOUND, "bound_T is an option of indrnn only; leave it 0" },
+        { o->drop_recurrent != 0 || o->drop_weight != 0, RG_KNOWS_DROP_H,
+          "it has no products with the state to drop from: drop_recurrent and drop_weight must be "
+          "0" },
+        { o->drop_candidate != 0, RG_KNOWS_DROP_G,
+          "drop_candidate is for lstm, gru, mgu and janet; leave it 0" },
+        { o->init == RG_INIT_CHRONO, RG_KNOWS_CHRONO,
+          "init chrono needs a cell with gates (gru, lstm)" },
+    };
+    for (size_t k = 0; k < sizeof row / sizeof *row; k++)
+        if (row[k].asked && !(knows & row[k].by))
+            return refuse(s, row[k].says);
     return true;
 }
 
@@ -80,9 +96,17 @@ static bool drops_ok(const rg_cell_site *s)
 }
 
 /* Options that exclude each other. */
-static bool together_ok(const rg_cell_site *s)
+static bool together_ok(const rg_cell_site *s, unsigned knows)
 {
     const rg_cell_opts *o = &s->opts;
+    const bool normal_gru = o->norm && knows & RG_KNOWS_RESET;
+    if (normal_gru && o->norm != RG_NORM_BA)
+        return refuse(s, "norm of a gru is RG_NORM_BA; the other kinds are lstm's");
+    if (normal_gru && !o->reset_after)
+        return refuse(s, "a gru with norm resets after the product; set reset_after");
+    if (normal_gru && (o->bias == RG_BIAS_SPLIT || o->bias == RG_BIAS_DOUBLE))
+        return refuse(s, "norm of a gru has beta_hg inside the reset product: bias must be single "
+                      "or none");
     if (o->bias == RG_BIAS_SPLIT && !o->reset_after)
         return refuse(s, "bias split exists for gru with reset_after only");
     if (o->norm_eps > 0 && !o->norm)
@@ -111,7 +135,7 @@ bool rg_cell_site_init(rg_cell_site *site, rg_graph *graph, const char *cell, co
         site->opts = *opts;
     site->R = site->opts.proj > 0 ? site->opts.proj : H;
     return rg_widths_ok(graph, cell, group, I, H) && range_ok(site) && known_ok(site, knows) &&
-           together_ok(site) && chrono_ok(site);
+           together_ok(site, knows) && chrono_ok(site);
 }
 
 /* ---- The cell itself ------------------------------------------------------------------------ */

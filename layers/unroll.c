@@ -69,14 +69,14 @@ static bool cell_ok(rg_graph *g, const rg_cell *cell, const rg_val *s0)
     return g->status == RG_OK;
 }
 
-/* State k before the first step: zeros, or what is given, spread over the rows. */
+/* State k before the first step: what is given, spread over the rows, else what the cell says. */
 static rg_val start_state(rg_graph *g, const rg_cell *cell, const rg_val *s0, size_t k, int64_t B)
 {
     char have[RG_SHAPE_TEXT], want[RG_SHAPE_TEXT];
     rg_shape given = s0 ? rg_shape_of(s0[k]) : RG_SCALAR;
     rg_shape full = cell->width ? RG_SHAPE(B, cell->width[k]) : given;
     if (!s0)
-        return rg_zeros(g, full);
+        return rg_full(g, full, rg_cell_start(cell, k));
     if (!s0[k].graph || !s0[k].id)
         return rg_poison(g, RG_EGRAPH, "unroll: initial state %zu is an unset value", k);
     if (!cell->width && (given.rank < 1 || given.dim[0] != B))

@@ -39,6 +39,12 @@ rg_init rg_init_unit(void)
     return (rg_init){ .fill = unit_fill };
 }
 
+void rg_param_bound(rg_val w, double bound)
+{
+    if (w.id)
+        ((const rg_attr_param *)rg_node_at(w.graph, w.id)->attr)->slot->bound = bound;
+}
+
 /* Columns k·H .. (k+1)·H - 1 of one [R, G·H] matrix with orthonormal rows, as Keras makes it. */
 typedef struct fused {
     const rg_alloc *alloc;

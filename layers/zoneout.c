@@ -40,6 +40,11 @@ static void zoned_step(const void *weights, rg_val x, const rg_val *s, rg_val *n
     }
 }
 
+const rg_cell *rg_zoned_cell(const rg_cell *cell)
+{
+    return cell->step == zoned_step ? &((const struct zoned *)cell->weights)->cell : NULL;
+}
+
 static bool shares_ok(rg_graph *g, const rg_cell *cell, const double *p)
 {
     char text[RG_NUMBER_TEXT];

@@ -110,25 +110,28 @@ double rg_start_draw(uint64_t seed, uint64_t step, size_t k, uint64_t i)
                                            rg_stream_tail(rg_fnv1a(stream), step), i);
 }
 
-/* [H], what the first row of step 0 would start with. */
-static rg_val still_state(rg_graph *g, size_t k, int64_t H)
+/* [H], what the first row of step 0 would start with, around the cell's @p own. */
+static rg_val still_state(rg_graph *g, size_t k, int64_t H, double own)
 {
     double *v = rg_graph_alloc(g, (size_t)H * sizeof *v);
     for (int64_t i = 0; v && i < H; i++)
-        v[i] = rg_start_draw(g->params->seed, 0, k, (uint64_t)i);
+        v[i] = own + rg_start_draw(g->params->seed, 0, k, (uint64_t)i);
     return v ? rg_constant(g, RG_F, RG_SHAPE(H), v, (size_t)H) : (rg_val){ .graph = g };
 }
 
-static rg_val start_state(rg_graph *g, rg_start start, size_t k, int64_t H, int64_t B, bool still)
+static rg_val start_state(rg_graph *g, rg_start start, size_t k, int64_t H, int64_t B, bool still,
+                          double own)
 {
     char name[24];
     (void)snprintf(name, sizeof name, "s%u", (unsigned)k);
     if (start == RG_START_LEARNED)
-        return rg_param(g, "start", name, RG_SHAPE(H), rg_init_zeros());
+        return rg_param(g, "start", name, RG_SHAPE(H), rg_init_const(own));
     if (still)
-        return still_state(g, k, H);
+        return still_state(g, k, H, own);
     rg_scope_push(g, "start", RG_NO_STEP);
     rg_val s = rg_scale(rg_normal(g, name, RG_SHAPE(B, H)), RG_START_SCALE);
+    if (own != 0)
+        s = rg_shift(s, own);
     rg_scope_pop(g);
     return s;
 }
@@ -142,7 +145,8 @@ rg_val *rg_body_start(rg_graph *g, const rg_body *b, const rg_cell *cell, size_t
     rg_val *s = rg_graph_alloc(g, n * each * sizeof *s);
     for (size_t k = 0; s && k < n * each; k++) {
         const rg_cell *c = &cell[k / each];
-        s[k] = c->width ? start_state(g, b->start, k, c->width[k % each], B, still)
+        s[k] = c->width ? start_state(g, b->start, k, c->width[k % each], B, still,
+                                      rg_cell_start(c, k % each))
                         : rg_poison(g, RG_EARG, "a cell without widths starts from zeros");
     }
     return s;
@@ -154,8 +158,10 @@ const char *rg_cell_kind(rg_cell_fn *cell, const rg_cell_opts *opts)
 {
     static const rg_cell_opts none;
     const rg_cell_opts *o = opts ? opts : &none;
+    if (o->norm || o->preact_clip > 0)
+        return NULL;
     if (!cell || cell == rg_lstm) /* PyTorch has the plain one, and the one with a projection */
-        return o->peephole || o->coupled || o->cell_clip > 0 || o->norm ? NULL
+        return o->peephole || o->coupled || o->cell_clip > 0 ? NULL
              : o->proj ? "lstm-proj" : "lstm";
     if (cell == rg_gru)
         return o->reset_after ? "gru-after" : "gru";

@@ -41,8 +41,8 @@ const double *rg_body_zoneout(rg_graph *g, const rg_body *b, size_t n_state, siz
 /* Standard deviation of states drawn at random. */
 #define RG_START_SCALE 0.1
 /* Initial states of n cells in order: parameters `start.s<k>` where they are learned; where random,
- * N(0, 0.1²), [B,width], anew every run, or if @p still numbers, one vector for all rows. NULL:
- * zeros, or poisoned. */
+ * N(0, 0.1²) around what the cell says, [B,width], anew every run, or if @p still numbers, one
+ * vector for all rows. NULL: as the cell says, or poisoned. */
 rg_val *rg_body_start(rg_graph *g, const rg_body *b, const rg_cell *cell, size_t n, int64_t B,
                       bool still);
 /* Element i of initial state k as it is drawn for this step. */

@@ -32,12 +32,15 @@ static rg_status state_inputs(rg_lm *lm, const rg_cell *cell, int64_t B)
     lm->n_state = cell->n_state;
     lm->first = rg_graph_alloc(lm->graph, cell->n_state * sizeof *lm->first);
     lm->last = rg_graph_alloc(lm->graph, cell->n_state * sizeof *lm->last);
-    if (!lm->first || !lm->last || !cell->width)
+    double *start = rg_graph_alloc(lm->graph, cell->n_state * sizeof *start);
+    lm->start = start;
+    if (!lm->first || !lm->last || !start || !cell->width)
         return rg_graph_status(lm->graph) ? rg_graph_status(lm->graph) : RG_ENOMEM;
     for (size_t k = 0; k < cell->n_state; k++) {
         char name[16];
         (void)snprintf(name, sizeof name, "state%u", (unsigned)k);
         lm->first[k] = rg_input(lm->graph, name, RG_F, RG_SHAPE(B, cell->width[k]));
+        start[k] = rg_cell_start(cell, k);
     }
     return RG_OK;
 }

@@ -61,7 +61,7 @@ typedef struct rg_unroll_opts {
  *                    into the weights
  * @param s0          n_state initial states, [B, width[k]] or broadcast to it, of any origin: an
  *                    input to be bound or carried, a parameter [H] to learn, rg_normal(), an
- *                    encoder's state. NULL = zeros
+ *                    encoder's state. NULL = zeros, or what rg_cell_start() says
  * @param opts        NULL = no mask, forward
  * @return            outputs [T,B,H]; exactly 0 at masked steps
  *
@@ -165,9 +165,15 @@ typedef struct rg_cell_opts {
     rg_coupling     coupled;       /* lstm */
     int64_t         proj;          /* lstm: h' = (o∘tanh(c'))·proj has this width; 0 = H */
     double          cell_clip;     /* lstm: c' is kept within ±this; 0 = not */
-    rg_norm_kind    norm;          /* lstm */
+    double          preact_clip;   /* rnn, gru, lstm: what σ, tanh, φ are taken of is kept within
+                                      ±this, as ONNX's clip does; 0 = not */
+    rg_norm_kind    norm;          /* lstm; gru with reset_after: RG_NORM_BA */
     double          norm_eps;      /* with norm; 0 = 1e-5 */
     rg_pooling      pool;          /* qrnn */
+    int64_t         window;        /* qrnn: inputs that a step sees, this one among them; 0 = 2 */
+    bool            sru_v1;        /* sru as of 2017: no v, y = r∘tanh(c') + (1-r)∘x */
+    bool            log_form;      /* mingru: ĥ = ψ(x·Ug + bg) > 0, h starts at 1/2 */
+    int64_t         bound_T;       /* indrnn: |v| <= 2^(1/bound_T) after every update; 0 = free */
     double          drop_recurrent; /* dropout, docs/MATH.md 9: of h on its way into h·W, */
     double          drop_weight;    /* of the elements of W (one mask a run each), */
     double          drop_candidate; /* of the new values; fresh at every step */
@@ -181,7 +187,9 @@ typedef rg_cell rg_cell_fn(rg_graph *graph, const char *group, int64_t I, int64_
 RG_API rg_cell rg_rnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
                       const rg_cell_opts *opts);
 
-/* r,u = σ(x·U + h·W + b)   ĥ = tanh(x·Ug + (r∘h)·Wg + bg)   h' = u∘h + (1-u)∘ĥ.  One state, h. */
+/* r,u = σ(x·U + h·W + b)   ĥ = tanh(x·Ug + (r∘h)·Wg + bg)   h' = u∘h + (1-u)∘ĥ.  One state, h.
+ * With norm: r,u = σ(LN(x·U) + LN(h·W) + b), normalised together, and
+ * ĥ = tanh(LN(x·Ug) + r∘LN(h·Wg) + bg). */
 RG_API rg_cell rg_gru(rg_graph *graph, const char *group, int64_t I, int64_t H,
                       const rg_cell_opts *opts);
 
@@ -209,8 +217,10 @@ RG_API rg_cell rg_mgu(rg_graph *graph, const char *group, int64_t I, int64_t H,
 RG_API rg_cell rg_janet(rg_graph *graph, const char *group, int64_t I, int64_t H,
                         const rg_cell_opts *opts);
 
-/* u = σ(x·Uu + bu)   h' = (1-u)∘h + u∘(x·Ug + bg).  One state, h; no gate sees it. Feng et al.,
- * "Were RNNs all we needed?", 2024. */
+/* u = σ(x·Uu + bu)   h' = (1-u)∘h + u∘(x·Ug + bg).  One state, h; no gate sees it. With log_form
+ * ψ(x·Ug + bg) takes the place of x·Ug + bg, ψ(a) = a + 1/2 where a >= 0, σ(a) where not: positive,
+ * as are the states, which then start at 1/2; given ones should be positive too. Feng et al., "Were
+ * RNNs all we needed?", 2024. */
 RG_API rg_cell rg_mingru(rg_graph *graph, const char *group, int64_t I, int64_t H,
                          const rg_cell_opts *opts);
 
@@ -220,21 +230,22 @@ RG_API rg_cell rg_minlstm(rg_graph *graph, const char *group, int64_t I, int64_t
                           const rg_cell_opts *opts);
 
 /* h' = relu(x·U + b + v∘h), v [H] starts as U(0,1).  One state, h. Li, Li, Cook, Zhu, Gao,
- * "Independently recurrent neural network", 2018; to keep |v| below a bound, as there, cut the
- * array of rg_params_find(params, "group.v") after each step. */
+ * "Independently recurrent neural network", 2018. With bound_T, the longest lag, v is bounded as
+ * there: rg_params_bound(), which optimizers heed after every update. */
 RG_API rg_cell rg_indrnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
                          const rg_cell_opts *opts);
 
 /* f,r = σ(x·U + v∘c + b)   c' = f∘c + (1-f)∘(x·U)   y = r∘c' + (1-r)∘x, or ∘(x·Ures) if I != H.
  * States y, which is the output and is not read, and c. Lei, Zhang, Wang, Dai, Artzi, "Simple
- * recurrent units for highly parallelizable recurrence", 2018. */
+ * recurrent units for highly parallelizable recurrence", 2018; sru_v1: its first version. */
 RG_API rg_cell rg_sru(rg_graph *graph, const char *group, int64_t I, int64_t H,
                       const rg_cell_opts *opts);
 
-/* z = tanh, f,o,i = σ of x·U + p·V + b, p being the input before; pools f, fo (default), ifo:
+/* z = tanh, f,o,i = σ of x·U + p·V + b, p being the window-1 inputs before, the latest first; pools
+ * f, fo (default), ifo:
  *     h' = f∘h + (1-f)∘z        c' = f∘c + (1-f)∘z, y = o∘c'        c' = f∘c + i∘z, y = o∘c'
- * States h and p, or y, which is the output and is not read, c and p; p is [B,I]. Bradbury, Merity,
- * Xiong, Socher, "Quasi-recurrent neural networks", 2016. */
+ * States h and p, or y, which is the output and is not read, c and p; p is [B,(window-1)·I], none
+ * with a window of 1. Bradbury, Merity, Xiong, Socher, "Quasi-recurrent neural networks", 2016. */
 RG_API rg_cell rg_qrnn(rg_graph *graph, const char *group, int64_t I, int64_t H,
                        const rg_cell_opts *opts);
 
@@ -246,6 +257,9 @@ RG_API rg_cell rg_stacked(rg_graph *graph, const rg_cell *cells, size_t n, doubl
 RG_API rg_cell rg_zoneout(rg_graph *graph, const rg_cell *cell, const double *p);
 /* Which state is the output, for loops of your own: 0, but for a stack the last cell's. */
 RG_API size_t rg_cell_output(const rg_cell *cell);
+/* What every element of state k is before the first step if it is not given: 0, but 1/2 of
+ * rg_mingru() with log_form, in whatever it is. */
+RG_API double rg_cell_start(const rg_cell *cell, size_t k);
 
 /* ---- Around a sequence ---------------------------------------------------------------------- */
 
@@ -279,7 +293,8 @@ typedef struct rg_layers_opts {
     rg_val        mask, reset;    /* [T,B], as in rg_unroll_opts, for every layer */
     bool          bidirectional;  /* cells come in pairs: forward, backward */
     rg_merge      merge;          /* of the two at every layer */
-    bool          residual;       /* every layer but the first adds what it reads to its output */
+    bool          residual;       /* every layer but the first adds what it reads to its output, */
+    const char   *highway;        /* or mixes the two by a gate, `<this>.l<layer>`; NULL = no */
     double        input;          /* dropout, docs/MATH.md 9: of X, the same at every step, */
     double        between;        /* of what the second and later layers read, fresh, */
     double        output;         /* of the last layer's output, fresh */
@@ -296,8 +311,9 @@ typedef struct rg_layers_opts {
  * @param s0         initial states in the same order; NULL = zeros
  * @param opts       NULL = defaults
  *
- * Errors     RG_EARG no cells, dropout outside [0, 1), RG_MERGE_NONE; RG_ESHAPE a residual layer
- *            whose widths differ; else as rg_unroll. With the layer's scope, l0, l1 ...
+ * Errors     RG_EARG no cells, dropout outside [0, 1), RG_MERGE_NONE, residual and highway;
+ *            RG_ESHAPE a layer with either whose widths differ; else as rg_unroll. With the layer's
+ *            scope, l0, l1 ...
  */
 RG_API rg_val rg_layers(rg_val *last, const rg_cell *cells, size_t n, rg_val X, const rg_val *s0,
                         const rg_layers_opts *opts);
@@ -305,6 +321,11 @@ RG_API rg_val rg_layers(rg_val *last, const rg_cell *cells, size_t n, rg_val X, 
 /* x + y, where y is what a layer made of x: equal shapes. Exactly 0 where [T,B] mask is 0; RG_NONE
  * for no mask. */
 RG_API rg_val rg_residual(rg_val x, rg_val y, rg_val mask);
+
+/* t∘y + (1-t)∘x with t = σ(x·W + b), where y is what a layer made of x, [T,B,D] both; declares
+ * `group.W` [D,D] (glorot) and `group.b` [D] (-1: it begins by carrying x). Mask as rg_residual().
+ * Srivastava, Greff, Schmidhuber, "Highway networks", 2015. */
+RG_API rg_val rg_highway(rg_val x, rg_val y, const char *group, rg_val mask);
 
 /* A function of rows, [N,...] -> [N,...]. */
 typedef rg_val rg_map_fn(const void *weights, rg_val x);

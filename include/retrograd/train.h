@@ -40,10 +40,11 @@ enum {
 
 /* What a window of training starts with. Evaluation and sampling start so, and then carry on. */
 typedef enum rg_start {
-    RG_START_CARRIED = 0,  /* the states that the window before it left; zeros at the beginning */
-    RG_START_ZERO,
-    RG_START_LEARNED,      /* parameters `start.s0`, `start.s1`, ..., zeros at first */
-    RG_START_RANDOM        /* N(0, 0.1²), drawn anew for every window and row */
+    RG_START_CARRIED = 0,  /* the states that the window before it left; at the beginning
+                               rg_cell_start(), which is 0 but for one cell */
+    RG_START_ZERO,         /* rg_cell_start() */
+    RG_START_LEARNED,      /* parameters `start.s0`, `start.s1`, ..., at first the same */
+    RG_START_RANDOM        /* N(that, 0.1²), drawn anew for every window and row */
 } rg_start;
 
 /* Characters in, logits of the next one out: embedding or one-hot (groups `embed`), cells `rnn.l0`,
@@ -71,6 +72,7 @@ typedef struct rg_lm {
     rg_val   *first, *last;   /* states before and after, for rg_plan_carry(plan, last, first, n);
                                  with a learned start nothing reads `first` */
     rg_val    mask;           /* of a trainer that goes further back than its window, else none */
+    const double *start;      /* [n_state] what they begin with: rg_cell_start() */
 } rg_lm;
 
 /* Errors in rg_graph_message(lm->graph), or rg_params_message(params) if there is no graph. */

@@ -69,6 +69,19 @@ static const struct {
       "d  = LN(h·[Wf, Wc, Wo], γh, βh)   in 3 blocks: d₁ …\n"
       "f  = σ(s₁ + d₁ + bf)\nĉ  = tanh(s₂ + d₂ + bc)\no  = σ(s₃ + d₃ + bo)\n"
       "c' = LN(f∘c + (1 − f)∘ĉ, γcell, βcell)\nh' = o∘tanh(c')\n" LN_3 },
+    { rg_rnn, { .preact_clip = 3 }, "h' = tanh(clip(x·U + h·W + b, −3, 3))\n" },
+    { rg_gru, { .preact_clip = 2.5 },
+      "r  = σ(clip(x·Ur + h·Wr + br, −2.5, 2.5))\nu  = σ(clip(x·Uu + h·Wu + bu, −2.5, 2.5))\n"
+      "g  = tanh(clip(x·Ug + (r∘h)·Wg + bg, −2.5, 2.5))\nh' = u∘h + (1 − u)∘g\n" },
+    { rg_lstm, { .preact_clip = 3, .coupled = RG_KEEP_I, .peephole = true, .bias = RG_BIAS_NONE },
+      "i  = σ(clip(x·Ui + h·Wi + Pi∘c, −3, 3))\nĉ  = tanh(clip(x·Uc + h·Wc, −3, 3))\n"
+      "c' = (1 − i)∘c + i∘ĉ\no  = σ(clip(x·Uo + h·Wo + Po∘c', −3, 3))\nh' = o∘tanh(c')\n" },
+    { rg_gru, { .norm = RG_NORM_BA, .reset_after = true },
+      "s  = LN(x·[Ur, Uu], γx, βx)   in 2 blocks: s₁ …\n"
+      "d  = LN(h·[Wr, Wu], γh, βh)   in 2 blocks: d₁ …\n"
+      "r  = σ(s₁ + d₁ + br)\nu  = σ(s₂ + d₂ + bu)\n"
+      "g  = tanh(LN(x·Ug, γxg, βxg) + r∘LN(h·Wg, γhg, βhg) + bg)\n"
+      "h' = u∘h + (1 − u)∘g\n" LN_3 },
     { rg_mgu, { .bias = RG_BIAS_SINGLE },
       "f  = σ(x·Uf + h·Wf + bf)\ng  = tanh(x·Ug + (f∘h)·Wg + bg)\nh' = (1 − f)∘h + f∘g\n" },
     { rg_janet, { .bias = RG_BIAS_SINGLE },
@@ -76,6 +89,9 @@ static const struct {
       "h' = σ(s)∘h + (1 − σ(s − 1))∘g\n" },
     { rg_mingru, { .bias = RG_BIAS_SINGLE },
       "u  = σ(x·Uu + bu)\nh' = (1 − u)∘h + u∘(x·Ug + bg)\n" },
+    { rg_mingru, { .log_form = true },
+      "s  = x·Ug + bg\nu  = σ(x·Uu + bu)\n"
+      "h' = (1 − u)∘h + u∘where(s < 0, σ(s), s + 0.5)\n" },
     { rg_minlstm, { .bias = RG_BIAS_SINGLE },
       "s  = softplus(−(x·Uf + bf))\nd  = softplus(−(x·Ui + bi))\nk  = σ(d − s)\n"
       "h' = k∘h + (1 − k)∘(x·Ug + bg)\n" },
@@ -83,6 +99,14 @@ static const struct {
     { rg_sru, { .bias = RG_BIAS_SINGLE },
       "f  = σ(x·Uf + bf + vf∘c)\nr  = σ(x·Ur + br + vr∘c)\nc' = f∘c + (1 − f)∘(x·U)\n"
       "y' = r∘c' + (1 − r)∘(x·Ures)\n" },
+    { rg_sru, { .sru_v1 = true },
+      "f  = σ(x·Uf + bf)\nr  = σ(x·Ur + br)\nc' = f∘c + (1 − f)∘(x·U)\n"
+      "y' = r∘tanh(c') + (1 − r)∘(x·Ures)\n" },
+    { rg_qrnn, { .window = 1, .pool = RG_POOL_F },
+      "z  = tanh(x·Uz + bz)\nf  = σ(x·Uf + bf)\nh' = f∘h + (1 − f)∘z\n" },
+    { rg_qrnn, { .window = 3, .pool = RG_POOL_F },
+      "z  = tanh(x·Uz + p·Vz + bz)\nf  = σ(x·Uf + p·Vf + bf)\nh' = f∘h + (1 − f)∘z\n"
+      "p' = [x, p₁]\n" },
     { rg_qrnn, { .pool = RG_POOL_FO },
       "z  = tanh(x·Uz + p·Vz + bz)\nf  = σ(x·Uf + p·Vf + bf)\nc' = f∘c + (1 − f)∘z\n"
       "o  = σ(x·Uo + p·Vo + bo)\ny' = o∘c'\np' = x\n" },

@@ -65,7 +65,7 @@ static rg_val two_ways(struct net *n, const lab_cell *c)
                             &(rg_unroll_opts){ .mask = n->mask });
 }
 
-static rg_val deep(struct net *n, const lab_cell *c)
+static rg_val layers(struct net *n, const lab_cell *c, bool residual, const char *highway)
 {
     rg_cell cell[4] = { cell_of(n, c, "l0f", I), cell_of(n, c, "l0b", I) };
     cell[2] = cell_of(n, c, "l1f", width_of(&cell[0]));
@@ -73,7 +73,18 @@ static rg_val deep(struct net *n, const lab_cell *c)
     n->n_last = 4 * cell[0].n_state;
     return rg_layers(n->last, cell, 2, n->X, NULL,
                      &(rg_layers_opts){ .mask = n->mask, .bidirectional = true,
-                                        .merge = RG_MERGE_MEAN, .residual = true });
+                                        .merge = RG_MERGE_MEAN, .residual = residual,
+                                        .highway = highway });
+}
+
+static rg_val deep(struct net *n, const lab_cell *c)
+{
+    return layers(n, c, true, NULL);
+}
+
+static rg_val gated(struct net *n, const lab_cell *c)
+{
+    return layers(n, c, false, "way");
 }
 
 static rg_val dense(const void *weights, rg_val x)
@@ -91,7 +102,8 @@ static const struct wrapper {
     wrap_fn    *make;
 } wrappers[] = {
     { "forward", forward }, { "reverse", backward }, { "stack", stacked },
-    { "bidirectional", two_ways }, { "residual layers", deep }, { "time-distributed", read_out },
+    { "bidirectional", two_ways }, { "residual layers", deep }, { "highway layers", gated },
+    { "time-distributed", read_out },
 };
 enum { WRAPPERS = sizeof wrappers / sizeof *wrappers };
 

@@ -149,6 +149,7 @@ RGT_TEST(masks, states_pass_unchanged_outputs_are_zero_and_an_empty_row_keeps_it
                     bool real = holes[t * B + e / W];
                     RGT_CHECK(real ? after[e] != before[e] || after[e] == 0 /* relu at rest */
                                          || fabs(after[e]) == lab_cells[k].opts.cell_clip
+                                         || fabs(after[e]) == tanh(lab_cells[k].opts.preact_clip)
                                    : after[e] == before[e]);
                     if (s == 0)
                         RGT_CHECK(Y[t * B * W + e] == (real ? after[e] : 0));
@@ -309,16 +310,17 @@ RGT_TEST(states, a_learned_start_is_spread_over_the_rows_and_sums_their_gradient
     lab_close(&l);
 }
 
-RGT_TEST(states, no_start_is_zeros)
+RGT_TEST(states, no_start_is_zeros_but_where_the_cell_says_otherwise)
 {
     for (size_t k = 0; k < lab_n_cells; k++) {
         struct net n;
-        rg_val zero[LAB_STATES], root[2];
+        rg_val start[LAB_STATES], root[2];
         net_open(&n, &lab_cells[k]);
         for (size_t s = 0; s < n.cell.n_state; s++)
-            zero[s] = rg_zeros(n.l.g, RG_SHAPE(B, n.cell.width[s]));
+            start[s] = rg_full(n.l.g, RG_SHAPE(B, n.cell.width[s]),
+                               lab_cells[k].opts.log_form ? 0.5 : 0);
         root[0] = rg_unroll(NULL, &n.cell, n.X, NULL, NULL);
-        root[1] = rg_unroll(NULL, &n.cell, n.X, zero, NULL);
+        root[1] = rg_unroll(NULL, &n.cell, n.X, start, NULL);
         lab_run(&n.l, root, 2);
         RGT_CHECK(lab_same(&n.l, root[0], &n.l, root[1]));
         lab_close(&n.l);

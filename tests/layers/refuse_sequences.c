@@ -138,6 +138,9 @@ RGT_TEST(refuse, layers_that_do_not_fit)
         { { .residual = false }, 0, RG_EARG, "layers: no cells" },
         { { .residual = true }, 2, RG_ESHAPE, "l1: residual: a layer from [3,2,5] to [3,2,7] "
           "cannot be added to its input; their widths must be equal" },
+        { { .highway = "way" }, 2, RG_ESHAPE, "l1: highway: a layer from [3,2,5] to [3,2,7] "
+          "cannot be mixed with its input; their widths must be equal" },
+        { { .highway = "way", .residual = true }, 2, RG_EARG, "residual or a highway, not both" },
         { { .residual = false }, 3, RG_ESHAPE, "l2/rnn step 0: matmul" }, /* reads 7, made for 9 */
     };
     for (size_t k = 0; k < sizeof row / sizeof *row; k++) {

@@ -2,6 +2,8 @@
  * which other cell they then are. */
 #include "tests/layers/lab.h"
 
+#include <retrograd/attention.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +105,71 @@ RGT_TEST(variants, a_wide_clip_changes_no_bit_and_a_narrow_one_bounds_the_state)
     lab_close(&narrow.l);
 }
 
+RGT_TEST(variants, a_wide_bound_of_what_gates_are_of_changes_no_bit_and_a_narrow_one_holds)
+{
+    static rg_cell_fn *const make[] = { rg_rnn, rg_gru, rg_lstm };
+    for (size_t k = 0; k < 3; k++) {
+        struct net plain, wide, narrow;
+        build(&plain, make[k], NULL);
+        build(&wide, make[k], &(rg_cell_opts){ .preact_clip = 100 });
+        build(&narrow, make[k], &(rg_cell_opts){ .preact_clip = 0.25 });
+        run(&plain);
+        run(&wide);
+        run(&narrow);
+        RGT_CHECK(lab_same(&wide.l, wide.Y, &plain.l, plain.Y));
+        RGT_CHECK(lab_apart(&narrow.l, narrow.Y, &plain.l, plain.Y) > 0.01);
+        size_t n, at = 0;
+        double *h = lab_read(&narrow.l, narrow.last[0], &n);
+        for (size_t i = 0; k == 0 && i < n; i++) {
+            RGT_CHECK(fabs(h[i]) <= tanh(0.25));
+            at += fabs(h[i]) == tanh(0.25);
+        }
+        RGT_CHECK(k > 0 || at > 0);
+        free(h);
+        lab_close(&plain.l);
+        lab_close(&wide.l);
+        lab_close(&narrow.l);
+    }
+}
+
+/* Rows first .. first+n-1 of a [rows,H] parameter are 0. */
+static void blank(lab *l, const char *name, size_t first, size_t n)
+{
+    for (size_t e = first * H; e < (first + n) * H; e++)
+        lab_param(l, name, NULL)[e] = 0;
+}
+
+/* The weights of inputs long past are the last rows of V. */
+RGT_TEST(variants, a_qrnn_is_one_of_a_wider_window_that_does_not_look_so_far)
+{
+    static const char *const V[] = { "c.Vz", "c.Vf", "c.Vo" };
+    for (int64_t window = 2; window <= 4; window++) {
+        struct net near, far;
+        build(&near, rg_qrnn, &(rg_cell_opts){ .window = window - 1 });
+        build(&far, rg_qrnn, &(rg_cell_opts){ .window = window });
+        RGT_CHECK(near.cell.n_state == (window == 2 ? 2 : 3) &&
+                  far.cell.width[2] == (window - 1) * I);
+        rg_val y = rg_unroll(NULL, &near.cell, lab_drawn(&near.l, "z", RG_SHAPE(T, B, I)), NULL,
+                             NULL);
+        rg_val z = rg_unroll(NULL, &far.cell, lab_drawn(&far.l, "z", RG_SHAPE(T, B, I)), NULL,
+                             NULL);
+        for (size_t k = 0; k < 3; k++) {
+            size_t n;
+            for (int64_t e = 0; window > 2 && e < (window - 2) * I * H; e++)
+                lab_param(&far.l, V[k], &n)[e] = lab_param(&near.l, V[k], NULL)[e];
+        }
+        lab_run(&near.l, &y, 1);
+        lab_run(&far.l, &z, 1);
+        RGT_CHECK(lab_apart(&far.l, z, &near.l, y) > 0.01);
+        for (size_t k = 0; k < 3; k++)
+            blank(&far.l, V[k], (size_t)(window - 2) * I, I);
+        lab_again(&far.l);
+        RGT_CHECK(lab_apart(&far.l, z, &near.l, y) <= 1e-15);
+        lab_close(&near.l);
+        lab_close(&far.l);
+    }
+}
+
 /* ---- At their limits ------------------------------------------------------------------------- */
 
 /* f and i both underflow to 0; their shares do not. */
@@ -136,6 +203,10 @@ RGT_TEST(variants, gates_that_are_shut_hold_the_state_to_the_bit)
         { rg_mgu, { .bias = RG_BIAS_SINGLE }, "c.bf", -800 },
         { rg_janet, { .bias = RG_BIAS_SINGLE }, "c.bf", 60 },
         { rg_mingru, { .bias = RG_BIAS_SINGLE }, "c.bu", -800 },
+        { rg_mingru, { .log_form = true }, "c.bu", -800 },
+        { rg_sru, { .sru_v1 = true }, "c.bf", 60 },
+        { rg_qrnn, { .window = 5 }, "c.bf", 60 },
+        { rg_gru, { .norm = RG_NORM_BA, .reset_after = true }, "c.bu", 60 },
         { rg_lstm, { .coupled = RG_KEEP_F }, "c.bf", 60 },
         { rg_lstm, { .coupled = RG_KEEP_I }, "c.bi", -800 },
         { rg_sru, { .bias = RG_BIAS_SINGLE }, "c.bf", 60 },
@@ -151,6 +222,40 @@ RGT_TEST(variants, gates_that_are_shut_hold_the_state_to_the_bit)
         RGT_CHECK_MSG(lab_same(&n.l, root[0], &n.l, root[1]), "row %zu", k);
         lab_close(&n.l);
     }
+}
+
+/* ψ(0) = 1/2, wherever the cell is; its decoder's own states are 0. */
+RGT_TEST(variants, a_mingru_of_positive_states_starts_at_a_half)
+{
+    const rg_cell_opts positive = { .log_form = true };
+    struct net n;
+    build(&n, rg_mingru, &positive);
+    lab *l = &n.l;
+    rg_cell two[2] = { rg_lstm(l->g, "below", I, H, NULL),
+                       rg_mingru(l->g, "top", H, H, &positive) };
+    rg_cell stack = rg_stacked(l->g, two, 2, 0);
+    rg_cell zoned = rg_zoneout(l->g, &stack, (const double[]){ 0, 0, 0.5 });
+    rg_attention over = rg_attention_over(lab_drawn(l, "m", RG_SHAPE(B, 6, 3)), RG_NONE, "att", H,
+                                          NULL);
+    rg_cell decoder = rg_bahdanau(l->g, &stack, &over, I);
+    for (size_t k = 0; k < 3; k++)
+        RGT_CHECK(rg_cell_start(&stack, k) == (k == 2 ? 0.5 : 0) &&
+                  rg_cell_start(&zoned, k) == rg_cell_start(&stack, k));
+    for (size_t k = 0; k < 5; k++)
+        RGT_CHECK(rg_cell_start(&decoder, k) == (k == 3 ? 0.5 : 0));
+    RGT_CHECK(rg_cell_start(&n.cell, 1) == 0 && rg_cell_start(NULL, 0) == 0);
+    rg_val X = lab_drawn(l, "z", RG_SHAPE(T, B, I)), half = rg_full(l->g, RG_SHAPE(H), 0.5);
+    rg_val y = rg_unroll(NULL, &n.cell, X, NULL, NULL), h;
+    rg_step(&h, &n.cell, rg_select(X, 0, 0), NULL, 0);
+    rg_val root[] = { y, rg_unroll(NULL, &n.cell, X, &half, NULL), h, rg_select(y, 0, 0) };
+    lab_run(l, root, 4);
+    RGT_CHECK(lab_same(l, root[0], l, root[1]) && lab_same(l, root[2], l, root[3]));
+    size_t count;
+    double *v = lab_read(l, y, &count);
+    for (size_t i = 0; i < count; i++)
+        RGT_CHECK(v[i] > 0);
+    free(v);
+    lab_close(l);
 }
 
 /* ---- Layer norm ------------------------------------------------------------------------------ */
@@ -253,6 +358,9 @@ RGT_TEST(variants, gates_that_keep_start_open_and_peepholes_norms_and_v_as_their
         most = fmax(most, v[i]);
     }
     RGT_CHECK(least >= 0 && least < 0.05 && most < 1 && most > 0.95);
+    RGT_CHECK(rg_params_find(l.ps, "v.v").bound == 0);
+    rg_indrnn(l.g, "v", I, 200, &(rg_cell_opts){ .bound_T = 4 });
+    RGT_CHECK(rg_params_find(l.ps, "v.v").bound == exp2(0.25));
     lab_close(&l);
 }
 

@@ -1,4 +1,5 @@
-/* tests/layers/wrappers.c -- two directions, layers, residual sums, functions of every step. */
+/* tests/layers/wrappers.c -- two directions, layers, residual sums, highways, functions of every
+ * step. */
 #include "tests/layers/lab.h"
 
 #include <math.h>
@@ -176,12 +177,12 @@ RGT_TEST(layers, of_one_direction_are_a_stack)
     lab_close(&l);
 }
 
-RGT_TEST(layers, of_two_directions_merge_at_every_level_and_add_what_they_read)
+RGT_TEST(layers, of_two_directions_merge_at_every_level_and_add_or_mix_what_they_read)
 {
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 3; k++) {
         lab l = { .seed = 5 };
         rg_val last[6], want[6], root[8];
-        bool residual = k == 1;
+        bool residual = k == 1, highway = k == 2;
         lab_open(&l, RG_F64);
         rg_cell cell[4] = { rg_lstm(l.g, "l0.fwd", I, H, NULL), rg_gru(l.g, "l0.bwd", I, H, NULL),
                             rg_gru(l.g, "l1.fwd", H, H, NULL), rg_lstm(l.g, "l1.bwd", H, H, NULL) };
@@ -189,11 +190,13 @@ RGT_TEST(layers, of_two_directions_merge_at_every_level_and_add_what_they_read)
         rg_val X = lab_drawn(&l, "x", RG_SHAPE(T, B, I)), m = mask_of(&l);
         rg_val y = rg_layers(last, cell, 2, X, NULL,
                              &(rg_layers_opts){ .bidirectional = true, .merge = RG_MERGE_MEAN,
-                                                .residual = residual, .mask = m });
+                                                .residual = residual, .mask = m,
+                                                .highway = highway ? "way" : NULL });
         rg_unroll_opts o = { .mask = m };
         rg_val a = rg_bidirectional(want, NULL, cell, X, NULL, RG_MERGE_MEAN, &o);
         rg_val b = rg_bidirectional(want + 3, NULL, cell + 2, a, NULL, RG_MERGE_MEAN, &o);
-        root[0] = lab_off(y, residual ? rg_add(a, b) : b);
+        b = residual ? rg_add(a, b) : highway ? rg_highway(a, b, "way.l1", m) : b;
+        root[0] = lab_off(y, b);
         for (size_t s = 0; s < 6; s++)
             root[1 + s] = lab_off(last[s], want[s]);
         all_zero(&l, root, 7, "two");
@@ -201,7 +204,7 @@ RGT_TEST(layers, of_two_directions_merge_at_every_level_and_add_what_they_read)
     }
 }
 
-/* ---- Residual sums, functions of every step -------------------------------------------------- */
+/* ---- Residual sums, highways, functions of every step ---------------------------------------- */
 
 RGT_TEST(residual, is_zero_where_masked_whatever_was_read_there)
 {
@@ -216,6 +219,40 @@ RGT_TEST(residual, is_zero_where_masked_whatever_was_read_there)
         double sum = lab_draw(5, "x", e) + lab_draw(5, "y", e);
         RGT_CHECK(r[e] == ((int32_t)(e / (B * H)) < length[e / H % B] ? sum : 0));
     }
+    free(r);
+    lab_close(&l);
+}
+
+RGT_TEST(highway, is_a_gated_mixture_that_begins_by_carrying)
+{
+    lab l = { .seed = 5 };
+    lab_open(&l, RG_F64);
+    rg_val x = lab_drawn(&l, "x", RG_SHAPE(T, B, H)), y = lab_drawn(&l, "y", RG_SHAPE(T, B, H));
+    rg_val root[2] = { rg_highway(x, y, "way", mask_of(&l)) };
+    RGT_CHECK(lab_all(&l, "way.b", -1));
+    lab_fill(&l, 0.7);
+    double *W = lab_param(&l, "way.W", NULL), *b = lab_param(&l, "way.b", NULL);
+    rg_val w = rg_param(l.g, "way", "W", RG_SHAPE(H, H), rg_init_zeros());
+    rg_grad(&root[1], rg_sum(rg_square(root[0])), &w, 1);
+    lab_run(&l, root, 2);
+    double *was = lab_read(&l, root[1], NULL);
+    lab_poke(&l, x, (size_t)(T * B * H) - 1, NAN); /* the last step of a row of length 1 */
+    lab_poke(&l, y, (size_t)(T * B * H) - 2, INFINITY);
+    lab_again(&l);
+    double *r = lab_read(&l, root[0], NULL), *is = lab_read(&l, root[1], NULL);
+    RGT_CHECK(memcmp(was, is, H * H * sizeof *is) == 0 && lab_nonzero(&l, root[1]) > 0);
+    for (size_t e = 0; e < T * B * H; e++) {
+        size_t at = e / H * H, j = e % H;
+        double a = b[j];
+        for (size_t i = 0; i < H; i++)
+            a += lab_draw(5, "x", at + i) * W[i * H + j];
+        double t = 1 / (1 + exp(-a));
+        double mixed = t * lab_draw(5, "y", e) + (1 - t) * lab_draw(5, "x", e);
+        bool real = (int32_t)(e / (B * H)) < length[e / H % B];
+        RGT_CHECK(real ? fabs(r[e] - mixed) <= 1e-15 : r[e] == 0);
+    }
+    free(was);
+    free(is);
     free(r);
     lab_close(&l);
 }
@@ -274,6 +311,7 @@ RGT_TEST(wrappers, pass_a_gradient_check_of_second_order)
 {
     for (size_t k = 0; k < sizeof merges / sizeof *merges; k++) {
         lab l = { .seed = 6 };
+        const bool highway = k == 1;
         lab_open(&l, RG_F64);
         int64_t W = merges[k] == RG_MERGE_CONCAT ? 4 : 2;
         rg_cell cell[4] = { rg_gru(l.g, "l0.fwd", 2, 2, NULL), rg_rnn(l.g, "l0.bwd", 2, 2, NULL),
@@ -283,7 +321,8 @@ RGT_TEST(wrappers, pass_a_gradient_check_of_second_order)
                                   (const uint8_t[]){ 1, 1, 1, 1, 1, 0 }, 6);
         rg_val y = rg_layers(NULL, cell, 2, rg_normal(l.g, "x", RG_SHAPE(3, 2, 2)), NULL,
                              &(rg_layers_opts){ .bidirectional = true, .merge = merges[k],
-                                                .residual = true, .mask = mask, .between = 0.3 });
+                                                .residual = !highway, .mask = mask, .between = 0.3,
+                                                .highway = highway ? "way" : NULL });
         y = rg_time_distributed(dense_relu, "d", y, mask);
         checked(rg_sum(rg_square(y)), "layers");
         lab_close(&l);

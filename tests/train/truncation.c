@@ -225,15 +225,22 @@ RGT_TEST(truncation, a_stream_saved_at_any_window_goes_on_to_the_same_bits)
 
 /* ---- What a window starts with --------------------------------------------------------------- */
 
-/* Losses of the first four windows, weights standing still; its nats on the text. */
-static double losses(double loss[4], rg_start start, uint64_t seed, double learned)
+/* Losses of the first four windows, weights standing still; its nats on the text. @p positive: of
+ * a cell that starts at 1/2. */
+static double losses_of(double loss[4], rg_start start, uint64_t seed, double learned,
+                        bool positive)
 {
+    const rg_cell_opts log_form = { .log_form = true };
     rg_params *ps;
     rg_trainer *trainer;
     rg_lm_score score;
     rg_span t = some_text();
     rg_trainer_opts opts = options(0, 1e-300);
     opts.model.start = start;
+    if (positive) {
+        opts.model.cell = rg_mingru;
+        opts.model.cell_opts = &log_form;
+    }
     RGT_CHECK(rg_params_create(&ps, seed, &(rg_params_opts){ .real = RG_F64 }) == RG_OK);
     RGT_CHECK(rg_trainer_create(&trainer, ps, t, &opts) == RG_OK);
     rg_param_info s0 = rg_params_find(ps, "start.s0");
@@ -249,6 +256,23 @@ static double losses(double loss[4], rg_start start, uint64_t seed, double learn
                              &(rg_lm_score_opts){ .plan = opts.plan }) == RG_OK);
     rg_params_destroy(&ps);
     return score.nats;
+}
+
+static double losses(double loss[4], rg_start start, uint64_t seed, double learned)
+{
+    return losses_of(loss, start, seed, learned, false);
+}
+
+RGT_TEST(starts, are_what_the_cell_says)
+{
+    double carried[4], zero[4], half[4], none[4];
+    double of_carried = losses_of(carried, RG_START_CARRIED, 5, 0, true);
+    double of_zero = losses_of(zero, RG_START_ZERO, 5, 0, true);
+    double of_half = losses_of(half, RG_START_LEARNED, 5, 0.5, true);
+    double of_none = losses_of(none, RG_START_LEARNED, 5, 0, true);
+    RGT_CHECK(of_carried == of_half && of_zero == of_half && of_none != of_half);
+    for (int w = 0; w < 4; w++)
+        RGT_CHECK(zero[w] == half[w] && none[w] != half[w] && (carried[w] == half[w]) == (w == 0));
 }
 
 RGT_TEST(starts, are_carried_or_made_anew_for_every_window)

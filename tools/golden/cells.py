@@ -5,8 +5,9 @@
 
 Each cell is a few lines of torch below, from its paper; the projected LSTM is PyTorch's own. Data
 are drawn by name as in make.py. A case holds, per output, final state and gradient, its norm and
-two products with drawn vectors. PYTHON is one that has onnxruntime: peepholes and coupled gates are
-then held against its LSTM, in single precision. The last line is FNV-1a-64 of all before it."""
+two products with drawn vectors. PYTHON is one that has onnxruntime: peepholes, coupled gates and
+bounded pre-activations are then held against its cells, in single precision. The last line is
+FNV-1a-64 of all before it."""
 import json
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import make
 
 SCALE = 0.7  # weights are U(-SCALE, SCALE)
 B, I, H, P = 3, 4, 6, 3
+CLIP = 0.5
+WINDOW = 4
 sigma, tanh = torch.sigmoid, torch.tanh
 
 
@@ -31,16 +34,22 @@ def gate(p, k, x, h):
 
 # ---- Steps: parameters, input, states -> output, states ------------------------------------------
 
-def lstm(peephole=False, coupled=None, clip=None):
+def rnn_clip(p, x, h):
+    h = tanh(gate(p, "", x, h).clamp(-CLIP, CLIP))
+    return h, (h,)
+
+
+def lstm(peephole=False, coupled=None, clip=None, preact=torch.inf):
     def step(p, x, h, c):
         def see(k, state):
-            return p["P" + k] * state if peephole else 0
-        i = sigma(gate(p, "i", x, h) + see("i", c)) if coupled != "f" else None
-        f = sigma(gate(p, "f", x, h) + see("f", c)) if coupled != "i" else 1 - i
+            a = gate(p, k, x, h) + (p["P" + k] * state if peephole and k != "c" else 0)
+            return a.clamp(-preact, preact)
+        i = sigma(see("i", c)) if coupled != "f" else None
+        f = sigma(see("f", c)) if coupled != "i" else 1 - i
         i = 1 - f if coupled == "f" else i
-        c = f * c + i * tanh(gate(p, "c", x, h))
+        c = f * c + i * tanh(see("c", c))
         c = c.clamp(-clip, clip) if clip else c
-        h = sigma(gate(p, "o", x, h) + see("o", c)) * tanh(c)
+        h = sigma(see("o", c)) * tanh(c)
         return h, (h, c)
     return step
 
@@ -64,6 +73,24 @@ def lstm_norm(kind):
     return step
 
 
+def gru_clip(after):
+    def step(p, x, h):
+        r, u = (sigma(gate(p, k, x, h).clamp(-CLIP, CLIP)) for k in "ru")
+        inner = r * (h @ p["Wg"]) if after else (r * h) @ p["Wg"]
+        g = tanh((x @ p["Ug"] + inner + p["bg"]).clamp(-CLIP, CLIP))
+        h = u * h + (1 - u) * g
+        return h, (h,)
+    return step
+
+
+def gru_ba(p, x, h):
+    xs, hs = (torch.cat([v @ p[w + k] for k in "ru"], -1) for v, w in ((x, "U"), (h, "W")))
+    r, u = sigma(norm(xs, p, "x") + norm(hs, p, "h") + torch.cat([p["br"], p["bu"]])).chunk(2, -1)
+    g = tanh(norm(x @ p["Ug"], p, "xg") + r * norm(h @ p["Wg"], p, "hg") + p["bg"])
+    h = u * h + (1 - u) * g
+    return h, (h,)
+
+
 def mgu(p, x, h):
     f = sigma(gate(p, "f", x, h))
     h = (1 - f) * h + f * tanh(gate(p, "g", x, f * h))
@@ -79,6 +106,13 @@ def janet(p, x, h):
 def mingru(p, x, h):
     u = sigma(x @ p["Uu"] + p["bu"])
     h = (1 - u) * h + u * (x @ p["Ug"] + p["bg"])
+    return h, (h,)
+
+
+def mingru_log(p, x, h):
+    u = sigma(x @ p["Uu"] + p["bu"])
+    a = x @ p["Ug"] + p["bg"]
+    h = (1 - u) * h + u * torch.where(a >= 0, a + 0.5, sigma(a))
     return h, (h,)
 
 
@@ -101,6 +135,13 @@ def sru(p, x, _, c):
     return y, (y, c)
 
 
+def sru_v1(p, x, _, c):
+    f, r = (sigma(x @ p["U" + k] + p["b" + k]) for k in "fr")
+    c = f * c + (1 - f) * (x @ p["U"])
+    y = r * tanh(c) + (1 - r) * (x @ p["Ures"])
+    return y, (y, c)
+
+
 def qrnn(pool):
     def step(p, x, *s):
         c, before = s[-2:]
@@ -109,7 +150,8 @@ def qrnn(pool):
         f = sigma(f)
         c = f * c + (sigma(i) if pool == "ifo" else 1 - f) * tanh(z)
         y = c if pool == "f" else sigma(o) * c
-        return y, (c, x) if pool == "f" else (y, c, x)
+        seen = torch.cat([x, before], -1)[:, :before.shape[-1]]
+        return y, (c, seen) if pool == "f" else (y, c, seen)
     return step
 
 
@@ -134,9 +176,13 @@ TF = {k: v for k, v in gates("ifco").items() if k[0] != "b"} | norms(i=H, f=H, c
 QRNN = gates("zfo", recurrent=False) | {"V" + k: (I, H) for k in "zfo"}
 QRNN_F = {k: v for k, v in QRNN.items() if k[1] != "o"}
 QRNN_IFO = QRNN | gates("i", recurrent=False) | {"Vi": (I, H)}
+QRNN_4 = QRNN | {"V" + k: ((WINDOW - 1) * I, H) for k in "zfo"}
+GRU_BA = gates("rug") | norms(x=2 * H, h=2 * H, xg=H, hg=H)
 SRU = {"U": (I, H), "Ures": (I, H), "vf": (H,), "vr": (H,)} | gates("fr", recurrent=False)
+SRU_1 = {k: v for k, v in SRU.items() if k[0] != "v"}
+PEEPHOLE = gates("ifco") | {"P" + k: (H,) for k in "ifo"}
 CELLS = {  # name: step, parameters, widths of states
-    "peephole": (lstm(peephole=True), gates("ifco") | {"P" + k: (H,) for k in "ifo"}, (H, H)),
+    "peephole": (lstm(peephole=True), PEEPHOLE, (H, H)),
     "coupled_f": (lstm(coupled="f"), gates("fco"), (H, H)),
     "coupled_i": (lstm(coupled="i"), gates("ico"), (H, H)),
     "clip": (lstm(clip=0.5), gates("ifco"), (H, H)),
@@ -145,15 +191,23 @@ CELLS = {  # name: step, parameters, widths of states
     "haste": (lstm_norm("haste"), HASTE, (H, H)),
     "tf_contrib": (lstm_norm("tf_contrib"), TF, (H, H)),
     "addons": (lstm_norm("addons"), LN, (H, H)),
+    "lstm_clip": (lstm(peephole=True, preact=CLIP), PEEPHOLE, (H, H)),
+    "rnn_clip": (rnn_clip, gates([""]), (H,)),
+    "gru_clip": (gru_clip(after=False), gates("rug"), (H,)),
+    "gru_after_clip": (gru_clip(after=True), gates("rug"), (H,)),
+    "gru_ba": (gru_ba, GRU_BA, (H,)),
     "mgu": (mgu, gates("fg"), (H,)),
     "janet": (janet, gates("fg"), (H,)),
     "mingru": (mingru, gates("ug", recurrent=False), (H,)),
+    "mingru_log": (mingru_log, gates("ug", recurrent=False), (H,)),
     "minlstm": (minlstm, gates("fig", recurrent=False), (H,)),
     "indrnn": (indrnn, {"U": (I, H), "b": (H,), "v": (H,)}, (H,)),
     "sru": (sru, SRU, (H, H)),
+    "sru_v1": (sru_v1, SRU_1, (H, H)),
     "qrnn_fo": (qrnn("fo"), QRNN, (H, H, I)),
     "qrnn_f": (qrnn("f"), QRNN_F, (H, I)),
     "qrnn_ifo": (qrnn("ifo"), QRNN_IFO, (H, H, I)),
+    "qrnn_4": (qrnn("fo"), QRNN_4, (H, H, (WINDOW - 1) * I)),
 }
 STATES = "hcp"
 
@@ -201,17 +255,26 @@ def evaluate(case):
 
 # ---- ONNX Runtime --------------------------------------------------------------------------------
 
+# Our gates in ONNX's order, and what the operator is told beside its width.
+ONNX_CELLS = {
+    "peephole": ("LSTM", "iofc", {}),
+    "coupled_i": ("LSTM", "iofc", {"input_forget": 1}),
+    "lstm_clip": ("LSTM", "iofc", {"clip": CLIP}),
+    "rnn_clip": ("RNN", [""], {"clip": CLIP}),
+    "gru_clip": ("GRU", "urg", {"clip": CLIP}),
+    "gru_after_clip": ("GRU", "urg", {"clip": CLIP, "linear_before_reset": 1}),
+}
 ONNX = """
 import json, sys
 import numpy as np, onnx, onnxruntime
-d = {k: np.array(v, np.float32) for k, v in json.load(sys.stdin).items()}
-coupled = int(d.pop("coupled"))
-names = ["X", "W", "R", "B", "", "h0", "c0", "P"]
-node = onnx.helper.make_node("LSTM", [n if n in d or not n else "" for n in names],
-                             ["Y", "h", "c"], hidden_size=d["R"].shape[2], input_forget=coupled)
+op, told, data = json.load(sys.stdin)
+d = {k: np.array(v, np.float32) for k, v in data.items()}
+names = ["X", "W", "R", "B", "", "h0", "c0", "P"][:8 if op == "LSTM" else 6]
+node = onnx.helper.make_node(op, [n if n in d or not n else "" for n in names], ["Y"],
+                             hidden_size=d["R"].shape[2], **told)
 info = lambda n, a: onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, a)
 graph = onnx.helper.make_graph([node], "g", [info(k, v.shape) for k, v in d.items()],
-                               [info(n, None) for n in ("Y", "h", "c")])
+                               [info("Y", None)])
 opset = [onnx.helper.make_opsetid("", 14)]
 model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
 run = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
@@ -220,20 +283,21 @@ print(json.dumps(run.run(["Y"], d)[0][:, 0].tolist()))
 
 
 def against_onnx(python, case, parts, y):
-    """ONNX orders gates i o f c, peepholes i o f; the f of a coupled cell is not read."""
-    p, x, (h, c) = parts
+    """The f of a coupled cell is not read; ONNX's peepholes are i o f."""
+    op, order, told = ONNX_CELLS[case["cell"]]
+    p, x, states = parts
     zero = {"U": torch.zeros(I, H), "W": torch.zeros(H, H), "b": torch.zeros(H)}
 
     def get(w, k):
         return p.get(w + k, zero.get(w)).detach()
 
-    d = {"X": x, "W": torch.cat([get("U", k).T for k in "iofc"])[None],
-         "R": torch.cat([get("W", k).T for k in "iofc"])[None],
-         "B": torch.cat([get("b", k) for k in "iofc"] + [torch.zeros(4 * H)])[None],
-         "h0": h[None], "c0": c[None], "coupled": torch.tensor(int(case["cell"] == "coupled_i"))}
-    if case["cell"] == "peephole":
+    d = {"X": x, "W": torch.cat([get("U", k).T for k in order])[None],
+         "R": torch.cat([get("W", k).T for k in order])[None],
+         "B": torch.cat([get("b", k) for k in order] + [torch.zeros(len(order) * H)])[None]}
+    d |= {f"{STATES[k]}0": s[None] for k, s in enumerate(states)}
+    if "Pi" in p:
         d["P"] = torch.cat([get("P", k) for k in "iof"])[None]
-    text = json.dumps({k: v.detach().tolist() for k, v in d.items()})
+    text = json.dumps([op, told, {k: v.detach().tolist() for k, v in d.items()}])
     got = subprocess.run([python, "-c", ONNX], input=text, capture_output=True, text=True,
                          check=True)
     off = abs(torch.tensor(json.loads(got.stdout)).double().numpy().reshape(-1) - y).max()
@@ -248,7 +312,7 @@ def main():
         for seed, T in ((1, 1), (2, 7)):
             case = {"cell": cell, "seed": seed, "T": T, "real": torch.float64}
             result, parts = evaluate(case)
-            if len(sys.argv) > 2 and T > 1 and cell in ("peephole", "coupled_i"):
+            if len(sys.argv) > 2 and T > 1 and cell in ONNX_CELLS:
                 against_onnx(sys.argv[2], case, parts, result["Y"])
             lines.append(f"case cell={cell} seed={seed} T={T} B={B} I={I} H={H}")
             lines += [" ".join([name] + [f"{n:.16g}" for n in make.digest(case, name, value)[:3]])
