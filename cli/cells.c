@@ -13,6 +13,8 @@
     _("gru", rg_gru, CHO, .reset_after = false)                                                   \
     _("gru-after", rg_gru, "the form of PyTorch and cuDNN; " CHO ", version 1",                   \
       .reset_after = true)                                                                        \
+    _("gru-ln", rg_gru, LAYER_NORM "; resets after the product", .norm = RG_NORM_BA,              \
+      .reset_after = true)                                                                        \
     _("lstm", rg_lstm, LSTM "; forget gate: F. Gers et al., 2000", .peephole = false)             \
     _("lstm-peephole", rg_lstm, "F. A. Gers, J. Schmidhuber, Recurrent nets that time and "       \
       "count, 2000", .peephole = true)                                                            \
@@ -20,18 +22,21 @@
       .coupled = RG_KEEP_F)                                                                       \
     _("lstm-proj", rg_lstm, "H. Sak, A. Senior, F. Beaufays, Long short-term memory based "       \
       "recurrent neural network architectures, 2014", .proj = 1)                                  \
-    _("lstm-ln", rg_lstm, "J. L. Ba, J. R. Kiros, G. E. Hinton, Layer normalization, 2016",       \
-      .norm = RG_NORM_BA)                                                                         \
+    _("lstm-ln", rg_lstm, LAYER_NORM, .norm = RG_NORM_BA)                                         \
     _("mgu", rg_mgu, "G.-B. Zhou et al., Minimal gated unit for recurrent neural networks, "      \
       "2016", .bias = RG_BIAS_SINGLE)                                                             \
     _("janet", rg_janet, "J. van der Westhuizen, J. Lasenby, The unreasonable effectiveness of "  \
       "the forget gate, 2018", .bias = RG_BIAS_SINGLE)                                            \
     _("mingru", rg_mingru, FENG, .bias = RG_BIAS_SINGLE)                                          \
+    _("mingru-log", rg_mingru, FENG "; its form for logarithms, h starts at 1/2",                 \
+      .log_form = true)                                                                           \
     _("minlstm", rg_minlstm, FENG, .bias = RG_BIAS_SINGLE)                                        \
     _("indrnn", rg_indrnn, "S. Li et al., Independently recurrent neural network, 2018",          \
       .bias = RG_BIAS_SINGLE)                                                                     \
     _("sru", rg_sru, "T. Lei et al., Simple recurrent units for highly parallelizable "           \
       "recurrence, 2018", .bias = RG_BIAS_SINGLE)                                                 \
+    _("sru-v1", rg_sru, "T. Lei, Y. Zhang, Training RNNs as fast as CNNs, 2017",                  \
+      .sru_v1 = true)                                                                             \
     _("qrnn", rg_qrnn, "J. Bradbury et al., Quasi-recurrent neural networks, 2016",               \
       .pool = RG_POOL_FO)
 
@@ -39,6 +44,7 @@
              "of rectified linear units, 2015"
 #define CHO  "K. Cho et al., Learning phrase representations using RNN encoder-decoder, 2014"
 #define LSTM "S. Hochreiter, J. Schmidhuber, Long short-term memory, 1997"
+#define LAYER_NORM "J. L. Ba, J. R. Kiros, G. E. Hinton, Layer normalization, 2016"
 #define FENG "L. Feng et al., Were RNNs all we needed?, 2024"
 
 #define ROW(name, make, source, ...) { name, make, { __VA_ARGS__ }, source },
@@ -54,6 +60,13 @@ int cell_index(const char *name)
         if (strcmp(cells[i].name, name) == 0)
             return (int)i;
     return -1;
+}
+
+rg_cell_opts cell_trained(const settings *s)
+{
+    rg_cell_opts opts = cell_opts(s->cell, s->proj, s->hidden);
+    opts.bound_T = s->bound_lag;
+    return opts;
 }
 
 rg_cell_opts cell_opts(int cell, int64_t proj, int64_t hidden)
@@ -90,6 +103,8 @@ int cell_settings_ok(const settings *s)
 {
     if (s->proj && !cells[s->cell].opts.proj)
         return fail(USAGE, "--proj: %s has no projection; lstm-proj has", cells[s->cell].name);
+    if (s->bound_lag && cells[s->cell].make != rg_indrnn)
+        return fail(USAGE, "--bound-lag: %s has no v to bound; indrnn has", cells[s->cell].name);
     return DONE;
 }
 

@@ -21,6 +21,8 @@ int cell_index(const char *name);
 /* What the cell is made with: its row's options and, if it has one, a projection so wide; 0 is half
  * of the state. */
 rg_cell_opts cell_opts(int cell, int64_t proj, int64_t hidden);
+/* The same with what the settings say of training it. */
+rg_cell_opts cell_trained(const settings *s);
 /* rg_lstm() projected to half of its state, for who looks for a state's width. */
 rg_cell cell_half_projected(rg_graph *graph, const char *group, int64_t I, int64_t H,
                             const rg_cell_opts *opts);
@@ -28,7 +30,7 @@ rg_cell cell_half_projected(rg_graph *graph, const char *group, int64_t I, int64
  * one below. */
 enum { MAX_STACK = 8 };
 rg_cell cell_stack(const settings *s, rg_graph *graph, const rg_cell_opts *opts);
-/* Is --proj given for a cell without projection? DONE or said why not. */
+/* Is --proj or --bound-lag given for a cell that has no use for it? DONE or said why. */
 int cell_settings_ok(const settings *s);
 
 /* How many states a layer has; 0: no memory. */

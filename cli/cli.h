@@ -43,7 +43,7 @@ typedef struct settings {
     int         part;
     /* model */
     int         cell, dtype;
-    int64_t     hidden, layers, embed, proj, input, symbols;
+    int64_t     hidden, layers, embed, proj, bound_lag, input, symbols;
     double      dropout;
     const char *dropout_kind, *zoneout;
     int         h0;

@@ -120,6 +120,7 @@ int model_new(model *m, const settings *s, const lm_text *t)
     m->lm.layers = s->layers;
     m->lm.embed = s->embed;
     use_cell(m, s->cell, s->proj);
+    m->opts = cell_trained(s);
     int code = copy_symbols(m, t);
     if (code == DONE)
         code = fits(m, s->batch, s->tbptt > s->seq_len ? s->tbptt : s->seq_len);

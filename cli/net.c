@@ -140,7 +140,7 @@ int net_new(model *m, const settings *s, const rg_dataset *d, const char *const 
     if (!n)
         return fail(RUN_TIME, "no memory");
     n->task = s->task;
-    m->opts = cell_opts(s->cell, s->proj, s->hidden);
+    m->opts = cell_trained(s);
     n->opts = opts_of(s, d, &m->opts);
     n->unit = d->in.id ? net_unit(s) : RG_UNIT_NUMBER;
     n->label_unit = net_label_unit(s);

@@ -2,6 +2,7 @@
 
 A test is a function with the decorator @case; its name is the sentence that holds. It fails by
 raising. Every test gets a folder of its own as working directory."""
+import array
 import json
 import os
 import pathlib
@@ -104,6 +105,14 @@ def rows(folder):
 
 def checkpoint(folder, name="last"):
     return (pathlib.Path(folder) / f"ckpt-{name}.safetensors").read_bytes()
+
+
+def weights(folder, name):
+    """The numbers of one array of single precision in the last checkpoint."""
+    data = checkpoint(folder)
+    start = 8 + int.from_bytes(data[:8], "little")
+    begin, end = json.loads(data[8:start])[name]["data_offsets"]
+    return array.array("f", data[start + begin:start + end]).tolist()
 
 
 def wait_for(condition, seconds=120):

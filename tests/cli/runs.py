@@ -217,7 +217,7 @@ def every_cell_trains_in_both_precisions():
 def cells_that_pytorch_has_not_train_resume_and_are_read_again():
     more = {"lstm-proj": ["--proj", 5], "lstm-ln": ["--dtype", "f64"], "mgu": ["--embed", 6]}
     for cell in ("irnn", "lstm-peephole", "lstm-coupled", "lstm-proj", "lstm-ln", "mgu", "janet",
-                 "mingru", "minlstm", "indrnn", "sru", "qrnn"):
+                 "mingru", "mingru-log", "minlstm", "indrnn", "sru", "sru-v1", "gru-ln", "qrnn"):
         options = ["--cell", cell, "--layers", 2, *more.get(cell, [])]
         train(cell, *options, "--steps", 8)
         good("train", "--resume", cell, "--steps", 12)
@@ -229,6 +229,21 @@ def cells_that_pytorch_has_not_train_resume_and_are_read_again():
     assert checkpoint("whole") == checkpoint("qrnn")
     refused(2, "lstm-proj has", "train", "--data", "text.txt", "--run", "x", "--cell", "gru",
             "--proj", 3)
+    refused(2, "has no v to bound; indrnn has", "train", "--data", "text.txt", "--run", "x",
+            "--cell", "gru", "--bound-lag", 9)
+
+
+@case
+def the_v_of_an_indrnn_stays_within_its_bound_and_a_resumed_run_keeps_it():
+    def largest(folder):
+        return max(max(map(abs, weights(folder, f"rnn.l{k}.v"))) for k in (0, 1))
+
+    options = ["--cell", "indrnn", "--layers", 2, "--lr", 0.3]
+    train("free", *options, "--steps", 12)
+    train("r", *options, "--bound-lag", 20, "--steps", 6)
+    good("train", "--resume", "r", "--steps", 12)
+    bound = 2 ** (1 / 20)
+    assert largest("free") > bound > largest("r") - 1e-7, (largest("free"), largest("r"))
 
 
 def limited(size):
