@@ -155,4 +155,5 @@ def main():
 
 __all__ = ["BASE_ENV", "HERE", "PROGRAM", "Skip", "case", "checkpoint", "corpus", "good",
            "json", "main", "os", "pathlib", "refused", "rows", "run", "shutil", "signal", "start",
-           "subprocess", "sys", "time", "tiny", "train", "wait_for", "words"]
+           "subprocess", "sys", "time", "tiny", "train", "wait_for", "weights",
+           "words"]
