@@ -80,7 +80,7 @@ def completion_completes():
                               text=True).stdout.split()
     assert complete("retrograd", "tr") == ["train"]
     assert complete("retrograd", "train", "--hid") == ["--hidden"]
-    assert complete("retrograd", "train", "--cell", "gru-") == ["gru-after"]
+    assert complete("retrograd", "train", "--cell", "gru-") == ["gru-after", "gru-ln"]
     assert "--temperature" in complete("retrograd", "sample", "--te")
     os.mkdir("scrip")
     assert sorted(complete("retrograd", "train", "--data", "scr")) == ["scrip", "script"]
