@@ -8,8 +8,6 @@
 
 /* ---- A sampled step -------------------------------------------------------------------------- */
 
-enum { MOST_STATES = 4 };
-
 typedef struct step {
     rg_params *params;
     rg_graph  *graph;
@@ -20,7 +18,7 @@ typedef struct step {
 static void open_step(step *n, const rgb_shape *s, bool observed, int threads)
 {
     const rgb_cell *kind = rgb_cell_of(s->cell);
-    rg_val norm[MOST_STATES];
+    rg_val *norm;
     rgb_check(rg_params_create(&n->params, 1, NULL), "store");
     rgb_check(rg_graph_create(&n->graph, n->params, NULL), "graph");
     rg_graph *g = n->graph;
@@ -34,10 +32,11 @@ static void open_step(step *n, const rgb_shape *s, bool observed, int threads)
     rg_val *state = rg_graph_alloc(g, (size_t)s->T * S * sizeof *state);
     rg_val Y = rg_unroll(NULL, cell, X, NULL, &(rg_unroll_opts){ .states = state });
     rg_val loss = rg_mean(rg_square(rg_dense(Y, "out", s->H)));
-    if (observed)
-        rg_gradflow_roots(norm, loss, state, S, s->T);
-    rgb_check(rg_plan_create_train(&n->plan, loss, norm, observed ? S : 0,
-                                   &(rg_plan_opts){ .threads = threads }), rg_graph_message(g));
+    const rg_gradflow_opts look = { .states = state, .n_state = S, .T = s->T };
+    const rg_plan_opts popts = { .threads = threads };
+    rgb_check(observed ? rg_gradflow_train(&n->plan, &norm, loss, NULL, 0, &look, &popts)
+                       : rg_plan_create_train(&n->plan, loss, NULL, 0, &popts),
+              rg_graph_message(g));
     const int64_t items = s->T * s->B * s->I;
     n->x = calloc((size_t)items, sizeof *n->x);
     rgb_check(n->x ? RG_OK : RG_ENOMEM, "input");

@@ -37,7 +37,7 @@ static rg_status check_options(rg_flow *f)
     return RG_OK;
 }
 
-static rg_status check_arguments(rg_flow *f)
+rg_status rg_flow_check(rg_flow *f)
 {
     if (!f->g || !rg_node_of(f->y))
         return f->g && f->g->status
@@ -55,7 +55,7 @@ static rg_status check_arguments(rg_flow *f)
 static rg_status work(rg_flow *f, rg_gradflow_report *r)
 {
     rg_status st;
-    if (!(st = check_arguments(f)) && !(st = rg_flow_find(f)) && !(st = rg_flow_name(f)) &&
+    if (!(st = rg_flow_check(f)) && !(st = rg_flow_find(f)) && !(st = rg_flow_name(f)) &&
         !(st = rg_flow_find_gates(f)) && !(st = rg_flow_measure(f)))
         st = rg_flow_report(f, r);
     rg_plan_destroy(&f->plan);

@@ -122,8 +122,6 @@ rg_status rg_flow_no_memory(rg_flow *f);
 /* ---- gradflow_states.c: loops and their tracks ---------------------------------------------- */
 
 rg_status rg_flow_find(rg_flow *f);
-/* s' = m ? new : s, with one m for each row? */
-bool rg_flow_masked(const rg_graph *g, uint32_t id, uint32_t old);
 
 /* ---- gradflow_names.c: whose a value is ------------------------------------------------------ */
 
@@ -150,8 +148,10 @@ const void *rg_flow_bound(const rg_plan *plan, uint32_t id, rg_dtype *dtype);
 rg_status rg_flow_measure(rg_flow *f);
 /* Element i of a plan's value. */
 double rg_flow_element(const rg_plan *plan, const void *data, int64_t i);
-/* Lags of all rows, from the masks of a run. */
-rg_status rg_flow_lags(rg_flow *f, rg_flow_loop *loop);
+/* Does a row take part at a position? */
+typedef bool rg_flow_real_fn(const rg_flow *f, const rg_flow_loop *loop, int64_t p, int64_t b);
+/* Lags of all rows. */
+rg_status rg_flow_lags(rg_flow *f, rg_flow_loop *loop, rg_flow_real_fn *is_real);
 rg_status rg_flow_norms_make(rg_flow *f, rg_flow_norms *n, const rg_flow_loop *loop);
 /* One position's gradient, B rows of @p width numbers. */
 void rg_flow_norms_add(rg_flow_norms *n, const rg_flow_loop *loop, int64_t p, const rg_plan *plan,
@@ -179,6 +179,7 @@ rg_status rg_flow_report(rg_flow *f, rg_gradflow_report *r);
 
 /* ---- gradflow.c ------------------------------------------------------------------------------ */
 
+rg_status rg_flow_check(rg_flow *f);
 /* An empty measurement, and the report that its memory goes into, whatever became of it. */
 void rg_flow_begin(rg_flow *f, rg_graph *g, const rg_gradflow_opts *opts);
 rg_status rg_flow_finish(rg_gradflow_report **report, rg_flow *f,

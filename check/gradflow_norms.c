@@ -12,7 +12,7 @@ double rg_flow_element(const rg_plan *plan, const void *data, int64_t i)
 }
 
 /* A row's lag at a position is the number of its real steps after it. */
-rg_status rg_flow_lags(rg_flow *f, rg_flow_loop *loop)
+rg_status rg_flow_lags(rg_flow *f, rg_flow_loop *loop, rg_flow_real_fn *is_real)
 {
     const int64_t T = loop->T, B = loop->B;
     if (!(loop->lag = rg_arena_get(&f->arena, (size_t)(T * B) * sizeof *loop->lag)) ||
@@ -20,11 +20,8 @@ rg_status rg_flow_lags(rg_flow *f, rg_flow_loop *loop)
         return rg_flow_no_memory(f);
     for (int64_t b = 0; b < B; b++) {
         int64_t n = 0;
-        for (int64_t p = T; p-- > 0;) {
-            const uint8_t *m = loop->mask ? rg_plan_data(f->plan, (rg_val){ f->copy,
-                                                         f->of[loop->mask[p]] }) : NULL;
-            loop->lag[p * B + b] = m && !m[b] ? -1 : n++;
-        }
+        for (int64_t p = T; p-- > 0;)
+            loop->lag[p * B + b] = is_real(f, loop, p, b) ? n++ : -1;
         for (int64_t k = 0; k < n; k++)
             loop->rows[k] += 1;
         if (n > loop->lags) {

@@ -215,12 +215,18 @@ static rg_status run(rg_flow *f, uint64_t draw)
     return st ? rg_fail(&f->err, st, "%s", rg_plan_message(f->plan)) : RG_OK;
 }
 
+static bool is_real(const rg_flow *f, const rg_flow_loop *loop, int64_t p, int64_t b)
+{
+    const uint8_t *m = loop->mask ? rg_plan_data(f->plan, in_copy(f, loop->mask[p])) : NULL;
+    return !m || m[b];
+}
+
 /* Room for what the first run's masks make known. */
 static rg_status make_norms(rg_flow *f)
 {
     rg_status st = RG_OK;
     for (size_t l = 0; l < f->n_loop && !st; l++)
-        st = rg_flow_lags(f, &f->loop[l]);
+        st = rg_flow_lags(f, &f->loop[l], is_real);
     for (size_t i = 0; i < f->n_track && !st; i++) {
         rg_flow_track *t = &f->track[i];
         const rg_flow_loop *loop = &f->loop[t->loop];

@@ -320,7 +320,8 @@ static rg_status take_given(rg_flow *f)
 
 /* ---- Masks ---------------------------------------------------------------------------------- */
 
-bool rg_flow_masked(const rg_graph *g, uint32_t id, uint32_t old)
+/* s' = m ? new : s, with one m for each row? */
+static bool is_masked(const rg_graph *g, uint32_t id, uint32_t old)
 {
     const rg_node *node = rg_node_at(g, id);
     return node->op == &rg_op_where && node->in[2] == old &&
@@ -332,7 +333,7 @@ static rg_status find_mask(rg_flow *f, rg_flow_loop *loop)
     const rg_flow_track *t = &f->track[loop->first];
     bool all = loop->T > 1;
     for (int64_t p = 1; p < loop->T && all; p++)
-        all = rg_flow_masked(f->g, t->id[p], t->id[p - 1]);
+        all = is_masked(f->g, t->id[p], t->id[p - 1]);
     if (!all || rg_node_at(f->g, t->id[0])->op != &rg_op_where)
         return RG_OK;
     if (!(loop->mask = rg_arena_get(&f->arena, (size_t)loop->T * sizeof *loop->mask)))

@@ -129,6 +129,7 @@ static int build(session *x)
         .grain = net_grain(x->m.net),
         .plan = { .real = x->m.real, .threads = (int)s->threads,
                   .budget_bytes = (size_t)s->memory_budget },
+        .gradflow_every = (uint64_t)s->gradflow_every,
     };
     c->n_base = grade_baselines(c->base, x->m.net, &c->data.part[RG_PART_TRAIN],
                                 &c->data.part[RG_PART_TEST]);

@@ -60,21 +60,14 @@ static int draw(session *x, const rg_gradflow_report *now, uint64_t step)
                      now == both[0] ? 1 : 2, model_title(title, sizeof title, &x->m));
 }
 
-/* What the last step saw; where a trainer's plans see nothing, as those of rows do, the probe
- * `loss` runs once more on its batch. NULL: it is not a step to look at. */
+/* What the last step saw; NULL: it is not a step to look at. */
 static rg_gradflow_report *look(session *x, uint64_t step)
 {
     rg_gradflow_report *r = NULL;
-    const rg_gradflow_opts opts = { .probe = RG_PROBE_LOSS, .real = x->m.real,
-                                    .threads = (int)x->s->threads };
-    if (!x->s->gradflow_every || (step - 1) % (uint64_t)x->s->gradflow_every)
-        return NULL;
-    if (rg_trainer_sampled(&r, x->trainer) == RG_OK)
+    if (!x->s->gradflow_every || rg_trainer_sampled(&r, x->trainer) == RG_OK)
         return r;
-    rg_gradflow_destroy(&r);
-    if (x->task == &lm_task || rg_trainer_gradflow(&r, x->trainer, &opts) == RG_OK)
-        return r;
-    detail("flow   step %llu: %s", (unsigned long long)step, r ? r->message : "no memory");
+    if (r)
+        detail("flow   step %llu: %s", (unsigned long long)step, r->message);
     rg_gradflow_destroy(&r);
     return NULL;
 }

@@ -108,6 +108,11 @@ void rg_print_steps(const rg_plan *plan, rg_write_fn *write, void *user);
 void rg_dot_nodes(const rg_plan *plan, rg_write_fn *write, void *user);
 void rg_dot_steps(const rg_plan *plan, rg_write_fn *write, void *user);
 
+/* Gradients of the loss, all asked for at once: of each unfrozen parameter that it reaches, *n of
+ * them, and of inner values. train.c. The message is in the graph. */
+rg_status rg_train_roots(rg_val *root, size_t *n, rg_val loss, const rg_val *inner, rg_val *dinner,
+                         size_t n_inner);
+
 /* A plan, all options resolved; *bytes: of its arena, also where that is over the budget. */
 rg_status rg_plan_make(rg_plan **out, rg_graph *g, const rg_val *roots, size_t n,
                        const rg_plan_opts *o, const rg_again *again, size_t *bytes, rg_err *err);

@@ -147,7 +147,7 @@ static rg_status run_batch(rg_predictor *p, const rg_rows *rows, const size_t *o
     rg_cached_plan *got;
     rg_decoded *found = NULL;
     const bool answers = p->feeder.model.task == RG_SEQ2SEQ;
-    rg_status st = rg_feeder_load(&got, &p->feeder, rows, order, batch, &p->err);
+    rg_status st = rg_feeder_load(&got, &p->feeder, false, rows, order, batch, &p->err);
     if (st)
         return st;
     if ((rows->y || !answers) && (st = rg_plan_run(got->plan)))

@@ -1,6 +1,8 @@
 /* train/rows.c -- rows of a task as batches: ids and reals time-major, masks, targets. */
 #include "train/rows.h"
 
+#include <retrograd/gradflow.h>
+
 #include "base/checked.h"
 #include "graph/params.h"
 
@@ -9,21 +11,41 @@
 
 /* ---- Plans ---------------------------------------------------------------------------------- */
 
-static rg_status build(void *user, rg_cached_plan *made)
+static rg_status build_graph(const rg_feeder *f, rg_cached_plan *made)
 {
-    const rg_feeder *f = user;
     rg_task_model m;
-    rg_plan_opts opts = f->plan;
     rg_status st = rg_task_build(&m, made->graph, &f->model,
                                  (rg_task_form){ made->T, made->B, !f->train });
     const rg_val v[] = { m.x, m.mask, m.y, m.counts, m.z, m.each, m.loss };
     memcpy(made->v, v, sizeof v);
+    return st;
+}
+
+static rg_status build(void *user, rg_cached_plan *made)
+{
+    const rg_feeder *f = user;
+    rg_plan_opts opts = f->plan;
+    rg_status st = build_graph(f, made);
     if (st)
         return st;
     if (f->train)
-        return rg_plan_create_train(&made->plan, m.loss, NULL, 0, &opts);
+        return rg_plan_create_train(&made->plan, made->v[RG_FED_LOSS], NULL, 0, &opts);
     opts.mode = RG_EVALUATE;
     return rg_plan_create(&made->plan, &made->v[RG_FED_Z], 2, &opts);
+}
+
+/* One step leaves nothing to another, so it is not looked at. */
+static rg_status build_looking(void *user, rg_cached_plan *made)
+{
+    const rg_feeder *f = user;
+    rg_val *norm;
+    if (made->T < 2)
+        return build(user, made);
+    rg_status st = build_graph(f, made);
+    if (!st)
+        st = rg_gradflow_train(&made->plan, &norm, made->v[RG_FED_LOSS], NULL, 0, NULL, &f->plan);
+    made->data = st ? NULL : norm;
+    return st;
 }
 
 rg_status rg_feeder_open(rg_feeder *f, rg_params *params, const rg_task_opts *model,
@@ -38,9 +60,15 @@ rg_status rg_feeder_open(rg_feeder *f, rg_params *params, const rg_task_opts *mo
     return rg_plan_cache_create(&f->cache, params, build, f, NULL);
 }
 
+rg_status rg_feeder_look(rg_feeder *f, rg_params *params)
+{
+    return rg_plan_cache_create(&f->looks, params, build_looking, f, NULL);
+}
+
 void rg_feeder_close(rg_feeder *f)
 {
     rg_plan_cache_destroy(&f->cache);
+    rg_plan_cache_destroy(&f->looks);
     rg_release(&f->alloc, f->block, f->bytes);
     f->block = NULL;
     f->bytes = 0;
@@ -217,14 +245,31 @@ static rg_status bind(const rg_feeder *f, rg_cached_plan *p)
     return RG_OK;
 }
 
-rg_status rg_feeder_load(rg_cached_plan **out, rg_feeder *f, const rg_rows *rows,
+static int64_t *number_of(rg_plan_cache *cache)
+{
+    return rg_params_find(rg_plan_cache_state(cache), "plan.run").data;
+}
+
+int64_t *rg_feeder_number(const rg_feeder *f)
+{
+    return number_of(f->cache);
+}
+
+rg_status rg_feeder_plan(rg_cached_plan **out, rg_feeder *f, bool look, int64_t T, rg_err *err)
+{
+    rg_plan_cache *cache = look ? f->looks : f->cache;
+    *number_of(cache) = *rg_feeder_number(f);
+    rg_status st = rg_plan_cache_get(out, cache, T, f->B);
+    *rg_feeder_number(f) = *number_of(cache);
+    return st ? rg_fail(err, st, "%s", rg_plan_cache_message(cache)) : RG_OK;
+}
+
+rg_status rg_feeder_load(rg_cached_plan **out, rg_feeder *f, bool look, const rg_rows *rows,
                          const size_t *order, const rg_bucket *batch, rg_err *err)
 {
-    rg_status st = make_room(f, batch->T, err);
-    if (st)
+    rg_status st;
+    if ((st = make_room(f, batch->T, err)) || (st = rg_feeder_plan(out, f, look, batch->T, err)))
         return st;
-    if ((st = rg_plan_cache_get(out, f->cache, batch->T, f->B)))
-        return rg_fail(err, st, "%s", rg_plan_cache_message(f->cache));
     fill(f, rows, order, batch);
     st = bind(f, *out);
     return st ? rg_fail(err, st, "%s", rg_plan_message((*out)->plan)) : RG_OK;

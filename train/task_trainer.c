@@ -11,6 +11,8 @@ typedef struct pupil {
     rg_rows       rows;
     rg_buckets    buckets;  /* of the epoch */
     uint64_t      epoch;
+    uint64_t      every;    /* such a step is looked at; 0 = none */
+    const rg_cached_plan *looked;  /* the last one; NULL if it was none */
     rg_body_names names;    /* of the layers, for saving */
 } pupil;
 
@@ -26,14 +28,14 @@ static rg_status turn_to(pupil *p, uint64_t epoch)
 }
 
 /* The plan of a step, with its batch. */
-static rg_status load(rg_cached_plan **got, pupil *p, uint64_t step)
+static rg_status load(rg_cached_plan **got, pupil *p, uint64_t step, bool look)
 {
     rg_trainer *base = &p->base;
     rg_status st = turn_to(p, step / base->windows);
     if (st)
         return st;
     const rg_bucket *batch = &p->buckets.batch[step % base->windows];
-    st = rg_feeder_load(got, &p->feeder, &p->rows, p->buckets.order, batch, &base->err);
+    st = rg_feeder_load(got, &p->feeder, look, &p->rows, p->buckets.order, batch, &base->err);
     if (st == RG_OK)
         base->plan = (*got)->plan;
     return st;
@@ -41,14 +43,26 @@ static rg_status load(rg_cached_plan **got, pupil *p, uint64_t step)
 
 static rg_status run(rg_trainer *base)
 {
+    pupil *p = (pupil *)base;
+    const bool looks = p->every && base->step % p->every == 0;
     rg_cached_plan *got;
-    rg_status st = load(&got, (pupil *)base, base->step);
+    rg_status st = load(&got, p, base->step, looks);
+    p->looked = NULL;
     if (st)
         return st;
     if ((st = rg_plan_run(base->plan)))
         return st;
     base->loss = rg_plan_scalar(base->plan, got->v[RG_FED_LOSS]);
+    p->looked = looks ? got : NULL;
     return RG_OK;
+}
+
+static rg_status sampled(rg_gradflow_report **report, rg_trainer *base)
+{
+    const rg_cached_plan *made = ((pupil *)base)->looked;
+    if (!made || !made->data)
+        return RG_ESTATE;
+    return rg_gradflow_read(report, made->plan, made->v[RG_FED_LOSS], made->data, NULL);
 }
 
 static rg_params *carried(rg_trainer *base)
@@ -74,21 +88,20 @@ static rg_status look(rg_val *loss, rg_trainer *base)
 {
     pupil *p = (pupil *)base;
     rg_cached_plan *got;
-    rg_param_info number = rg_params_find(carried(base), "plan.run");
-    const int64_t next = *(int64_t *)number.data;
-    rg_status st = load(&got, p, base->step ? base->step - 1 : 0);
-    *(int64_t *)number.data = next;
+    const int64_t next = *rg_feeder_number(&p->feeder);
+    rg_status st = load(&got, p, base->step ? base->step - 1 : 0, false);
+    *rg_feeder_number(&p->feeder) = next;
     if (st == RG_OK)
         *loss = got->v[RG_FED_LOSS];
     return st;
 }
 
 static const rg_trainer_kind kind = { sizeof(pupil), run, NULL, carried, layers, release, look,
-                                      NULL, NULL };
+                                      NULL, sampled };
 
 /* ---- Creation ------------------------------------------------------------------------------- */
 
-/* The plan of the longest batch, so that what it takes is known before the first step. */
+/* The plans of the longest batch, so that what they take is known before the first step. */
 static rg_status plan_longest(pupil *p)
 {
     rg_cached_plan *got;
@@ -96,10 +109,11 @@ static rg_status plan_longest(pupil *p)
     rg_status st = turn_to(p, 0);
     for (size_t i = 0; st == RG_OK && i < p->buckets.n_batch; i++)
         T = p->buckets.batch[i].T > T ? p->buckets.batch[i].T : T;
-    if (st == RG_OK && (st = rg_plan_cache_get(&got, p->feeder.cache, T, p->feeder.B)))
-        return rg_fail(&p->base.err, st, "%s", rg_plan_cache_message(p->feeder.cache));
-    if (st == RG_OK)
-        p->base.plan = got->plan;
+    for (int look = p->every > 0; st == RG_OK && look >= 0; look--) {
+        *rg_feeder_number(&p->feeder) = 0; /* the same draws with looks and without */
+        if ((st = rg_feeder_plan(&got, &p->feeder, look, T, &p->base.err)) == RG_OK)
+            p->base.plan = got->plan;
+    }
     return st;
 }
 
@@ -107,8 +121,11 @@ static rg_status build(pupil *p, const rg_task_trainer_opts *o)
 {
     rg_params *params = p->base.params;
     rg_status st = rg_feeder_open(&p->feeder, params, &o->model, &o->plan, true);
+    if (!st && o->gradflow_every)
+        st = rg_feeder_look(&p->feeder, params);
     if (st)
         return rg_fail(&params->err, st, "trainer: no memory");
+    p->every = o->gradflow_every;
     p->feeder.B = o->B;
     p->feeder.grain = o->grain;
     st = plan_longest(p);

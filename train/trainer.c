@@ -24,7 +24,7 @@ typedef struct streams {
     uint8_t        *mask;       /* the same; only with back > T */
     rg_plan        *plan;       /* of usual steps; it keeps what is carried */
     rg_plan        *observed;   /* the same with norms of the states' gradients; NULL = never */
-    rg_val         *norm;       /* [n_state] these roots of it */
+    rg_val         *norm;       /* its roots that are these */
     rg_val         *states;     /* [back·n_state] */
     rg_held_input  *held;       /* [n_state] states before the last run, which lie in */
     void          **before;     /* [n_state] */
@@ -68,17 +68,18 @@ static rg_status check(rg_params *params, rg_span text, const rg_trainer_opts *o
     return RG_OK;
 }
 
-/* A second plan with more roots, for the steps that are looked at. */
+/* The states that are looked at. */
+static rg_gradflow_opts looked_at(const streams *t)
+{
+    return (rg_gradflow_opts){ .states = t->states, .n_state = t->lm.n_state, .T = t->opts.back };
+}
+
+/* A second plan, for the steps that are looked at. */
 static rg_status build_observed(streams *t)
 {
-    const size_t n = t->lm.n_state;
-    rg_val *root = rg_graph_alloc(t->lm.graph, 2 * n * sizeof *root);
-    if (!root)
-        return RG_ENOMEM;
-    t->norm = root + n;
-    memcpy(root, t->lm.last, n * sizeof *root);
-    rg_gradflow_roots(t->norm, t->lm.loss, t->states, n, t->opts.back);
-    return rg_plan_create_train(&t->observed, t->lm.loss, root, 2 * n, &t->opts.plan);
+    const rg_gradflow_opts opts = looked_at(t);
+    return rg_gradflow_train(&t->observed, &t->norm, t->lm.loss, t->lm.last, t->lm.n_state, &opts,
+                             &t->opts.plan);
 }
 
 /* Room for the states before a run. */
@@ -231,11 +232,10 @@ static size_t held(const rg_held_input **out, rg_trainer *base)
 static rg_status sampled(rg_gradflow_report **report, rg_trainer *base)
 {
     streams *t = (streams *)base;
-    const rg_gradflow_opts opts = { .states = t->states, .n_state = t->lm.n_state,
-                                    .T = t->opts.back };
+    const rg_gradflow_opts opts = looked_at(t);
     if (!t->observed || base->plan != t->observed)
         return RG_ESTATE;
-    return rg_gradflow_read(report, t->observed, t->norm, &opts);
+    return rg_gradflow_read(report, t->observed, t->lm.loss, t->norm, &opts);
 }
 
 static size_t layers(rg_layer_desc *out, rg_trainer *base)

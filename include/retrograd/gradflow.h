@@ -164,21 +164,26 @@ RG_API rg_status rg_gradflow_gates_svg(const rg_gradflow_report *const *reports,
 /* ---- Within training ------------------------------------------------------------------------ */
 
 /**
- * The probe `loss` as roots of a training plan: so a sampled step costs little more than another.
+ * rg_plan_create_train() with the probe `loss` in it: the norms of the states' gradients as further
+ * roots. So a step that is looked at costs little more than another, and gives the same bits.
  *
- * @param[out] norm  n_state values [T,B]: ‖∂loss/∂s_t‖ of each row, one for each state
- * @param states     T·n_state, as rg_unroll_opts.states
+ * @param[out] norm  a value [T,B] for each state that rg_gradflow() would tell of, in memory of the
+ *                   graph: ‖∂loss/∂s‖ of each row, in the order in which the steps run; -1 where a
+ *                   row is masked
+ * @param also       n more roots to read or carry; NULL if none
+ * @param opts       states, n_state, T, reverse; NULL = found, in all loops over time
  *
  * Range      f32 plans tell norms from 1e-28 to 1e10; beyond, 0 and infinity
- * Errors     RG_EARG other states than [B,...] of the loss's graph. Sticky
+ * Errors     as rg_plan_create_train(), and as rg_gradflow() with the probe `loss`. The message is
+ *            in the graph
  */
-RG_API void rg_gradflow_roots(rg_val *norm, rg_val loss, const rg_val *states, size_t n_state,
-                              int64_t T);
-/* The report of a plan's last run that has them as roots. Of opts count states, n_state, T,
- * reverse, names, lag. Last steps of a row at which nothing arrives are taken as masked. As
- * rg_gradflow(); RG_ESTATE the plan has not run. */
-RG_API rg_status rg_gradflow_read(rg_gradflow_report **report, rg_plan *plan, const rg_val *norm,
-                                  const rg_gradflow_opts *opts);
+RG_API rg_status rg_gradflow_train(rg_plan **plan, rg_val **norm, rg_val loss, const rg_val *also,
+                                   size_t n, const rg_gradflow_opts *opts,
+                                   const rg_plan_opts *plan_opts);
+/* The report of such a plan's last run, with the same loss and opts, of which names and lag count,
+ * too. As rg_gradflow(); RG_ESTATE the plan has not run. */
+RG_API rg_status rg_gradflow_read(rg_gradflow_report **report, rg_plan *plan, rg_val loss,
+                                  const rg_val *norm, const rg_gradflow_opts *opts);
 
 enum { RG_NORM_WINDOW = 1000 };
 

@@ -129,6 +129,7 @@ typedef struct rg_task_trainer_opts {
     int64_t       B;        /* rows of a batch, at least 1 */
     int64_t       grain;    /* lengths are padded to multiples of it; 0 = 8 */
     rg_plan_opts  plan;
+    uint64_t      gradflow_every; /* as rg_trainer_opts has it; a second plan for each shape */
 } rg_task_trainer_opts;
 
 /**

@@ -147,7 +147,9 @@ RGT_TEST(gradflow, roots_of_a_training_plan_show_what_the_probe_loss_does_and_ch
     static const rg_dtype real[] = { RG_F64, RG_F32 };
     for (int i = 0; i < 2; i++) {
         seq s = open_seq(i ? rg_gru : rg_lstm, NULL, 30, 4, 8, 7);
-        rg_val loss = loss_of(&s), norm[2];
+        rg_val loss = loss_of(&s);
+        rg_gradflow_opts given = { .states = s.state, .n_state = s.cell.n_state, .T = s.T };
+        rg_val *norm;
         rg_plan *plain, *sampled;
         static double x64[30 * 4 * 8];
         static float x32[30 * 4 * 8];
@@ -155,8 +157,7 @@ RGT_TEST(gradflow, roots_of_a_training_plan_show_what_the_probe_loss_does_and_ch
             x32[k] = (float)(x64[k] = sin(k * k));
         rg_plan_opts opts = { .real = real[i] };
         rg_plan_create_train(&plain, loss, NULL, 0, &opts);
-        rg_gradflow_roots(norm, loss, s.state, s.cell.n_state, s.T);
-        RGT_CHECK_MSG(rg_plan_create_train(&sampled, loss, norm, s.cell.n_state, &opts) == RG_OK,
+        RGT_CHECK_MSG(rg_gradflow_train(&sampled, &norm, loss, NULL, 0, &given, &opts) == RG_OK,
                       "%s", rg_graph_message(s.g));
         rg_plan *both[] = { plain, sampled };
         for (int k = 0; k < 2; k++)
@@ -164,9 +165,8 @@ RGT_TEST(gradflow, roots_of_a_training_plan_show_what_the_probe_loss_does_and_ch
                          : rg_plan_bind(both[k], s.X, x64, sizeof x64)) == RG_OK &&
                       rg_plan_run(both[k]) == RG_OK);
         RGT_CHECK(rg_plan_scalar(plain, loss) == rg_plan_scalar(sampled, loss));
-        rg_gradflow_opts given = { .states = s.state, .n_state = s.cell.n_state, .T = s.T };
         rg_gradflow_report *a, *b;
-        RGT_CHECK(rg_gradflow_read(&a, sampled, norm, &given) == RG_OK);
+        RGT_CHECK(rg_gradflow_read(&a, sampled, loss, norm, &given) == RG_OK);
         given.probe = RG_PROBE_LOSS;
         given.data = plain;
         given.real = real[i];
