@@ -127,8 +127,7 @@ static int build(session *x)
     const rg_task_trainer_opts opts = {
         .model = x->m.net->opts, .optim = session_optim(x), .B = s->batch,
         .grain = net_grain(x->m.net),
-        .plan = { .real = x->m.real, .threads = (int)s->threads,
-                  .budget_bytes = (size_t)s->memory_budget },
+        .plan = session_train_plan(x),
         .gradflow_every = (uint64_t)s->gradflow_every,
     };
     c->n_base = grade_baselines(c->base, x->m.net, &c->data.part[RG_PART_TRAIN],

@@ -166,23 +166,6 @@ static int of_model(flows *f, const model *m, const char *own)
 
 /* ---- A run of another task ------------------------------------------------------------------- */
 
-/* The settings that the run was trained with. */
-static int run_settings(settings *t, const flows *f)
-{
-    char file[PATH_BYTES];
-    int code = options_parse(t, &commands[command_index("train")], 0, NULL);
-    json_t *config = code == DONE ? config_of_run(file, f->s->operand[0], &code) : NULL;
-    if (!config)
-        return code ? code : fail(USAGE, "%s: no run folder, so it is not known what to measure it "
-                                  "on", f->s->operand[0]);
-    code = config_apply(t, config, file, false);
-    json_decref(config);
-    t->dry_run = true; /* no folder is made */
-    t->threads = f->s->threads;
-    t->data = f->s->data ? f->s->data : t->data;
-    return code;
-}
-
 /* The gradient through the session's first batch, with the weights of now. */
 static int look(flows *f, session *x)
 {
@@ -199,9 +182,9 @@ static int of_task(flows *f, const model *m)
     settings t = { .command = NULL };
     session x = { .f.lock = -1, .metrics = { .jsonl = -1, .csv = -1 } };
     char title[128];
-    int code = run_settings(&t, f);
+    int code = look_of_run(&t, f->s);
     if (code == DONE)
-        code = session_open(&x, &t);
+        code = look_open(&x, &t, f->s);
     f->n = 0;
     if (code == DONE)
         code = look(f, &x);

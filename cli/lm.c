@@ -103,8 +103,7 @@ int lm_build(session *x)
     const rg_trainer_opts opts = {
         .model = x->m.lm, .optim = session_optim(x), .T = s->seq_len, .B = s->batch,
         .back = s->tbptt,
-        .plan = { .real = x->m.real, .threads = (int)s->threads,
-                  .budget_bytes = (size_t)s->memory_budget },
+        .plan = session_train_plan(x),
         .gradflow_every = (uint64_t)s->gradflow_every,
     };
     return model_trainer(&x->trainer, &x->m, x->train, &opts);

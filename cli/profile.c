@@ -2,7 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli/profile.h"
 #include "cli/config.h"
-#include "cli/progress.h"
+#include "cli/net.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static int invent(profile *p)
         return fail(RUN_TIME, "no memory");
     for (size_t v = 0; v < t.corpus.V; v++)
         t.corpus.symbol[v] = (uint32_t)v;
-    int code = model_new(&p->m, s, &t);
+    int code = model_new(&p->x.m, s, &t);
     free(t.corpus.symbol);
     return code;
 }
@@ -39,16 +39,30 @@ static int take_windows(profile *p, const char *run)
     return code;
 }
 
+/* The session that a configuration describes, on its data. */
+static int take_session(profile *p, bool run)
+{
+    p->x.trace = &p->trace;
+    int code = run ? look_of_run(&p->t, p->s) : look_of_line(&p->t, p->s);
+    return code ? code : look_open(&p->x, &p->t, p->s);
+}
+
 static int take_run(profile *p, const char *run)
 {
-    static const char *const fixed[] = { "cell", "hidden", "layers", "embed", "dropout", "dtype",
-                                         "symbols" };
+    static const char *const fixed[] = {
+        "task", "cell", "proj", "hidden", "layers", "embed", "dropout", "dtype", "symbols",
+        "bidirectional", "readout", "attention", "decoder", "no-bridge", "dropout-kind", "zoneout",
+        "h0", "tbptt", "input-column", "label-column", "units", "label-units", "horizon", "bytes",
+    };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         if (option_origin(p->s, fixed[i]) == FROM_LINE)
             return fail(USAGE, "--%s: %s says what the model is", fixed[i], run);
-    int code = model_open(&p->m, run);
-    if (code == DONE && p->m.net)
-        code = fail(USAGE, "%s: profiles are of character models", run);
+    int code = model_open(&p->x.m, run);
+    const bool rows = code == DONE && p->x.m.net;
+    if (rows) {
+        model_close(&p->x.m);
+        return take_session(p, true);
+    }
     return code ? code : take_windows(p, run);
 }
 
@@ -115,7 +129,7 @@ static void on_step(void *user, const rg_timed_step *step)
 
 static int failed(const profile *p, rg_status st)
 {
-    return fail(exit_code(st), "%s", rg_trainer_message(p->trainer));
+    return fail(exit_code(st), "%s", rg_trainer_message(p->x.trainer));
 }
 
 /* A run of the plan; its seconds, without what it takes to hear of its steps afterwards. An
@@ -124,7 +138,7 @@ static rg_status timed_run(profile *p, bool traced, double *took)
 {
     p->trace.step = traced ? on_step : NULL;
     const double began = seconds();
-    rg_status st = rg_plan_run(rg_trainer_plan(p->trainer));
+    rg_status st = rg_plan_run(rg_trainer_plan(p->x.trainer));
     const double ended = seconds();
     *took = (traced && p->s->effort == RG_OPTIMIZE ? p->told : ended) - began;
     return st;
@@ -143,7 +157,7 @@ static int one_round(profile *p, double *run, double *update)
         st = timed_run(p, false, run);
     const double began = seconds();
     if (st == RG_OK)
-        st = rg_optim_step(rg_trainer_optim(p->trainer), rg_trainer_plan(p->trainer));
+        st = rg_optim_step(rg_trainer_optim(p->x.trainer), rg_trainer_plan(p->x.trainer));
     *update = seconds() - began;
     if (p->full)
         return fail(RUN_TIME, "no memory for the steps of the plan");
@@ -156,20 +170,48 @@ static profile_times summary(double *took, size_t n)
     return (profile_times){ took[0], middle };
 }
 
+static int step(profile *p)
+{
+    rg_status st = rg_trainer_step(p->x.trainer);
+    return st ? failed(p, st) : DONE;
+}
+
+/* Some steps; then on to a batch as long as most of them were. */
+static int warm_up(profile *p)
+{
+    enum { STEPS = 12 };
+    int64_t T[STEPS];
+    int code = DONE, best = 0;
+    for (int i = 0; i < STEPS && code == DONE; i++) {
+        code = step(p);
+        T[i] = rg_trainer_facts(p->x.trainer).T;
+    }
+    for (int i = 0; i < STEPS && code == DONE; i++) {
+        int alike = 0;
+        for (int k = 0; k < STEPS; k++)
+            alike += T[k] == T[i];
+        if (alike > best) {
+            best = alike;
+            p->T = T[i];
+        }
+    }
+    while (code == DONE && rg_trainer_facts(p->x.trainer).T != p->T)
+        code = step(p);
+    p->B = rg_trainer_facts(p->x.trainer).B;
+    p->n_step = 0; /* what was heard of so far is of other plans */
+    return code;
+}
+
 static int measure(profile *p)
 {
-    enum { WARM_UP = 2 };
     const size_t n = (size_t)p->s->steps;
-    const rg_dtype real = p->m.real;
-    const int threads = rg_trainer_facts(p->trainer).plan.threads;
+    const rg_dtype real = p->x.m.real;
+    const int threads = rg_trainer_facts(p->x.trainer).plan.threads;
     double *time = calloc(2 * n, sizeof *time);
     int code = time ? DONE : fail(RUN_TIME, "no memory");
     p->traced = INFINITY;
-    p->trace.step = NULL;
-    for (int i = 0; i < WARM_UP && code == DONE; i++) {
-        rg_status st = rg_trainer_step(p->trainer);
-        code = st ? failed(p, st) : DONE;
-    }
+    if (code == DONE)
+        code = warm_up(p);
     const double before = rg_measure_peak(real, threads);
     for (size_t i = 0; i < n && code == DONE; i++)
         code = one_round(p, &time[i], &time[n + i]);
@@ -194,8 +236,8 @@ profile_part profile_update(const profile *p)
 {
     return (profile_part){
         .name = "update", .layer = "optimizer", .steps = 1, .seconds = p->update.least,
-        .bytes = 3 * params_bytes(p->m.params)
-               + 2 * params_bytes(rg_optim_state(rg_trainer_optim(p->trainer))),
+        .bytes = 3 * params_bytes(p->x.m.params)
+               + 2 * params_bytes(rg_optim_state(rg_trainer_optim(p->x.trainer))),
     };
 }
 
@@ -276,43 +318,53 @@ static int plan(profile *p, rg_span text)
 {
     const settings *s = p->s;
     const rg_trainer_opts opts = {
-        .model = p->m.lm, .T = p->T, .B = p->B,
+        .model = p->x.m.lm, .T = p->T, .B = p->B, .back = s->tbptt,
         .optim = { .kind = (rg_optim_kind)s->optimizer, .lr = 1e-4, .clip_norm = s->clip_norm },
-        .plan = { .real = p->m.real, .threads = (int)s->threads, .disable = s->disable,
+        .plan = { .real = p->x.m.real, .threads = (int)s->threads, .disable = s->disable,
                   .effort = (rg_effort)s->effort, .budget_bytes = (size_t)s->memory_budget,
                   .trace = &p->trace },
     };
-    return model_trainer(&p->trainer, &p->m, text, &opts);
+    return model_trainer(&p->x.trainer, &p->x.m, text, &opts);
+}
+
+/* A character model of any text, which lives until the end. */
+static int take_text(profile *p, int32_t **text)
+{
+    const settings *s = p->s;
+    int code = s->operand[0] ? DONE : invent(p);
+    const size_t n = (size_t)(p->T * p->B) + 1;
+    if (code == DONE && !(*text = some_text(n, p->x.m.lm.V)))
+        code = fail(RUN_TIME, "no memory");
+    return code ? code : plan(p, (rg_span){ *text, n });
 }
 
 static int work(profile *p)
 {
     const settings *s = p->s;
-    p->trace = (rg_trace){ .user = p, .step = on_step };
-    p->T = s->seq_len;
-    p->B = s->batch;
-    int code = s->operand[0] ? take_run(p, s->operand[0]) : invent(p);
-    if (code)
-        return code;
-    const size_t n = (size_t)(p->T * p->B) + 1;
-    int32_t *text = some_text(n, p->m.lm.V);
-    code = text ? plan(p, (rg_span){ text, n }) : fail(RUN_TIME, "no memory");
+    int32_t *text = NULL;
+    int code = s->operand[0] ? take_run(p, s->operand[0]) : train_check(s);
+    if (code == DONE && !s->operand[0] && (s->task != LM || s->data))
+        code = take_session(p, false);
+    if (code == DONE && !p->x.trainer)
+        code = take_text(p, &text);
     if (code == DONE)
         code = measure(p);
     if (code == DONE)
         code = profile_show(p);
     if (code == DONE && s->svg)
         code = profile_draw(p, s->svg);
-    rg_trainer_destroy(&p->trainer);
+    session_close(&p->x);
     free(text);
     return code;
 }
 
 int profile_main(settings *s)
 {
-    profile p = { .s = s };
+    profile p = { .s = s, .T = s->seq_len, .B = s->batch,
+                  .x = { .f.lock = -1, .metrics = { .jsonl = -1, .csv = -1 } } };
+    p.trace = (rg_trace){ .user = &p, .step = on_step };
     int code = work(&p);
-    model_close(&p.m);
+    settings_free(&p.t);
     free(p.step);
     free(p.now);
     return code;

@@ -2,7 +2,7 @@
 #ifndef RG_CLI_PROFILE_H
 #define RG_CLI_PROFILE_H
 
-#include "cli/model.h"
+#include "cli/session.h"
 
 #include <stdio.h>
 
@@ -22,8 +22,8 @@ typedef struct profile_times {
 
 typedef struct profile {
     const settings *s;
-    model           m;
-    rg_trainer     *trainer;
+    settings        t;           /* of the session, where there is one */
+    session         x;           /* model and trainer; of a text that is made up nothing else */
     rg_trace        trace;       /* of the plan: switched on for every other run */
     int64_t         T, B;
     double          peak;        /* GF/s of all threads, mean of before and after */

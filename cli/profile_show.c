@@ -1,4 +1,5 @@
 /* cli/profile_show.c -- a profile as tables for people and as lines of JSON. */
+#include "cli/net.h"
 #include "cli/profile.h"
 
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static void row(const profile *p, const char *label, const profile_part *part)
 static void rest(const profile *p)
 {
     const profile_part update = profile_update(p), left = profile_rest(p);
-    const rg_plan_report r = rg_trainer_facts(p->trainer).plan;
+    const rg_plan_report r = rg_trainer_facts(p->x.trainer).plan;
     const profile_part total = { .steps = p->n_step + 1, .seconds = profile_total(p),
                                  .flop = r.flop, .bytes = r.moved_bytes + update.bytes };
     row(p, "update of the weights", &update);
@@ -73,11 +74,11 @@ static void slowest(const profile *p, const profile_part *part, size_t n)
 static void title(const profile *p)
 {
     char text[128];
-    const rg_plan_report r = rg_trainer_facts(p->trainer).plan;
+    const rg_plan_report r = rg_trainer_facts(p->x.trainer).plan;
     const rg_build b = rg_build_info();
     const double speed = profile_rate(r.flop, profile_untraced(p));
-    printf("%s; %lld steps, %lld rows, %s\n", model_title(text, sizeof text, &p->m),
-           (long long)p->T, (long long)p->B, p->m.real == RG_F64 ? "f64" : "f32");
+    printf("%s; %lld steps, %lld rows, %s\n", model_title(text, sizeof text, &p->x.m),
+           (long long)p->T, (long long)p->B, p->x.m.real == RG_F64 ? "f64" : "f32");
     printf("%d thread%s, %s kernels, OpenBLAS %s; P = %.0f GF/s, measured in this run\n",
            r.threads, r.threads == 1 ? "" : "s", b.isa, b.blas_core, p->peak);
     printf("a training step: %.3f ms (median %.3f), %.3g flop, %.1f GF/s, %.1f %% of P; "
@@ -114,26 +115,39 @@ static int json_part(const profile *p, const char *what, const profile_part *par
     return put_json(o, 9);
 }
 
+/* What the model is, in the words of its options. */
+static json_t *json_shape(const profile *p)
+{
+    const model *m = &p->x.m;
+    const rg_task_opts *o = m->net ? &m->net->opts : NULL;
+    const int64_t layers = o ? o->layers ? o->layers : 1 : m->lm.layers;
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "task",
+                     net_tasks[m->net ? m->net->task : LM], "cell", cells[m->cell].name, "hidden",
+                     (json_int_t)(o ? o->hidden : m->lm.hidden), "layers", (json_int_t)layers,
+                     "embed", (json_int_t)(o ? o->embed : m->lm.embed), "symbols",
+                     (json_int_t)(o ? o->symbols : m->lm.V), "seq_len", (json_int_t)p->T, "batch",
+                     (json_int_t)p->B, "dtype", m->real == RG_F64 ? "f64" : "f32");
+}
+
 static int json_model(const profile *p)
 {
-    const rg_plan_report r = rg_trainer_facts(p->trainer).plan;
+    const rg_plan_report r = rg_trainer_facts(p->x.trainer).plan;
     const rg_build b = rg_build_info();
     const settings *s = p->s;
-    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:i, s:s, s:s, s:s}",
-                          "v", 1, "what", "model", "cell", cells[p->m.cell].name, "hidden",
-                          (json_int_t)p->m.lm.hidden, "layers", (json_int_t)p->m.lm.layers,
-                          "embed", (json_int_t)p->m.lm.embed, "symbols", (json_int_t)p->m.lm.V,
-                          "seq_len", (json_int_t)p->T, "batch", (json_int_t)p->B, "dtype",
-                          p->m.real == RG_F64 ? "f64" : "f32", "threads", r.threads, "effort",
-                          s->effort ? "interpret" : "optimize", "disable",
+    json_t *o = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s}", "v", 1, "what", "model", "threads",
+                          r.threads, "effort", s->effort ? "interpret" : "optimize", "disable",
                           s->disable ? s->disable : "", "isa", b.isa);
     json_t *more = json_pack("{s:s, s:f, s:I, s:I, s:f, s:f, s:I, s:I}", "blas_core", b.blas_core,
                              "peak_gflops", p->peak, "nodes", (json_int_t)r.nodes, "steps",
                              (json_int_t)r.steps, "flop", r.flop, "bytes", r.moved_bytes,
                              "arena_bytes", (json_int_t)r.arena_bytes, "rounds",
                              (json_int_t)s->steps);
-    if (o && more)
+    json_t *shape = json_shape(p);
+    if (o && more && shape) {
+        json_object_update(o, shape);
         json_object_update(o, more);
+    }
+    json_decref(shape);
     json_decref(more);
     return put_json(o, 9);
 }

@@ -50,7 +50,7 @@ static void heading(FILE *out, int y, const char *text)
 static void begin(FILE *out, const profile *p, int height)
 {
     char text[128], safe[256];
-    const rg_plan_report r = rg_trainer_facts(p->trainer).plan;
+    const rg_plan_report r = rg_trainer_facts(p->x.trainer).plan;
     fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
             "height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n", WIDTH, height, WIDTH,
             height);
@@ -60,10 +60,10 @@ static void begin(FILE *out, const profile *p, int height)
             ".all{fill:#88a}}</style>\n");
     fprintf(out, "<rect class=\"back\" width=\"%d\" height=\"%d\"/>\n", WIDTH, height);
     fprintf(out, "<text class=\"title\" x=\"20\" y=\"26\">Where a training step goes: %s</text>\n",
-            escaped(safe, sizeof safe, model_title(text, sizeof text, &p->m)));
+            escaped(safe, sizeof safe, model_title(text, sizeof text, &p->x.m)));
     fprintf(out, "<text x=\"20\" y=\"46\">%lld steps, %lld rows, %s, %d thread%s, %s kernels; "
             "P = %.0f GF/s; %.3f ms untraced, %.3f ms part by part</text>\n", (long long)p->T,
-            (long long)p->B, p->m.real == RG_F64 ? "f64" : "f32", r.threads,
+            (long long)p->B, p->x.m.real == RG_F64 ? "f64" : "f32", r.threads,
             r.threads == 1 ? "" : "s", rg_build_info().isa, p->peak, 1e3 * profile_untraced(p),
             1e3 * profile_total(p));
 }

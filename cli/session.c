@@ -15,6 +15,16 @@ rg_plan_opts session_plan(const session *x)
     return (rg_plan_opts){ .real = x->m.real, .threads = (int)x->s->threads };
 }
 
+rg_plan_opts session_train_plan(const session *x)
+{
+    rg_plan_opts o = session_plan(x);
+    o.budget_bytes = (size_t)x->s->memory_budget;
+    o.disable = x->s->disable;
+    o.effort = (rg_effort)x->s->effort;
+    o.trace = x->trace;
+    return o;
+}
+
 double session_seconds(const session *x)
 {
     return x->before + seconds() - x->began;
@@ -148,9 +158,10 @@ int session_open(session *x, settings *s)
     const bool words = s->task == LM && net_unit(s) == RG_UNIT_WORD;
     uint64_t horizon = x->horizon;
     folder f = x->f;
-    *x = (session){ .s = s, .f = f, .horizon = horizon, .metrics = { .jsonl = -1, .csv = -1 },
-                    .at = { .best_loss = INFINITY }, .began = seconds(),
-                    .task = words ? &word_task : task_of[s->task] };
+    const rg_trace *trace = x->trace;
+    *x = (session){ .s = s, .f = f, .horizon = horizon, .trace = trace,
+                    .metrics = { .jsonl = -1, .csv = -1 }, .at = { .best_loss = INFINITY },
+                    .began = seconds(), .task = words ? &word_task : task_of[s->task] };
     progress_setup(s);
     int code = x->task->load(x);
     if (code)

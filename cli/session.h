@@ -50,6 +50,7 @@ typedef struct session {
     rg_norm_watch norms;    /* of the updates of this session */
     rg_gradflow_report *flow_first;  /* the first sample of it, NULL before, and its step */
     uint64_t    flow_step;
+    const rg_trace *trace;  /* of the plans of training; stays over session_open() */
     warned      warned;
 } session;
 
@@ -86,8 +87,9 @@ extern const task lm_task, word_task, class_task, sequence_task, value_task;
 /* session.c: everything that the loop needs; session_close() frees what there is. */
 int  session_open(session *x, settings *s);
 void session_close(session *x);
-/* Plan options of this run. */
+/* Plan options of this run: of evaluations, and of training. */
 rg_plan_opts session_plan(const session *x);
+rg_plan_opts session_train_plan(const session *x);
 rg_optim_opts session_optim(const session *x);
 /* Says what program this is, on what machine. */
 void session_banner(const session *x);
@@ -105,6 +107,17 @@ int session_run(session *x);
 int session_evaluate(session *x);
 /* The end: the best checkpoint on the whole test part, beside the count models. */
 int session_conclude(session *x);
+
+/* train.c: is no option given that belongs to other tasks only? Then defaults that depend on other
+ * settings, and the files of a folder. */
+int train_check(const settings *s);
+int train_settle(settings *s);
+/* look.c: settings of `train` from the line of another command, by the options that both have; or
+ * from the run that is its operand. DONE or said why. */
+int look_of_line(settings *t, const settings *s);
+int look_of_run(settings *t, const settings *s);
+/* session_open() in silence, without a folder; @p s are whose settings t was made from. */
+int look_open(session *x, settings *t, const settings *s);
 
 /* watch.c: after a step, what it showed of the gradient if it was sampled. */
 int watch_step(session *x);

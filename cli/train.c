@@ -50,8 +50,7 @@ static int take_config(settings *s)
     return code;
 }
 
-/* Options that belong to some tasks only. */
-static int check_task(const settings *s)
+int train_check(const settings *s)
 {
     enum { ROWS = 1 << CLASSIFY | 1 << TAG | 1 << SEQ2SEQ, NOT_LM = ROWS | 1 << FORECAST,
            WORDS = ROWS | 1 << LM };
@@ -114,9 +113,9 @@ static int check_course(settings *s)
 }
 
 /* Defaults that depend on other settings. */
-static int settle(settings *s)
+int train_settle(settings *s)
 {
-    int code = check_task(s);
+    int code = train_check(s);
     if (code == DONE)
         code = check_course(s);
     if (code == DONE)
@@ -171,7 +170,7 @@ int train_main(settings *s)
     session x = { .f.lock = -1, .metrics = { .jsonl = -1, .csv = -1 } };
     int code = s->resume ? take_run(&x, s) : s->config ? take_config(s) : DONE;
     if (code == DONE)
-        code = settle(s);
+        code = train_settle(s);
     if (code == DONE && s->dump_config) {
         code = dump(s);
     } else if (code == DONE) {

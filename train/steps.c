@@ -55,7 +55,7 @@ rg_trainer_report rg_trainer_facts(const rg_trainer *t)
     if (!t)
         return (rg_trainer_report){ .step = 0 };
     return (rg_trainer_report){ t->step, t->windows, t->loss, rg_optim_facts(t->optim),
-                                rg_plan_facts(t->plan) };
+                                rg_plan_facts(t->plan), t->T, t->B };
 }
 
 rg_plan *rg_trainer_plan(rg_trainer *t)

@@ -27,6 +27,13 @@ static rg_status turn_to(pupil *p, uint64_t epoch)
                              &p->base.err);
 }
 
+static void take_plan(rg_trainer *t, const rg_cached_plan *got)
+{
+    t->plan = got->plan;
+    t->T = got->T;
+    t->B = got->B;
+}
+
 /* The plan of a step, with its batch. */
 static rg_status load(rg_cached_plan **got, pupil *p, uint64_t step, bool look)
 {
@@ -37,7 +44,7 @@ static rg_status load(rg_cached_plan **got, pupil *p, uint64_t step, bool look)
     const rg_bucket *batch = &p->buckets.batch[step % base->windows];
     st = rg_feeder_load(got, &p->feeder, look, &p->rows, p->buckets.order, batch, &base->err);
     if (st == RG_OK)
-        base->plan = (*got)->plan;
+        take_plan(base, *got);
     return st;
 }
 
@@ -112,7 +119,7 @@ static rg_status plan_longest(pupil *p)
     for (int look = p->every > 0; st == RG_OK && look >= 0; look--) {
         *rg_feeder_number(&p->feeder) = 0; /* the same draws with looks and without */
         if ((st = rg_feeder_plan(&got, &p->feeder, look, T, &p->base.err)) == RG_OK)
-            p->base.plan = got->plan;
+            take_plan(&p->base, got);
     }
     return st;
 }

@@ -279,6 +279,8 @@ rg_status rg_trainer_create(rg_trainer **out, rg_params *params, rg_span text,
         t->cell_opts = *opts->model.cell_opts;
         t->opts.model.cell_opts = &t->cell_opts;
     }
+    t->base.T = t->opts.back;
+    t->base.B = opts->B;
     t->base.windows = (text.n - 1) / (size_t)opts->B / (size_t)opts->T;
     st = build(t);
     if (st)

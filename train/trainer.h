@@ -39,6 +39,7 @@ struct rg_trainer {
     rg_params *params;
     rg_optim  *optim;
     rg_plan   *plan;     /* of the last step; before the first one that can be asked for facts */
+    int64_t    T, B;     /* its steps and rows */
     uint64_t   windows;  /* steps of an epoch */
     uint64_t   step;
     double     loss;

@@ -123,6 +123,7 @@ typedef struct rg_trainer_report {
     double          loss;     /* nats per character of the last window */
     rg_optim_report optim;
     rg_plan_report  plan;
+    int64_t         T, B;     /* of the last batch; before the first step of the longest */
 } rg_trainer_report;
 
 RG_API rg_trainer_report rg_trainer_facts(const rg_trainer *trainer);

@@ -1,4 +1,5 @@
 """profile.py -- where a training step goes, what a run would take: figures that add up."""
+import random
 import re
 import xml.etree.ElementTree as xml
 
@@ -91,6 +92,66 @@ def a_run_says_what_its_model_and_windows_are():
     assert (told["hidden"], told["batch"], told["seq_len"]) == (12, 32, 64), told
     refused(2, "--hidden: r says what the model is", "profile", "r", "--hidden", 3)
     refused(1, "nowhere", "profile", "nowhere")
+
+
+def task_lines():
+    """Options of every task, on data of a few lines."""
+    chance = random.Random(1)
+    word = lambda: "".join(chance.choice("abx") for _ in range(chance.randint(1, 7)))
+    words_ = [word() for _ in range(120)]
+    lines = {"names.tsv": [("name", "language")] + [(w, w[0]) for w in words_],
+             "case.tsv": [("text", "tags")] + [(w + "b." * 5, "U" * len(w) + "l." * 5)
+                                               for w in words_],
+             "phones.tsv": [("word", "phones")] + [(w, " ".join(w.upper())) for w in words_],
+             "series.tsv": [("value",)] + [(i * i % 17,) for i in range(200)]}
+    for name, rows_ in lines.items():
+        text = "\n".join("\t".join(map(str, row)) for row in rows_)
+        pathlib.Path(name).write_text(text + "\n")
+    small = ["--hidden", 8, "--batch", 8]
+    return {"classify": ["--data", "names.tsv", "--cell", "gru", "--bidirectional", *small],
+            "tag": ["--data", "case.tsv", "--layers", 2, "--bidirectional", *small],
+            "seq2seq": ["--data", "phones.tsv", "--cell", "gru", "--embed", 4, *small],
+            "forecast": ["--data", "series.tsv", "--seq-len", 12, *small]}
+
+
+@case
+def every_task_is_profiled_from_a_configuration_and_from_a_run():
+    for task, options in task_lines().items():
+        lines = ["--task", task, *options]
+        good("train", *lines, "--steps", 3, "--run", task)
+        for told in (profile(*lines, "--steps", 2), profile(task, "--steps", 2)):
+            model, total = told["model"][0], told["total"][0]
+            assert model["task"] == task and model["hidden"] == 8 and model["batch"] == 8, model
+            assert model["seq_len"] >= (16 if task == "tag" else 8), model
+            for what in ("kernel", "layer", "kind"):
+                assert near(sum(line["ms"] for line in told[what]), total["steps_ms"]), (task, what)
+                assert sum(line["steps"] for line in told[what]) == model["steps"], (task, what)
+            ways = {(line["layer"].split("/")[-1], line["direction"]) for line in told["layer"]}
+            cell = {"classify": "gru", "seq2seq": "gru"}.get(task, "lstm")
+            assert (cell, "forward") in ways and (cell, "backward") in ways, (task, ways)
+    text = good("profile", "seq2seq", "--steps", 2, "--svg", "p.svg").stdout
+    assert text.startswith("seq2seq: gru 1x8") and "the slowest kinds" in text, text
+    assert "seq2seq: gru" in pathlib.Path("p.svg").read_text()
+    assert profile("tag", "--steps", 2, "--batch", 5)["model"][0]["batch"] == 5
+
+
+@case
+def what_cannot_be_profiled_of_a_task_is_said():
+    options = task_lines()["classify"]
+    refused(2, "--data is missing", "profile", "--task", "classify")
+    refused(2, "--horizon goes with", "profile", "--task", "classify", *options, "--horizon", 2)
+    refused(2, "--bidirectional goes with", "profile", "--bidirectional")
+    refused(1, "nowhere.tsv", "profile", "--task", "tag", "--data", "nowhere.tsv")
+    good("train", "--task", "classify", *options, "--steps", 3, "--run", "r")
+    refused(2, "--readout: r says what the model is", "profile", "r", "--readout", "mean")
+    refused(2, "--seq-len: rows of r", "profile", "r", "--seq-len", 5)
+    refused(2, "no run folder", "profile", "r/ckpt-last.safetensors")
+
+
+@case
+def a_text_that_is_given_has_its_own_vocabulary():
+    told = profile("--data", corpus(), "--hidden", 8, "--batch", 4, "--seq-len", 8, "--steps", 2)
+    assert told["model"][0]["task"] == "lm" and told["model"][0]["symbols"] < 96, told["model"]
 
 
 @case

@@ -133,6 +133,97 @@ RGT_TEST(task_trainer, the_gradient_can_be_followed_and_nothing_moves)
     }
 }
 
+/* ---- Sampled steps --------------------------------------------------------------------------- */
+
+enum { DEC = 3 };  /* the task with a decoder */
+
+/* Every task: both directions, layers, a decoder. */
+static const rg_task_trainer_opts looks[] = {
+    { .model = { .task = RG_CLASSIFY, .symbols = V, .embed = 3, .outputs = V, .hidden = 12,
+                 .cell = rg_gru, .bidirectional = true, .dropout = 0.1 } },
+    { .model = { .task = RG_TAG, .symbols = V, .outputs = 2, .hidden = 12, .layers = 2,
+                 .bidirectional = true } },
+    { .model = { .task = RG_FORECAST, .features = I, .outputs = 1, .hidden = 12, .cell = rg_rnn } },
+    { .model = { .task = RG_SEQ2SEQ, .symbols = V, .embed = 3, .outputs = V, .hidden = 12,
+                 .cell = rg_gru, .bidirectional = true } },
+};
+static const size_t states_of[] = { 2, 8, 1, DEC };
+
+static rg_trainer *looking(rg_params **ps, const set *s, int kind, uint64_t every, rg_dtype real)
+{
+    rg_trainer *t;
+    rg_rows rows = rows_of(s, kind);
+    rg_task_trainer_opts o = looks[kind];
+    if (kind == DEC) {
+        rows.y = s->ids;
+        rows.y_length = s->length;
+    }
+    o.optim.lr = 0.02;
+    o.B = 8;
+    o.plan.real = real;
+    o.gradflow_every = every;
+    rg_params_create(ps, 5, &(rg_params_opts){ .real = real });
+    rg_status st = rg_task_trainer_create(&t, *ps, &rows, &o);
+    RGT_CHECK_MSG(st == RG_OK, "kind %d: %s", kind, rg_params_message(*ps));
+    return t;
+}
+
+RGT_TEST(task_trainer, a_step_that_is_looked_at_gives_the_bits_of_one_that_is_not)
+{
+    static set s;
+    fill(&s);
+    for (int kind = 0; kind < 2 * (DEC + 1); kind++) {
+        rg_params *plain, *watched;
+        rg_gradflow_report *r;
+        const rg_dtype real = kind % 2 ? RG_F64 : RG_F32;
+        rg_trainer *a = looking(&plain, &s, kind / 2, 0, real);
+        rg_trainer *b = looking(&watched, &s, kind / 2, 3, real);
+        for (int k = 0; k < 10; k++) {
+            steps(a, 1);
+            steps(b, 1);
+            RGT_CHECK(rg_trainer_facts(a).loss == rg_trainer_facts(b).loss);
+            RGT_CHECK(rg_trainer_sampled(&r, a) == RG_ESTATE && !r);
+            RGT_CHECK(rg_trainer_sampled(&r, b) == (k % 3 ? RG_ESTATE : RG_OK));
+            RGT_CHECK(k % 3 || r->n_state == states_of[kind / 2]);
+            rg_gradflow_destroy(&r);
+        }
+        same_weights(plain, watched, kind);
+        rg_trainer_destroy(&a);
+        rg_trainer_destroy(&b);
+        rg_params_destroy(&plain);
+        rg_params_destroy(&watched);
+    }
+}
+
+RGT_TEST(task_trainer, what_a_step_saw_is_what_the_probe_loss_sees_of_its_batch)
+{
+    static set s;
+    fill(&s);
+    for (int kind = 1; kind <= DEC; kind++) { /* not the first, whose dropout draws anew */
+        rg_params *ps;
+        rg_gradflow_report *saw, *sees;
+        const rg_gradflow_opts probe = { .probe = RG_PROBE_LOSS, .real = RG_F64 };
+        rg_trainer *t = looking(&ps, &s, kind, 1, RG_F64);
+        RGT_CHECK(rg_optim_rate(rg_trainer_optim(t), 1e-30) == RG_OK); /* the weights stay */
+        steps(t, 2);
+        RGT_CHECK(rg_trainer_sampled(&saw, t) == RG_OK);
+        RGT_CHECK(rg_trainer_gradflow(&sees, t, &probe) == RG_OK);
+        RGT_CHECK(saw->n_state == sees->n_state && saw->lag == sees->lag);
+        for (size_t k = 0; k < saw->n_state; k++) {
+            const rg_flow_state *x = &saw->state[k], *y = &sees->state[k];
+            RGT_CHECK(!strcmp(x->name, y->name) && x->lags == y->lags && x->verdict == y->verdict);
+            for (int64_t lag = 0; lag < x->lags; lag++)
+                RGT_CHECK_MSG(fabs(x->norm[lag] - y->norm[lag]) <= 1e-9 * y->norm[lag],
+                              "kind %d %s lag %d: %g, %g", kind, x->name, (int)lag, x->norm[lag],
+                              y->norm[lag]);
+        }
+        rg_gradflow_destroy(&saw);
+        rg_gradflow_destroy(&sees);
+        rg_trainer_destroy(&t);
+        rg_params_destroy(&ps);
+    }
+}
+
 /* ---- Predictions ----------------------------------------------------------------------------- */
 
 typedef struct answers {
