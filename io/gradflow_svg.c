@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { LABEL = 64, GATES = 24 /* pictures */ };
+enum { LABEL = 64, GATES = 64 /* pictures */ };
 
 static bool reports_ok(const rg_gradflow_report *const *reports, size_t n, rg_write_fn *write)
 {
