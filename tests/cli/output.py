@@ -160,7 +160,7 @@ def info_describes_cells():
 @case
 def info_knows_every_cell_that_train_knows():
     text = good("train", "--help").stdout
-    names = re.search(r"--cell NAME[^:]*: ([a-z,\s-]+)", text)[1].replace(",", " ").split()
+    names = re.search(r"--cell NAME[^:]*: ([a-z0-9,\s-]+)", text)[1].replace(",", " ").split()
     assert {"rnn", "gru", "lstm", "mgu", "qrnn", "irnn"} <= set(names), names
     for name in names:
         text = good("info", "--cell", name).stdout
