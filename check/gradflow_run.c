@@ -140,14 +140,16 @@ static void draw_direction(rg_flow *f, size_t l, int64_t W, uint64_t draw)
     }
 }
 
-static void choose_directions(rg_flow *f, uint64_t draw)
+/* Of loop @p from; the others are measured from their own last states, in runs of their own. */
+static void choose_directions(rg_flow *f, size_t from, uint64_t draw)
 {
-    for (size_t l = 0; l < f->n_loop; l++) {
+    for (size_t l = 0; l < f->n_loop && f->opts.probe != RG_PROBE_LOSS; l++) {
         const int64_t W = f->track[f->loop[l].top].width;
-        if (f->opts.probe == RG_PROBE_END)
+        for (int64_t i = 0; i < f->loop[l].B * W; i++)
+            put_direction(f, l, i, l == from && f->opts.probe == RG_PROBE_JACOBIAN &&
+                                       i % W == (int64_t)draw);
+        if (l == from && f->opts.probe == RG_PROBE_END)
             draw_direction(f, l, W, draw);
-        for (int64_t i = 0; i < f->loop[l].B * W && f->opts.probe == RG_PROBE_JACOBIAN; i++)
-            put_direction(f, l, i, i % W == (int64_t)draw);
     }
 }
 
@@ -184,14 +186,16 @@ static void take_x(rg_flow *f)
     for (int64_t p = 0; p < loop->T && data; p++)
         rg_flow_norms_add(&f->x_norms, loop, p, f->plan,
                           data + (size_t)(loop->time[p] * row) * item, row / loop->B);
-    rg_flow_norms_next(&f->x_norms, loop, f->opts.probe == RG_PROBE_END);
 }
 
-static void take_norms(rg_flow *f, uint64_t draw)
+/* Of the states of one loop, or of all for the probe `loss`; and of what is read from outside. */
+static void take_norms(rg_flow *f, size_t from, uint64_t draw)
 {
     for (size_t i = 0; i < f->n_track; i++) {
         rg_flow_track *t = &f->track[i];
         const rg_flow_loop *loop = &f->loop[t->loop];
+        if (t->loop != from && f->opts.probe != RG_PROBE_LOSS)
+            continue;
         for (int64_t p = 0; p < loop->T; p++) {
             const void *data = rg_plan_data(f->plan, t->grad[p]);
             rg_flow_norms_add(&t->norms, loop, p, f->plan, data, t->width);
@@ -205,10 +209,10 @@ static void take_norms(rg_flow *f, uint64_t draw)
     take_taps(f);
 }
 
-static rg_status run(rg_flow *f, uint64_t draw)
+static rg_status run(rg_flow *f, size_t from, uint64_t draw)
 {
     const int64_t number = *(int64_t *)f->plan->run->data;
-    choose_directions(f, draw);
+    choose_directions(f, from, draw);
     rg_status st = rg_plan_run(f->plan);
     *(int64_t *)f->plan->run->data = number; /* the same random draws every time */
     f->runs++;
@@ -258,30 +262,42 @@ static rg_status make_grads(rg_flow *f)
     return RG_OK;
 }
 
-/* How often the plan runs. */
-static uint64_t draws_of(const rg_flow *f)
+/* How many directions a loop is measured in. */
+static uint64_t draws_of(const rg_flow *f, size_t l)
 {
-    uint64_t n = f->opts.probe == RG_PROBE_END ? (uint64_t)f->opts.draws : 1;
-    for (size_t l = 0; l < f->n_loop && f->opts.probe == RG_PROBE_JACOBIAN; l++)
-        n = (uint64_t)f->track[f->loop[l].top].width > n
-                ? (uint64_t)f->track[f->loop[l].top].width : n;
-    return n;
+    return f->opts.probe == RG_PROBE_END    ? (uint64_t)f->opts.draws
+         : f->opts.probe == RG_PROBE_LOSS ? l == 0
+                                          : (uint64_t)f->track[f->loop[l].top].width;
+}
+
+/* Every loop in its draw-th direction, as far as it has so many; *any has. */
+static rg_status draw_all(rg_flow *f, uint64_t draw, bool *any)
+{
+    rg_status st = RG_OK;
+    *any = false;
+    for (size_t l = 0; l < f->n_loop && !st; l++) {
+        if (draw >= draws_of(f, l))
+            continue;
+        *any = true;
+        st = run(f, l, draw);
+        if (!st && f->runs == 1)
+            st = make_norms(f);
+        if (!st)
+            take_norms(f, l, draw);
+    }
+    rg_flow_norms_next(&f->x_norms, &f->loop[0], *any && f->x && f->opts.probe == RG_PROBE_END);
+    return st;
 }
 
 rg_status rg_flow_measure(rg_flow *f)
 {
+    bool any = true;
     rg_status st;
     if ((st = make_grads(f)) || (st = rg_flow_copy(f)) || (st = differentiate(f)) ||
         (st = make_plan(f)))
         return st;
-    const uint64_t draws = draws_of(f);
-    for (uint64_t d = 0; d < draws && !st; d++) {
-        st = run(f, d);
-        if (!st && d == 0)
-            st = make_norms(f);
-        if (!st)
-            take_norms(f, d);
-    }
+    for (uint64_t d = 0; any && !st; d++)
+        st = draw_all(f, d, &any);
     const bool logs = f->opts.probe == RG_PROBE_END;
     for (size_t i = 0; i < f->n_track && !st; i++) {
         const rg_flow_loop *loop = &f->loop[f->track[i].loop];

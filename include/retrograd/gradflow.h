@@ -137,10 +137,10 @@ typedef struct rg_gradflow_opts {
  *            states; lengths of 0 take no part
  * Loops      several (two directions, encoder and decoder) are measured each from its own last
  *            state
- * Cost       a plan of a private copy, linear in nodes; draws (1 for `loss`, the state's width for
- *            `jacobian`) runs forward and backward, all gradients of states in memory at once. With
- *            `parameters` the products of a weight are not merged over time. Graph and store are
- *            read, never changed
+ * Cost       a plan of a private copy, linear in nodes; draws (the state's width for `jacobian`)
+ *            runs forward and backward for each loop, or one for `loss`; all gradients of states in
+ *            memory at once. With `parameters` the products of a weight are not merged over time.
+ *            Graph and store are read, never changed
  * Errors     RG_EARG no such states, options; RG_ESHAPE `loss` of no scalar, jacobian wider than
  *            256; RG_EGRAPH as rg_gradcheck(); what planning and running say
  */

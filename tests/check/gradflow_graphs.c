@@ -112,6 +112,32 @@ RGT_TEST(gradflow, both_directions_are_loops_and_each_starts_from_its_own_end)
     close_bed(&b);
 }
 
+/* What a loop that runs after another hands down to it is none of that one's own flow. */
+RGT_TEST(gradflow, a_lower_loop_is_measured_as_if_nothing_read_it)
+{
+    enum { STEPS = 9 };
+    double norm[2][STEPS];
+    for (int both = 0; both < 2; both++) {
+        struct bed b = open_bed();
+        rg_gradflow_report *r;
+        const rg_gradflow_opts opts = { .probe = RG_PROBE_JACOBIAN, .real = RG_F64 };
+        rg_val X = rg_input(b.g, "x", RG_F, RG_SHAPE(STEPS, 2, 3));
+        rg_cell low = rg_gru(b.g, "low", 3, 4, NULL), top = rg_rnn(b.g, "top", 4, 5, NULL);
+        rg_val Y = rg_unroll(NULL, &low, X, NULL, NULL);
+        Y = both ? rg_unroll(NULL, &top, Y, NULL, NULL) : Y;
+        RGT_CHECK(rg_gradflow(&r, rg_sum(Y), &opts) == RG_OK);
+        RGT_CHECK(r->n_state == (size_t)both + 1 && strcmp(r->state[0].name, "low h") == 0);
+        for (int k = 0; k < STEPS; k++)
+            norm[both][k] = r->state[0].norm[k];
+        RGT_CHECK(!both || fabs(r->state[1].norm[0] - 1) < 1e-12);
+        rg_gradflow_destroy(&r);
+        close_bed(&b);
+    }
+    for (int k = 0; k < STEPS; k++)
+        RGT_CHECK_MSG(fabs(norm[0][k] / norm[1][k] - 1) < 1e-12, "%g, %g", norm[0][k], norm[1][k]);
+    RGT_CHECK(fabs(norm[0][0] - 1) < 1e-12);
+}
+
 RGT_TEST(gradflow, a_path_that_is_cut_names_the_time_step)
 {
     struct bed b = open_bed();
