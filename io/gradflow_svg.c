@@ -1,4 +1,5 @@
 /* io/gradflow_svg.c -- reports of gradient flow as pictures: norms by lag, gates over time. */
+#include "base/memory.h"
 #include "io/svg.h"
 
 #include <retrograd/gradflow.h>
@@ -47,27 +48,45 @@ rg_status rg_gradflow_svg(const rg_gradflow_report *const *reports, const char *
     return rg_svg_curves(curve, k, &opts, write, user);
 }
 
+struct pictures {
+    rg_heat map[GATES];
+    char    label[GATES][LABEL];
+};
+
+/* As many as there are gates of all reports, and places. */
+static size_t put_gates(struct pictures *p, const rg_gradflow_report *const *reports,
+                        const char *const *labels, size_t n)
+{
+    size_t k = 0;
+    for (size_t j = 0; j < reports[0]->n_gate && k + n <= GATES; j++)
+        for (size_t i = 0; i < n; i++, k++) {
+            const rg_flow_gate *g = j < reports[i]->n_gate ? &reports[i]->gate[j] : NULL;
+            p->map[k] = (rg_heat){ .label = label_of(p->label[k], labels, i, g ? g->name : "") };
+            if (!g)
+                continue;
+            p->map[k].value = g->first_row;
+            p->map[k].rows = (size_t)g->width;
+            p->map[k].columns = (size_t)g->T;
+            p->map[k].by_column = true;
+        }
+    return k;
+}
+
 rg_status rg_gradflow_gates_svg(const rg_gradflow_report *const *reports,
                                 const char *const *labels, size_t n, const char *title,
                                 rg_write_fn *write, void *user)
 {
-    rg_heat map[GATES];
-    char label[GATES][LABEL];
-    size_t k = 0;
+    rg_alloc alloc;
     if (!reports_ok(reports, n, write))
         return RG_EARG;
-    for (size_t j = 0; j < reports[0]->n_gate && k + n <= GATES; j++)
-        for (size_t i = 0; i < n; i++, k++) {
-            const rg_flow_gate *g = j < reports[i]->n_gate ? &reports[i]->gate[j] : NULL;
-            map[k] = (rg_heat){ .label = label_of(label[k], labels, i, g ? g->name : "") };
-            if (!g)
-                continue;
-            map[k].value = g->first_row;
-            map[k].rows = (size_t)g->width;
-            map[k].columns = (size_t)g->T;
-            map[k].by_column = true;
-        }
+    (void)rg_alloc_resolve(&alloc, NULL);
+    struct pictures *p = rg_get(&alloc, sizeof *p);
+    if (!p)
+        return RG_ENOMEM;
+    const size_t k = put_gates(p, reports, labels, n);
     const rg_svg_opts opts = { .title = title ? title : "gates over a sequence",
                                .x_label = "time from left to right, one line for each unit" };
-    return rg_svg_heat(map, k, n, &opts, write, user);
+    rg_status st = rg_svg_heat(p->map, k, n, &opts, write, user);
+    rg_release(&alloc, p, sizeof *p);
+    return st;
 }
