@@ -156,8 +156,8 @@ RG_API void rg_gradflow_destroy(rg_gradflow_report **report);
 RG_API rg_status rg_gradflow_svg(const rg_gradflow_report *const *reports,
                                  const char *const *labels, size_t n, const char *title,
                                  rg_write_fn *write, void *user);
-/* Every gate of the first row over the sequence, shades from 0 to 1, the reports side by side; up to
- * 64 pictures. RG_ENOMEM. */
+/* Every gate of the first row over the sequence, shades from 0 to 1, the reports side by side; up
+ * to 64 pictures. RG_ENOMEM. */
 RG_API rg_status rg_gradflow_gates_svg(const rg_gradflow_report *const *reports,
                                        const char *const *labels, size_t n, const char *title,
                                        rg_write_fn *write, void *user);
