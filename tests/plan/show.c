@@ -150,7 +150,7 @@ RGT_TEST(show_plan, formulas_and_products_are_those_of_the_cell)
 RGT_TEST(show_plan, a_run_leaves_every_root_where_the_text_says)
 {
     net n;
-    show(&n, 30, &(rg_plan_opts){ .threads = 1 });
+    show(&n, 30, &(rg_plan_opts){ .threads = 1, .portable = true });
     const char *text = n.text.data, *left = strstr(text, "\nWhat a run leaves");
     RGT_CHECK(left && rgt_has(left, "[]  root 0, the objective\n"));
     static const char *const of[] = { "Uf", "Wf", "bf", "Uc", "Wc", "bc" };
@@ -168,7 +168,8 @@ RGT_TEST(show_plan, a_run_leaves_every_root_where_the_text_says)
     RGT_CHECK(rgt_has(text, "\nproduct     matrix product") && !rgt_has(text, "\nblas "));
     RGT_CHECK(rgt_has(text, ", columns 0 .. 15 = cell.") && !rgt_has(text, "region"));
     end(&n);
-    show(&n, 30, &(rg_plan_opts){ .threads = 2, .accumulate = true, .disable = "solo" });
+    show(&n, 30, &(rg_plan_opts){ .threads = 2, .accumulate = true, .portable = true,
+                                    .disable = "solo" });
     RGT_CHECK(rgt_has(n.text.data, "added to the gradient of cell.Uf\n"));
     RGT_CHECK(rgt_has(n.text.data, "\nregion: "));
     RGT_CHECK(rgt_has(n.text.data, "run by rows, each thread"));
