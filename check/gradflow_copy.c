@@ -157,13 +157,8 @@ rg_status rg_flow_copy(rg_flow *f)
 
 static void convert(void *out, rg_dtype to, const void *in, rg_dtype from, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const double x = rg_real_at(in, from, (size_t)i);
-        if (to == RG_F64)
-            ((double *)out)[i] = x;
-        else
-            ((float *)out)[i] = (float)x;
-    }
+    for (size_t i = 0; i < (size_t)n; i++)
+        rg_real_put(out, to, i, rg_real_at(in, from, i));
 }
 
 /* An index that makes a mask is a length: drawn as the longest. */
@@ -183,10 +178,9 @@ static void draw(const rg_flow *f, void *out, const rg_plan_input *in, uint32_t 
     const bool length = in->dtype == RG_I32 && is_length(f->g, id);
     const size_t n = in->bytes / rg_dtype_size(in->dtype);
     for (size_t i = 0; i < n; i++) {
-        if (in->dtype == RG_F64)
-            ((double *)out)[i] = rg_draw_normal(f->opts.seed, RG_DOMAIN_CHECK, tail, i);
-        else if (in->dtype == RG_F32)
-            ((float *)out)[i] = (float)rg_draw_normal(f->opts.seed, RG_DOMAIN_CHECK, tail, i);
+        if (in->dtype == RG_F64 || in->dtype == RG_F32)
+            rg_real_put(out, in->dtype, i,
+                        rg_draw_normal(f->opts.seed, RG_DOMAIN_CHECK, tail, i));
         else if (in->dtype == RG_I32)
             ((int32_t *)out)[i] = (int32_t)(length ? bound - 1
                                                    : rg_draw_below(f->opts.seed, RG_DOMAIN_CHECK,

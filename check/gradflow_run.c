@@ -2,6 +2,7 @@
 #include "check/gradflow.h"
 
 #include "base/philox.h"
+#include "base/real.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -116,10 +117,7 @@ static int64_t width_of(const rg_flow *f, uint32_t id)
 
 static void put_direction(rg_flow *f, size_t l, int64_t i, double x)
 {
-    if (f->opts.real == RG_F64)
-        ((double *)f->direction[l])[i] = x;
-    else
-        ((float *)f->direction[l])[i] = (float)x;
+    rg_real_put(f->direction[l], f->opts.real, (size_t)i, x);
 }
 
 /* A random unit vector for every row. */
@@ -270,34 +268,41 @@ static uint64_t draws_of(const rg_flow *f, size_t l)
                                           : (uint64_t)f->track[f->loop[l].top].width;
 }
 
-/* Every loop in its draw-th direction, as far as it has so many; *any has. */
-static rg_status draw_all(rg_flow *f, uint64_t draw, bool *any)
+static uint64_t most_draws(const rg_flow *f)
+{
+    uint64_t n = 0;
+    for (size_t l = 0; l < f->n_loop; l++)
+        n = draws_of(f, l) > n ? draws_of(f, l) : n;
+    return n;
+}
+
+/* Every loop in its draw-th direction, as far as it has so many. */
+static rg_status draw_all(rg_flow *f, uint64_t draw)
 {
     rg_status st = RG_OK;
-    *any = false;
     for (size_t l = 0; l < f->n_loop && !st; l++) {
         if (draw >= draws_of(f, l))
             continue;
-        *any = true;
         st = run(f, l, draw);
         if (!st && f->runs == 1)
             st = make_norms(f);
         if (!st)
             take_norms(f, l, draw);
     }
-    rg_flow_norms_next(&f->x_norms, &f->loop[0], *any && f->x && f->opts.probe == RG_PROBE_END);
+    if (f->x && !st)
+        rg_flow_norms_next(&f->x_norms, &f->loop[0], f->opts.probe == RG_PROBE_END);
     return st;
 }
 
 rg_status rg_flow_measure(rg_flow *f)
 {
-    bool any = true;
     rg_status st;
     if ((st = make_grads(f)) || (st = rg_flow_copy(f)) || (st = differentiate(f)) ||
         (st = make_plan(f)))
         return st;
-    for (uint64_t d = 0; any && !st; d++)
-        st = draw_all(f, d, &any);
+    const uint64_t draws = most_draws(f);
+    for (uint64_t d = 0; d < draws && !st; d++)
+        st = draw_all(f, d);
     const bool logs = f->opts.probe == RG_PROBE_END;
     for (size_t i = 0; i < f->n_track && !st; i++) {
         const rg_flow_loop *loop = &f->loop[f->track[i].loop];

@@ -10,8 +10,6 @@
 
 enum { AUTO, WHOLE_TEXT, TRAIN_PART, VALID_PART, TEST_PART };
 
-static const double LN2 = 0.69314718055994530942;
-
 /* The text that a run was trained on: its path, and the fingerprint that it must have. */
 static int run_text(char **path, char sha256[65], const settings *s)
 {

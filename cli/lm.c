@@ -9,8 +9,6 @@
 #include <stdlib.h>
 
 enum { VALIDATED = 1 << 16 }; /* positions of the validation part, so that it costs seconds */
-
-static const double LN2 = 0.69314718055994530942;
 static const double TEMPERATURE = 0.6; /* of samples: mostly words, seldom the same */
 
 /* ---- The text ------------------------------------------------------------------------------- */

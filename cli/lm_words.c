@@ -8,8 +8,6 @@
 /* Longer strings of words hardly come again. */
 enum { SHOWN = 3 };
 
-static const double LN2 = 0.69314718055994530942;
-
 /* Bits per character of the text, of whose n characters to the word the model says nats. */
 static double bits_per_character(double nats, double n)
 {

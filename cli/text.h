@@ -6,6 +6,8 @@
 
 struct model;
 
+#define LN2 0.69314718055994530942 /* nats of a bit */
+
 typedef struct lm_text {
     rg_unit   unit;    /* RG_UNIT_CHAR and RG_UNIT_BYTE: of corpus; RG_UNIT_WORD: of words */
     rg_corpus corpus;

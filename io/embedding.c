@@ -2,6 +2,7 @@
  * have a line "words E" before them. */
 #include <retrograd/io.h>
 
+#include "base/real.h"
 #include "base/text.h"
 #include "graph/params.h"
 #include "io/disk.h"
@@ -95,10 +96,7 @@ static bool put(const table *t, int64_t row, int64_t k, const char *text)
     size_t at = (size_t)(row * t->slot->shape.dim[1] + k);
     if (!rg_number_parse(text, &x))
         return false;
-    if (t->slot->dtype == RG_F64)
-        ((double *)(void *)t->rows)[at] = x;
-    else
-        ((float *)(void *)t->rows)[at] = (float)x;
+    rg_real_put(t->rows, t->slot->dtype, at, x);
     return true;
 }
 

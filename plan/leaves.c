@@ -1,6 +1,8 @@
 /* plan/leaves.c -- values that no step computes: parameters, numbers, constants. */
 #include "plan/plan.h"
 
+#include "base/real.h"
+
 #include <string.h>
 
 static void widen(void *out, const void *in, int64_t n, rg_dtype to)
@@ -24,11 +26,8 @@ void rg_plan_refresh_params(rg_plan *plan)
 
 static void fill_number(void *out, int64_t n, double c, rg_dtype real)
 {
-    for (int64_t i = 0; i < n; i++)
-        if (real == RG_F64)
-            ((double *)out)[i] = c;
-        else
-            ((float *)out)[i] = (float)c;
+    for (size_t i = 0; i < (size_t)n; i++)
+        rg_real_put(out, real, i, c);
 }
 
 void rg_plan_fill_constant(void *out, const rg_node *node, rg_dtype real)

@@ -12,26 +12,31 @@ static double logit(const rg_search *s, int64_t row, int64_t v)
     return rg_real_at(s->z, s->real, (size_t)(row * s->V + v));
 }
 
-/* ln Σ exp z of a row, and the lowest of its largest logits. */
-static rg_status measure(double *lse, int32_t *best, rg_search *s, int64_t row)
+rg_status rg_logits_measure(double *lse, int32_t *best, const rg_logits *l, rg_err *err)
 {
     double most = -INFINITY, sum = 0;
     *best = 0;
-    for (int64_t v = 0; v < s->V; v++) {
-        double z = logit(s, row, v);
+    for (int64_t v = 0; v < l->V; v++) {
+        const double z = rg_logit(l, v);
         if (isnan(z) || z == INFINITY)
-            return rg_fail(&s->err, RG_ENONFINITE, "decode: in step %lld the logits of row %lld "
-                           "are not numbers", (long long)s->step, (long long)row);
+            return rg_fail(err, RG_ENONFINITE, "decode: in step %lld the logits of row %lld "
+                           "are not numbers", (long long)l->step, (long long)l->row);
         *best = z > most ? (int32_t)v : *best;
         most = z > most ? z : most;
     }
     if (most == -INFINITY)
-        return rg_fail(&s->err, RG_ENONFINITE, "decode: in step %lld row %lld has no token that "
-                       "is possible", (long long)s->step, (long long)row);
-    for (int64_t v = 0; v < s->V; v++)
-        sum += exp(logit(s, row, v) - most);
+        return rg_fail(err, RG_ENONFINITE, "decode: in step %lld row %lld has no %s that is "
+                       "possible", (long long)l->step, (long long)l->row, l->what);
+    for (int64_t v = 0; v < l->V; v++)
+        sum += exp(rg_logit(l, v) - most);
     *lse = most + log(sum);
     return RG_OK;
+}
+
+static rg_status measure(double *lse, int32_t *best, rg_search *s, int64_t row)
+{
+    const rg_logits l = { s->z, s->real, row * s->V, s->V, s->step, row, "token" };
+    return rg_logits_measure(lse, best, &l, &s->err);
 }
 
 /* What divides the score of a row that goes on by one token. */

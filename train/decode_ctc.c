@@ -3,7 +3,6 @@
 #include "train/search.h"
 
 #include "base/checked.h"
-#include "base/real.h"
 
 #include <math.h>
 #include <string.h>
@@ -52,28 +51,15 @@ static int64_t steps_of(const rg_frames *f, int64_t b)
 }
 
 /* ln softmax of row b at step t into s->lp; the lowest of the likeliest classes. */
-static rg_status read_step(struct beam *s, int64_t t, int64_t b, int64_t *best)
+static rg_status read_step(struct beam *s, int64_t t, int64_t b, int32_t *best)
 {
     const rg_frames *f = s->f;
-    double most = -INFINITY, sum = 0;
-    *best = 0;
-    for (int64_t v = 0; v < f->V; v++) {
-        const double z = rg_real_at(f->z, f->real, (size_t)((t * f->B + b) * f->V + v));
-        if (isnan(z) || z == INFINITY)
-            return rg_fail(&s->err, RG_ENONFINITE, "decode: in step %lld the logits of row %lld "
-                           "are not numbers", (long long)t, (long long)b);
-        *best = z > most ? v : *best;
-        most = z > most ? z : most;
-        s->lp[v] = z;
-    }
-    if (most == -INFINITY)
-        return rg_fail(&s->err, RG_ENONFINITE, "decode: in step %lld row %lld has no class that "
-                       "is possible", (long long)t, (long long)b);
-    for (int64_t v = 0; v < f->V; v++)
-        sum += exp(s->lp[v] - most);
-    for (int64_t v = 0; v < f->V; v++)
-        s->lp[v] -= most + log(sum);
-    return RG_OK;
+    const rg_logits l = { f->z, f->real, (t * f->B + b) * f->V, f->V, t, b, "class" };
+    double lse;
+    rg_status st = rg_logits_measure(&lse, best, &l, &s->err);
+    for (int64_t v = 0; v < f->V && !st; v++)
+        s->lp[v] = rg_logit(&l, v) - lse;
+    return st;
 }
 
 /* ---- The best path --------------------------------------------------------------------------- */
@@ -82,7 +68,7 @@ static rg_status best_path(rg_result *out, struct beam *s, int64_t b)
 {
     const rg_frames *f = s->f;
     int32_t *id = out->id + b * f->T;
-    int64_t before = f->blank, best;
+    int32_t before = (int32_t)f->blank, best;
     size_t n = 0;
     double log_p = 0;
     for (int64_t t = 0; t < steps_of(f, b); t++) {
@@ -90,7 +76,7 @@ static rg_status best_path(rg_result *out, struct beam *s, int64_t b)
         if (st)
             return st;
         if (best != f->blank && best != before)
-            id[n++] = (int32_t)best;
+            id[n++] = best;
         log_p += s->lp[best];
         before = best;
     }
@@ -198,7 +184,7 @@ static void read_back(rg_result *out, const struct beam *s, size_t row, const st
 static rg_status best_labels(rg_result *out, struct beam *s, int64_t b)
 {
     rg_status st = RG_OK;
-    int64_t likeliest;
+    int32_t likeliest;
     if (!rg_reserve(&s->alloc, &s->node, &s->cap, 1, sizeof *s->node))
         return no_memory(s);
     s->node[0] = (struct node){ -1, -1, 0, 0 };

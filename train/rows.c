@@ -4,6 +4,7 @@
 #include <retrograd/gradflow.h>
 
 #include "base/checked.h"
+#include "base/real.h"
 #include "graph/params.h"
 
 #include <math.h>
@@ -161,10 +162,7 @@ rg_status rg_rows_check(const rg_rows *rows, const rg_task_opts *o, bool y, rg_e
 
 static void put_real(const rg_feeder *f, void *to, size_t at, float x)
 {
-    if (f->plan.real == RG_F64)
-        ((double *)to)[at] = (double)x;
-    else
-        ((float *)to)[at] = x;
+    rg_real_put(to, f->plan.real, at, (double)x);
 }
 
 /* Step t of row b; true where nothing of it is missing. */

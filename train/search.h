@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/real.h"
 
 /* What the caller holds of sequences that were found, and what lies behind it. */
 typedef struct rg_result {
@@ -48,5 +49,22 @@ typedef struct rg_search {
 /* From s->slot and s->z to s->next: the rows after this step. */
 typedef rg_status rg_choose_fn(rg_search *s);
 rg_choose_fn rg_choose_likeliest, rg_choose_drawn, rg_choose_beam;
+
+/* V logits from element `first` on, and for messages whose they are: of a step and a row, each a
+ * "token" or a "class". */
+typedef struct rg_logits {
+    const void *z;
+    rg_dtype    real;
+    int64_t     first, V, step, row;
+    const char *what;
+} rg_logits;
+
+static inline double rg_logit(const rg_logits *l, int64_t v)
+{
+    return rg_real_at(l->z, l->real, (size_t)(l->first + v));
+}
+
+/* ln Σ exp z, and the lowest of the largest. Refuses what is no number, or all impossible. */
+rg_status rg_logits_measure(double *lse, int32_t *best, const rg_logits *logits, rg_err *err);
 
 #endif

@@ -34,25 +34,16 @@ static uint32_t copy(rg_recompute *r, uint32_t id)
     return made;
 }
 
-/* Does this node read what its chunk computes again? The chunk's end does: sums may. */
-static bool reads_copies(const rg_recompute *r, uint32_t id)
+/* Does this node read what its chunk makes of these values, @p marks in chunks @p where: what it
+ * computes again, or what was sunk into it? The chunk's end does: sums may. */
+static bool reads(const rg_recompute *r, uint32_t id, const uint8_t *marks, const uint32_t *where)
 {
     const uint32_t chunk = r->chunk_of[id];
     const rg_node *n = &r->node[id];
-    bool reads = id == r->chunk[chunk].end;
+    bool any = id == r->chunk[chunk].end;
     for (uint32_t k = 0; k < n->n_in; k++)
-        reads |= r->drop[n->in[k]] && r->first[n->in[k]] == chunk;
-    return reads;
-}
-
-static bool reads_sunk(const rg_recompute *r, uint32_t id)
-{
-    const uint32_t chunk = r->chunk_of[id];
-    const rg_node *n = &r->node[id];
-    bool reads = id == r->chunk[chunk].end;
-    for (uint32_t k = 0; k < n->n_in; k++)
-        reads |= r->sunk[n->in[k]] && r->chunk_of[n->in[k]] == chunk;
-    return reads;
+        any |= marks[n->in[k]] && where[n->in[k]] == chunk;
+    return any;
 }
 
 /* What node @p id of a chunk is the first to need of that: as late as may be, since gates of two
@@ -60,11 +51,13 @@ static bool reads_sunk(const rg_recompute *r, uint32_t id)
 static void prepare(rg_recompute *r, uint32_t id, uint32_t *copied, uint32_t *sunk)
 {
     const uint32_t chunk = r->chunk_of[id];
-    const bool sinks = chunk > *sunk && reads_sunk(r, id);
-    bool copies = chunk > *copied && reads_copies(r, id);
+    if (chunk == *copied && chunk == *sunk)
+        return;
+    const bool sinks = chunk > *sunk && reads(r, id, r->sunk, r->chunk_of);
+    bool copies = reads(r, id, r->drop, r->first);
     for (uint32_t s = sinks ? r->to_sink[chunk] : 0; s; s = r->sink_next[s])
-        copies |= chunk > *copied && reads_copies(r, s);
-    if (copies)
+        copies |= reads(r, s, r->drop, r->first);
+    if (copies && chunk > *copied)
         rg_again_make(r, *copied = chunk);
     for (uint32_t s = sinks ? r->to_sink[chunk] : 0; s && !r->b.failed; s = r->sink_next[s])
         r->b.map[s] = copy(r, s);

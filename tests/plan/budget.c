@@ -215,36 +215,6 @@ RGT_TEST(budget, what_cannot_be_met_is_refused_with_both_numbers)
     net_free(n);
 }
 
-/* What is kept is h and c of every step, a third of what a whole plan keeps; beside it the gates of
- * one chunk, never of two. */
-RGT_TEST(budget, little_more_than_the_states_is_enough)
-{
-    enum { STEPS = 250, ROWS = 32, INPUTS = 128, UNITS = 256 };
-    rg_params *params;
-    rg_graph *g;
-    rg_plan *plan;
-    rg_val of[ROOTS], root[ROOTS];
-    rg_plan_opts opts = { .threads = 1, .dry_run = true };
-    RGT_CHECK(!rg_params_create(&params, 1, NULL) && !rg_graph_create(&g, params, NULL));
-    rg_val x = rg_input(g, "x", RG_F, RG_SHAPE(STEPS, ROWS, INPUTS));
-    rg_cell cell = rg_lstm(g, "a", INPUTS, UNITS, NULL);
-    root[0] = rg_mean(rg_square(rg_unroll(NULL, &cell, x, NULL, NULL)));
-    size_t n = rg_graph_params(of, ROOTS - 2, g);
-    of[n++] = x;
-    rg_grad(root + 1, root[0], of, n);
-    RGT_CHECK(!rg_plan_create(&plan, root, n + 1, &opts));
-    const size_t whole = rg_plan_facts(plan).arena_bytes;
-    const size_t kept = sizeof(float) * 6 * STEPS * ROWS * UNITS;
-    rg_plan_destroy(&plan);
-    opts.budget_bytes = whole - kept * 65 / 100;
-    RGT_CHECK_MSG(!may_recompute() || !rg_plan_create(&plan, root, n + 1, &opts), "%s",
-                  rg_graph_message(g));
-    if (may_recompute())
-        rg_plan_destroy(&plan);
-    rg_graph_destroy(&g);
-    rg_params_destroy(&params);
-}
-
 /* Plans that compute nothing again have a budget too, and what runs add up is part of it. */
 RGT_TEST(budget, holds_for_every_kind_of_plan)
 {
