@@ -96,10 +96,16 @@ int text_load(lm_text *t, const settings *s)
     return code;
 }
 
+/* A model's symbols, to read texts with. */
+static rg_corpus_opts symbols_of(const model *m)
+{
+    return (rg_corpus_opts){ .bytes = m->unit == RG_UNIT_BYTE, .symbol = m->symbol,
+                             .V = (size_t)m->lm.V };
+}
+
 int text_read(lm_text *t, const model *m, const char *path)
 {
-    const rg_corpus_opts symbols = { .bytes = m->unit == RG_UNIT_BYTE, .symbol = m->symbol,
-                                     .V = (size_t)m->lm.V };
+    const rg_corpus_opts symbols = symbols_of(m);
     *t = (lm_text){ .unit = m->unit };
     int code = t->unit == RG_UNIT_WORD
              ? read_words(t, path, &(rg_words_opts){ .vocab = &m->words }, "")
@@ -113,8 +119,7 @@ int text_read(lm_text *t, const model *m, const char *path)
 
 rg_status text_decode(lm_text *t, const model *m, const char *name, const char *bytes, size_t n)
 {
-    const rg_corpus_opts symbols = { .bytes = m->unit == RG_UNIT_BYTE, .symbol = m->symbol,
-                                     .V = (size_t)m->lm.V };
+    const rg_corpus_opts symbols = symbols_of(m);
     const rg_words_opts words = { .vocab = &m->words };
     *t = (lm_text){ .unit = m->unit };
     return t->unit == RG_UNIT_WORD ? rg_words_decode(&t->words, name, bytes, n, &words)
